@@ -1,0 +1,1 @@
+"""Everything the page can do, without a page."""

@@ -1,0 +1,1 @@
+"""From a file to packed rows of tokens with a mask."""

@@ -1,0 +1,22 @@
+"""Sentences for the person: what is wrong, why, and what to do next, in both of the page's languages."""
+
+from typing import NamedTuple
+
+
+class Sentence(NamedTuple):
+    """One sentence in English and Chinese; `in_language("zh-CN")` picks."""
+
+    en: str
+    zh: str
+
+    def in_language(self, language: str) -> str:
+        return self.zh if language.startswith("zh") else self.en
+
+
+class UserError(Exception):
+    """A mistake a person can mend. `field` names the option it belongs to, "" when it belongs to none."""
+
+    def __init__(self, en: str, zh: str, field: str = ""):
+        super().__init__(en)
+        self.sentence = Sentence(en, zh)
+        self.field = field

@@ -1,0 +1,1 @@
+"""Loading a base model and putting an adapter on it."""

@@ -1,0 +1,116 @@
+"""How an option is declared, and all that follows from a declaration. Knows no option by name."""
+
+import argparse
+import dataclasses
+import difflib
+import math
+from dataclasses import field
+from typing import Any, Literal, get_args, get_origin
+
+from engine.errors import Sentence, UserError
+
+
+def option(
+    default: Any,
+    label: tuple[str, str],
+    help: tuple[str, str],
+    group: str,
+    low: float | None = None,
+    high: float | None = None,
+    lines: int = 1,
+) -> Any:
+    """A dataclass field that knows its words (English, Chinese), its group and its range (both ends allowed)."""
+    words = {"label": Sentence(*label), "help": Sentence(*help), "group": group}
+    return field(default=default, metadata=words | {"low": low, "high": high, "lines": lines})
+
+
+def field_names(config: type) -> list[str]:
+    return [one.name for one in dataclasses.fields(config)]
+
+
+def add_flags(parser: argparse.ArgumentParser, config: type) -> None:
+    """Gives a parser one `--option value` for each field; values stay text until `from_dict`."""
+    for one in dataclasses.fields(config):
+        parser.add_argument(f"--{one.name}", help=one.metadata["help"].en, metavar="VALUE")
+
+
+def markdown_table(config: type, language: str = "en") -> str:
+    """The README's table of options."""
+    head = ("option", "default", "range", "what it does")
+    if language == "zh":
+        head = ("选项", "默认值", "范围", "作用")
+    rows = [f"| {' | '.join(head)} |", "|---|---|---|---|"]
+    for one in dataclasses.fields(config):
+        words = one.metadata
+        what = f"{words['label'].in_language(language)}: {words['help'].in_language(language)}"
+        shown = "" if one.default == "" else f"`{_plain(one.default)}`"
+        rows.append(f"| `{one.name}` | {shown} | {_range_text(one)} | {what} |")
+    return "\n".join(rows)
+
+
+def choices(one: dataclasses.Field) -> tuple:
+    """The values a Literal field may take, else ()."""
+    return get_args(one.type) if get_origin(one.type) is Literal else ()
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+
+
+def _range_text(one: dataclasses.Field) -> str:
+    if choices(one):
+        return ", ".join(choices(one))
+    low, high = one.metadata["low"], one.metadata["high"]
+    return "" if low is None else f"{low:g} to {high:g}"
+
+
+def out_of_range(one: dataclasses.Field, value: Any) -> Sentence | None:
+    label, low, high = (one.metadata[key] for key in ("label", "low", "high"))
+    if low is not None and not (math.isfinite(value) and low <= value <= high):
+        return Sentence(
+            f"{label.en} ({one.name}) is {value:g}; it must lie between {low:g} and {high:g}.",
+            f"{label.zh}（{one.name}）是 {value:g}，应在 {low:g} 到 {high:g} 之间。",
+        )
+    if choices(one) and value not in choices(one):
+        known = ", ".join(choices(one))
+        return Sentence(
+            f"{label.en} ({one.name}) is {value!r}; choose one of {known}.",
+            f"{label.zh}（{one.name}）是 {value!r}，请从 {known} 中选一个。",
+        )
+    return None
+
+
+def unknown_option(name: str, known: dict[str, Any]) -> UserError:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    hint_zh = f"是不是想写 {near[0]}？" if near else ""
+    return UserError(
+        f"There is no option called {name!r}.{hint} The README lists them all.",
+        f"没有叫 {name!r} 的选项。{hint_zh}全部选项见 README。",
+        field=name,
+    )
+
+
+def coerce(name: str, value: Any, kind: Any) -> Any:
+    """Text and near types to the declared type: PyYAML reads 2e-4 as text, forms send numbers as float."""
+    if get_origin(kind) is Literal:
+        return value
+    try:
+        if kind is str:
+            return "" if value is None else str(value)
+        if kind is bool:
+            if isinstance(value, str):
+                return {"true": True, "false": False}[value.lower()]
+            return bool(value)
+        number = float(value)
+        if kind is int:
+            if not math.isfinite(number) or number != int(number):
+                raise ValueError("not a whole number")
+            return int(number)
+        return number
+    except (TypeError, ValueError, KeyError) as error:
+        wanted = {bool: ("true or false", "true 或 false"), int: ("a whole number", "整数")}
+        en, zh = wanted.get(kind, ("a number", "数字"))
+        raise UserError(
+            f"{name} is {value!r}; it must be {en}.", f"{name} 是 {value!r}，应为{zh}。", field=name
+        ) from error

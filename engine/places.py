@@ -1,0 +1,12 @@
+"""Where things lie: what ships in data/, and the one folder that holds all state (env RUNS_DIR)."""
+
+import os
+from pathlib import Path
+
+DATA_DIR = Path(__file__).resolve().parent.parent / "data"
+SPROUT = "sprout"
+
+
+def runs_dir() -> Path:
+    """The folder of runs and of uploaded datasets; asked anew each time, so that tests can move it."""
+    return Path(os.environ.get("RUNS_DIR", "runs")).resolve()

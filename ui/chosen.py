@@ -1,0 +1,18 @@
+"""What the person has chosen, shared by all tabs: each tab writes to it and listens to its changes."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Components that carry a choice from tab to tab. Ids only; runs and data live on disk."""
+
+    dataset: gr.State  # id of a dataset in the library
+    run: gr.State  # id of the run that Train watches, "" for none
+    clone: gr.State  # id of a run whose options shall fill the form, "" for none
+    voice: gr.State  # id of the run whose adapter speaks in Chat, "" for base alone
+    question: gr.State  # a question that Chat shall ask by itself, "" for none
+    tabs: gr.Tabs  # ids: data, train, runs, chat
+    tick: gr.Timer  # one second
