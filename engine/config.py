@@ -1,4 +1,7 @@
-"""The one definition of every option: form, YAML, flags, API names, README table and checks all come from here."""
+"""The one definition of every option.
+
+Form, YAML, flags, API names, README table and checks all come from here.
+"""
 
 import dataclasses
 from dataclasses import dataclass
@@ -300,7 +303,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
-        """Coerces each value to its field's type. Raises UserError (with the field) for what does not fit."""
+        """Coerces each value to its field's type. Raises UserError, with the field."""
         kinds = get_type_hints(cls)
         for name in values:
             if name not in kinds:
@@ -309,12 +312,12 @@ class TrainConfig:
 
     @classmethod
     def from_yaml(cls, path: Path) -> "TrainConfig":
-        """Raises UserError when the file is missing, is no YAML mapping, or names unknown options."""
+        """Raises UserError for a file that is missing, no YAML mapping, or of unknown options."""
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(
-                f"{path} cannot be read ({error.__class__.__name__}); give the path of a YAML file.",
+                f"{path} cannot be read ({type(error).__name__}); give the path of a YAML file.",
                 f"无法读取 {path}，请给出一个 YAML 文件的路径。",
             ) from error
         except yaml.YAMLError as error:
@@ -331,7 +334,7 @@ class TrainConfig:
 
 
 def default_config(model_name_or_path: str = SPROUT) -> TrainConfig:
-    """The form's first values for a base: sprout has a recipe in data/recipes/, others the defaults."""
+    """The form's first values for a base: sprout has its recipe in data/, others the defaults."""
     if model_name_or_path == SPROUT:
         return TrainConfig.from_yaml(DATA_DIR / "recipes" / "sprout.yaml")
     return TrainConfig(model_name_or_path=model_name_or_path)

@@ -1,4 +1,4 @@
-"""Sentences for the person: what is wrong, why, and what to do next, in both of the page's languages."""
+"""Sentences for the person, in both of the page's languages: what is wrong, why, what to do."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Sentence(NamedTuple):
 
 
 class UserError(Exception):
-    """A mistake a person can mend. `field` names the option it belongs to, "" when it belongs to none."""
+    """A mistake a person can mend. `field` names the option it belongs to, "" for none."""
 
     def __init__(self, en: str, zh: str, field: str = ""):
         super().__init__(en)

@@ -19,7 +19,7 @@ def option(
     high: float | None = None,
     lines: int = 1,
 ) -> Any:
-    """A dataclass field that knows its words (English, Chinese), its group and its range (both ends allowed)."""
+    """A dataclass field that knows its words (English, Chinese), group and range (ends allowed)."""
     words = {"label": Sentence(*label), "help": Sentence(*help), "group": group}
     return field(default=default, metadata=words | {"low": low, "high": high, "lines": lines})
 
@@ -92,7 +92,7 @@ def unknown_option(name: str, known: dict[str, Any]) -> UserError:
 
 
 def coerce(name: str, value: Any, kind: Any) -> Any:
-    """Text and near types to the declared type: PyYAML reads 2e-4 as text, forms send numbers as float."""
+    """To the declared type: PyYAML reads 2e-4 as text, forms send whole numbers as float."""
     if get_origin(kind) is Literal:
         return value
     try:

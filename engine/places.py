@@ -8,5 +8,5 @@ SPROUT = "sprout"
 
 
 def runs_dir() -> Path:
-    """The folder of runs and of uploaded datasets; asked anew each time, so that tests can move it."""
+    """The folder of runs and of uploaded datasets; asked anew each time: tests move it."""
     return Path(os.environ.get("RUNS_DIR", "runs")).resolve()

@@ -1,0 +1,170 @@
+"""The command line: python -m engine inspect | convert | estimate | train | chat | evaluate."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from engine.config import TrainConfig, default_config
+from engine.errors import UserError
+from engine.options import add_flags, field_names
+from engine.places import SPROUT
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0, 2 for a user's mistake (one sentence on stderr), 1 for ours."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from engine.dataset.inspect import inspect
+    from engine.library import resolve
+    from engine.models.load import load_tokenizer
+
+    path = resolve(options.file)
+    tokenizer, _ = load_tokenizer(options.model)
+    report = inspect(
+        path,
+        tokenizer,
+        max_length=options.max_length,
+        loss_on=options.loss_on,
+        system_prompt=options.system_prompt,
+        row=options.row,
+    )
+    _show(options, report)
+    return 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from engine.dataset.convert import convert
+    from engine.library import resolve
+
+    rows = convert(resolve(options.file), options.to, Path(options.out))
+    _show(options, {"rows": rows, "out": options.out})
+    return 0
+
+
+def _estimate(options: argparse.Namespace) -> int:
+    from engine.training.estimate import estimate
+
+    config = _config(options)
+    report = estimate(config.to_dict())
+    _show(options, report)
+    if report["reasons"]:
+        print(report["reasons"][0]["en"], file=sys.stderr)
+    return 2 if report["reasons"] else 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    """A folder is a run made by the page; a file, or nothing, makes a new run here."""
+    from engine.training import runs
+
+    target = Path(options.target) if options.target else None
+    if target and (target / "config.yaml").is_file():
+        path = target.resolve()
+    else:
+        from engine.training.estimate import estimate
+
+        config = _config(options)
+        for reason in estimate(config.to_dict())["reasons"]:
+            raise UserError(reason["en"], reason["zh"], reason["field"])
+        path = runs.create(config)
+    from engine.training.train import train
+
+    status = train(path)
+    if options.json:
+        run = runs.get(path.name) if path.parent == runs.runs_dir() else None
+        _show(options, {"run": path.name, "state": run and run.state, "path": str(path)})
+    return status
+
+
+def _chat(options: argparse.Namespace) -> int:
+    from engine.chat import characters
+    from engine.chat.voices import Voices
+
+    system = characters.get(options.character).system_prompt if options.character else ""
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": options.prompt})
+    voices = Voices.load(options.model, options.adapter)
+    sampling = {name: getattr(options, name) for name in ("temperature", "seed", "max_new_tokens")}
+    answers: dict[str, Any] = {}
+    for answers in voices.answer({voice: messages for voice in voices.names}, **sampling):
+        pass
+    _show(options, {"answers": [{"voice": voice} | one for voice, one in answers.items()]})
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from engine.evaluation.character import examine
+
+    _show(options, examine(options.model, options.adapter, options.character))
+    return 0
+
+
+def _config(options: argparse.Namespace) -> TrainConfig:
+    """The file's options, or the defaults of sprout, with the flags laid over."""
+    path = getattr(options, "target", None)
+    config = TrainConfig.from_yaml(Path(path)) if path else default_config()
+    flags = {name: getattr(options, name) for name in field_names(TrainConfig)}
+    given = {name: value for name, value in flags.items() if value is not None}
+    return TrainConfig.from_dict(config.to_dict() | given)
+
+
+def _show(options: argparse.Namespace, report: dict[str, Any]) -> None:
+    if options.json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    for name, value in report.items():
+        print(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=help)
+        one.add_argument("--json", action="store_true", help="print one JSON document")
+        one.set_defaults(run=run)
+        return one
+
+    inspect = command("inspect", _inspect, "what a dataset is and what a model learns from it")
+    inspect.add_argument("file", help="a file, or the name of a sample")
+    inspect.add_argument("--model", default=SPROUT)
+    inspect.add_argument("--row", type=int, help="show this row in full, counted from 0")
+    inspect.add_argument("--max-length", type=int, default=1024)
+    inspect.add_argument("--loss-on", default="answers")
+    inspect.add_argument("--system-prompt", default="")
+    convert = command("convert", _convert, "write a dataset in another format")
+    convert.add_argument("file")
+    convert.add_argument("--to", required=True)
+    convert.add_argument("--out", required=True)
+    estimate = command("estimate", _estimate, "steps, memory and time before the start")
+    estimate.add_argument("target", nargs="?", metavar="CONFIG.yaml")
+    add_flags(estimate, TrainConfig)
+    train = command("train", _train, "train a new run, or go on with a run folder")
+    train.add_argument("target", nargs="?", metavar="CONFIG.yaml|RUN_DIR")
+    add_flags(train, TrainConfig)
+    chat = command("chat", _chat, "ask base and adapters the same")
+    chat.add_argument("--model", default=SPROUT)
+    chat.add_argument("--adapter", action="append", default=[], help="a folder; may repeat")
+    chat.add_argument("--prompt", required=True)
+    chat.add_argument("--character", help="the id of a card in data/characters")
+    chat.add_argument("--temperature", type=float, default=0.0)
+    chat.add_argument("--seed", type=int, default=0)
+    chat.add_argument("--max-new-tokens", type=int, default=256)
+    evaluate = command("evaluate", _evaluate, "how often base and adapter answer in character")
+    evaluate.add_argument("--model", default=SPROUT)
+    evaluate.add_argument("--adapter", required=True)
+    evaluate.add_argument("--character", required=True)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""The datasets that can be chosen by name: shipped samples, and files people brought."""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.chat.characters import list_characters
+from engine.dataset.read import read_table
+from engine.errors import Sentence, UserError
+from engine.places import DATA_DIR, runs_dir
+
+_UPLOAD_ID = re.compile(r"[\w.-]{1,120}")
+SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset by name; `character` is the id of the card that belongs to it, or ""."""
+
+    id: str
+    title: Sentence
+    path: Path
+    is_sample: bool
+    language: str
+    character: str
+
+
+def list_datasets() -> list[Dataset]:
+    """Samples first, then uploads, each by name."""
+    samples = [
+        Dataset(
+            Path(card.dataset).stem,
+            Sentence(card.title.en, card.title.zh),
+            DATA_DIR / "datasets" / card.dataset,
+            True,
+            card.language,
+            card.id,
+        )
+        for card in list_characters()
+    ]
+    uploads = [
+        Dataset(path.name, Sentence(path.name, path.name), path, False, "", "")
+        for path in sorted(_uploads().glob("*"))
+        if path.suffix.lower() in SUFFIXES
+    ]
+    return samples + uploads
+
+
+def resolve(dataset: str) -> Path:
+    """The file behind an id or a path. Raises UserError (field "dataset")."""
+    if not dataset.strip():
+        raise UserError(
+            "No dataset is chosen; pick a sample or upload a file on the Data tab.",
+            "还没有选择数据；请在“数据”页选一个示例或上传文件。",
+            field="dataset",
+        )
+    for one in list_datasets():
+        if one.id == dataset:
+            return one.path
+    path = Path(dataset).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"There is no dataset {dataset!r}: no sample, no upload and no file is called so. "
+            "Choose one on the Data tab, or give the path of a file.",
+            f"没有名为 {dataset!r} 的数据：示例、上传和本机文件里都没有。"
+            "请在“数据”页选择，或给出文件路径。",
+            field="dataset",
+        )
+    return path
+
+
+def add_upload(path: Path | str, filename: str) -> str:
+    """Copies a file into the library under its own name and returns its id.
+
+    Raises UserError (field "dataset") for a file that cannot be read as a table.
+    """
+    name = re.sub(r"[^\w.-]+", "-", Path(filename).name).strip(".-") or "data"
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(
+            f"{Path(filename).name} is a {suffix or 'nameless'} file; bring JSON, JSON Lines, CSV "
+            "or Parquet.",
+            f"{Path(filename).name} 不是可读的类型；请上传 JSON、JSON Lines、CSV 或 Parquet。",
+            field="dataset",
+        )
+    read_table(Path(path))
+    target = _free_name(_uploads() / name[-100:], Path(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
+    return target.name
+
+
+def remove(dataset: str) -> None:
+    """Removes an upload; samples stay. Raises UserError."""
+    path = _uploads() / dataset
+    if not _UPLOAD_ID.fullmatch(dataset) or not path.is_file():
+        raise UserError(
+            f"{dataset!r} is no uploaded file, so it cannot be removed.",
+            f"{dataset!r} 不是上传的文件，不能删除。",
+            field="dataset",
+        )
+    path.unlink()
+
+
+def _uploads() -> Path:
+    return runs_dir() / "datasets"
+
+
+def _free_name(wanted: Path, source: Path) -> Path:
+    """The same content may lie there already; another content gets a number."""
+    taken = {one.id for one in list_datasets() if one.is_sample}
+    for number in range(1, 1000):
+        path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
+        if path.name in taken:
+            continue
+        if not path.exists() or path.read_bytes() == source.read_bytes():
+            return path
+    raise UserError(
+        f"A thousand uploads are called {wanted.name}; remove some or rename yours.",
+        f"名为 {wanted.name} 的上传已有一千个，请删除一些或改名。",
+        field="dataset",
+    )

@@ -1,0 +1,189 @@
+"""A base model and its tokenizer: found, checked, loaded plain, in 8-bit or in 4-bit."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.dataset.prompt import with_template
+from engine.errors import Sentence, UserError
+from engine.hardware import GIB, Device
+from engine.places import DATA_DIR, SPROUT
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How the frozen base is stored; all off means in the device's own precision."""
+
+    load_in_4bit: bool = False
+    load_in_8bit: bool = False
+    bnb_4bit_quant_type: str = "nf4"
+    bnb_4bit_use_double_quant: bool = True
+
+    @property
+    def name(self) -> str:
+        if self.load_in_4bit:
+            return f"4-bit {self.bnb_4bit_quant_type}"
+        return "8-bit" if self.load_in_8bit else ""
+
+
+def locate(model_name_or_path: str) -> str:
+    """The folder, or the Hub id, that a model's name stands for. Raises UserError (its field)."""
+    name = str(model_name_or_path).strip()
+    if name == SPROUT:
+        return str(DATA_DIR / SPROUT)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _check_folder(folder)
+        return str(folder)
+    if not _HUB_ID.fullmatch(name):
+        raise _wrong(
+            f"{name!r} is neither sprout, nor a folder on this machine, nor a Hub id such as "
+            "Qwen/Qwen3-0.6B; check its spelling.",
+            f"{name!r} 既不是 sprout，也不是本机的文件夹或 Qwen/Qwen3-0.6B 这样的 Hub 名字，"
+            "请检查写法。",
+        )
+    return name
+
+
+def load_config(model_name_or_path: str) -> Any:
+    """The model's Transformers config. Raises UserError when it cannot be had or is not known."""
+    from transformers import AutoConfig
+
+    place = locate(model_name_or_path)
+    return _guarded(
+        lambda: AutoConfig.from_pretrained(place, trust_remote_code=False), model_name_or_path
+    )
+
+
+def load_tokenizer(
+    model_name_or_path: str,
+) -> tuple["PreTrainedTokenizerBase", Sentence | None]:
+    """A fast tokenizer with a chat template and a pad token, and a word where it had to be given
+    a template. Raises UserError."""
+    from transformers import AutoTokenizer
+
+    place = locate(model_name_or_path)
+    tokenizer = _guarded(
+        lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False), model_name_or_path
+    )
+    if not tokenizer.is_fast:
+        raise _wrong(
+            f"{model_name_or_path} has no fast tokenizer (tokenizer.json), which is needed to show "
+            "what the model learns; choose a model that has one.",
+            f"{model_name_or_path} 没有快速分词器（tokenizer.json），无法显示模型学到什么；"
+            "请换一个有的模型。",
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer, with_template(tokenizer)
+
+
+def load_base(
+    model_name_or_path: str, device: Device, quantization: Quantization
+) -> "PreTrainedModel":
+    """The causal language model on `device`. Only safetensors are read, no code of the model's
+    author is run. Raises UserError."""
+    from transformers import AutoModelForCausalLM
+
+    place = locate(model_name_or_path)
+    model = _guarded(
+        lambda: AutoModelForCausalLM.from_pretrained(
+            place,
+            dtype=device.dtype,
+            device_map={"": 0 if device.type == "cuda" else "cpu"},
+            quantization_config=_bitsandbytes(quantization, device),
+            use_safetensors=True,
+            trust_remote_code=False,
+        ),
+        model_name_or_path,
+    )
+    if quantization.load_in_4bit and device.type == "cpu":
+        _keep_differentiable(model)
+    return model
+
+
+def footprint_gib(model: "PreTrainedModel") -> float:
+    return model.get_memory_footprint() / GIB
+
+
+def _bitsandbytes(quantization: Quantization, device: Device) -> Any:
+    if not quantization.name:
+        return None
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=quantization.load_in_4bit,
+        load_in_8bit=quantization.load_in_8bit,
+        bnb_4bit_quant_type=quantization.bnb_4bit_quant_type,
+        bnb_4bit_use_double_quant=quantization.bnb_4bit_use_double_quant,
+        bnb_4bit_compute_dtype=device.dtype,
+    )
+
+
+def _keep_differentiable(model: "PreTrainedModel") -> None:
+    """bitsandbytes 0.50 repacks 4-bit weights on CPUs with avx512_bf16 at the first forward in
+    eval mode, into a kernel without autograd: gradients would be silently wrong from then on."""
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _wrong(en: str, zh: str) -> UserError:
+    return UserError(en, zh, field="model_name_or_path")
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise _wrong(
+            f"{folder} is a folder, but not a model's: it has no config.json. Choose the folder "
+            "that holds config.json, the tokenizer and *.safetensors.",
+            f"{folder} 不是模型文件夹：里面没有 config.json。"
+            "请选择装有 config.json、分词器和 *.safetensors 的文件夹。",
+        )
+    try:
+        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _wrong(
+            f"config.json in {folder} is broken ({error}); copy the model anew.",
+            f"{folder} 里的 config.json 已损坏，请重新复制模型。",
+        ) from error
+    if not any(folder.glob("*.safetensors")):
+        raise _wrong(
+            f"{folder} holds no *.safetensors; weights in other formats are not read, because "
+            "they can carry programs. Convert the model to safetensors.",
+            f"{folder} 里没有 *.safetensors；其他格式的权重可能夹带程序，不予读取。"
+            "请先转换为 safetensors。",
+        )
+
+
+def _guarded(load: Any, name: str) -> Any:
+    """Runs a Transformers loader; its many exceptions become one sentence each."""
+    try:
+        return load()
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        first = str(error).strip().split("\n")[0][:200]
+        if _is_offline(error):
+            raise _wrong(
+                f"{name} is not on this machine and the Hugging Face Hub cannot be reached; "
+                "connect to a network, set HF_ENDPOINT to a mirror, or choose sprout.",
+                f"本机没有 {name}，也连不上 Hugging Face Hub；"
+                "请联网、用 HF_ENDPOINT 设置镜像，或选择 sprout。",
+            ) from error
+        raise _wrong(
+            f"{name} cannot be loaded as a causal language model: {first}",
+            f"{name} 无法作为因果语言模型载入：{first}",
+        ) from error
+
+
+def _is_offline(error: BaseException) -> bool:
+    words = ("connect", "offline", "resolve", "internet", "max retries", "network")
+    return any(word in str(error).lower() for word in words)

@@ -1,0 +1,147 @@
+"""What a run tells the world while it trains: metrics.jsonl, status.json, samples.jsonl, stop."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from engine.chat.once import greedy_answer
+from engine.config import TrainConfig
+from engine.errors import UserError
+from engine.training import runs
+from engine.training.memory import measured
+
+if TYPE_CHECKING:
+    from engine.training.loop import PackedTrainer
+
+_STATUS_EVERY_SECONDS = 0.5
+_SAMPLE_TOKENS = 60
+
+
+class Progress(TrainerCallback):
+    """Writes one metrics row per logged step, a fresh status, and sees the stop file.
+
+    `seconds_before` is the training time of earlier sessions of a resumed run.
+    """
+
+    def __init__(self, path: Path, max_steps: int, seconds_before: float):
+        self.path = path
+        self.max_steps = max_steps
+        self.seconds_before = seconds_before
+        self.trainer: PackedTrainer | None = None  # set when the trainer exists
+        self._begin = self._last_status = time.monotonic()
+        self._first_step = 0
+        self._tokens_at_begin = 0
+        self._aside = 0.0  # seconds spent in evaluation and samples
+        self._latest: dict[str, Any] = {}
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self._begin = time.monotonic()
+        self._first_step = state.global_step
+        self._tokens_at_begin = self.trainer.tokens_seen
+        self._write_status(state, state="running")
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if (self.path / "stop").exists():
+            control.should_training_stop = control.should_save = True
+        if time.monotonic() - self._last_status > _STATUS_EVERY_SECONDS:
+            self._write_status(state)
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        row = {key: logs[key] for key in ("loss", "eval_loss", "learning_rate", "grad_norm")
+               if key in logs}  # fmt: skip
+        if not row:
+            return
+        for key in ("loss", "eval_loss"):
+            if key in row and not math.isfinite(row[key]):
+                raise UserError(
+                    f"The {key} became {row[key]} at step {state.global_step}: the steps are too "
+                    "large. Start again with a learning rate of a third.",
+                    f"第 {state.global_step} 步的 {key} 变成了 {row[key]}：步子太大。"
+                    "请把学习率降到三分之一再开始。",
+                    field="learning_rate",
+                )
+        memory = measured()
+        row |= {
+            "step": state.global_step,
+            "epoch": round(state.epoch or 0, 4),
+            "tokens": self.trainer.tokens_seen,
+            "tokens_per_second": self._speed(),
+            "memory": memory,
+        }
+        self._latest |= {k: row[k] for k in ("loss", "eval_loss") if k in row}
+        self._latest |= {"tokens_per_second": self._speed(), "peak_gib": memory["peak_gib"]}
+        append_json_line(self.path / "metrics.jsonl", row)
+        self._write_status(state)
+
+    def on_save(self, args, state, control, **kwargs):
+        checkpoint = self.path / f"checkpoint-{state.global_step}"
+        facts = {"tokens_seen": self.trainer.tokens_seen, "seconds": self.seconds}
+        (checkpoint / "complete.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    def set_aside(self, seconds: float) -> None:
+        """Time that must not count against the training speed."""
+        self._aside += seconds
+
+    @property
+    def seconds(self) -> float:
+        """Training time of all sessions of this run."""
+        return self.seconds_before + time.monotonic() - self._begin
+
+    def _speed(self) -> float | None:
+        training = time.monotonic() - self._begin - self._aside
+        tokens = self.trainer.tokens_seen - self._tokens_at_begin
+        return round(tokens / training, 1) if tokens and training > 0 else None
+
+    def _write_status(self, state, **changes: Any) -> None:
+        self._last_status = time.monotonic()
+        done = state.global_step - self._first_step
+        elapsed = time.monotonic() - self._begin
+        left = elapsed / done * (self.max_steps - state.global_step) if done else None
+        runs.write_status(
+            self.path,
+            step=state.global_step,
+            max_steps=self.max_steps,
+            seconds=round(self.seconds, 2),
+            seconds_left=left,
+            **self._latest,
+            **changes,
+        )
+
+
+class Samples(TrainerCallback):
+    """Answers the fixed questions at every evaluation, greedily: no randomness is used up."""
+
+    def __init__(self, path: Path, config: TrainConfig, tokenizer, progress: Progress):
+        self.path = path
+        self.tokenizer = tokenizer
+        self.progress = progress
+        self.system_prompt = config.system_prompt
+        self.prompts = [p.strip() for p in config.sample_prompts.split("\n") if p.strip()]
+
+    def on_evaluate(self, args, state, control, model=None, **kwargs):
+        begin = time.monotonic()
+        for prompt in self.prompts:
+            answer = greedy_answer(
+                model, self.tokenizer, prompt, self.system_prompt, max_new_tokens=_SAMPLE_TOKENS
+            )
+            row = {"step": state.global_step, "prompt": prompt, "answer": answer}
+            append_json_line(self.path / "samples.jsonl", row)
+        self.progress.set_aside(time.monotonic() - begin)
+
+
+def append_json_line(path: Path, row: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def cut_after(path: Path, step: int) -> None:
+    """Forgets rows beyond a step, so that a resumed curve continues where its checkpoint stood."""
+    rows = [row for row in runs.read_json_lines(path) if row["step"] <= step]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

@@ -1,0 +1,246 @@
+"""Runs as the page sees them: folders, read anew each time. No torch, no memory of its own."""
+
+import json
+import os
+import random
+import re
+import shutil
+import tempfile
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.config import TrainConfig
+from engine.errors import Sentence, UserError
+from engine.places import runs_dir
+
+ACTIVE = ("queued", "running", "stopping")
+_ID = re.compile(r"[a-z]+-[a-z]+-[0-9a-f]{4}")
+_MOODS = (
+    "calm bright quiet brave gentle merry swift patient clever sunny mellow steady bold tidy warm "
+    "silver amber mossy misty nimble humble jolly keen lively"
+).split()
+_ANIMALS = (
+    "otter heron badger finch marten wren hare lynx robin beaver falcon newt plover stoat swan "
+    "thrush vole curlew dormouse egret fox ibex kestrel magpie"
+).split()
+_PATIENCE_SECONDS = 60  # how long a queued run may have no process yet
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run folder, with its status as derived from its files and whether its process lives."""
+
+    id: str
+    name: str
+    path: Path
+    config: TrainConfig
+    state: str
+    alive: bool
+    message: Sentence
+    step: int
+    max_steps: int
+    created_at: float  # epoch seconds
+    started_at: float
+    updated_at: float
+    duration_seconds: float
+    seconds_left: float | None
+    tokens_per_second: float | None
+    peak_gib: float | None
+    last_loss: float | None
+    last_eval_loss: float | None
+
+    @property
+    def has_adapter(self) -> bool:
+        return (self.path / "adapter" / "adapter_model.safetensors").is_file()
+
+    @property
+    def can_resume(self) -> bool:
+        return not self.alive and self.state in ("stopped", "failed")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        return read_json_lines(self.path / "metrics.jsonl")
+
+    def samples(self) -> list[dict[str, Any]]:
+        return read_json_lines(self.path / "samples.jsonl")
+
+    def dataset_facts(self) -> dict[str, Any]:
+        return _read_json(self.path / "dataset.json")
+
+    def log_tail(self, lines: int = 30) -> str:
+        return log_tail(self.path, lines)
+
+
+def get(run_id: str) -> Run:
+    """Raises UserError for an id that is badly formed or unknown."""
+    path = runs_dir() / run_id if _ID.fullmatch(run_id or "") else None
+    if path is None or not (path / "config.yaml").is_file():
+        raise UserError(
+            f"There is no run {run_id!r}; choose one on the Runs tab.",
+            f"没有名为 {run_id!r} 的训练；请在“训练记录”页选择。",
+            field="run",
+        )
+    return _view(path)
+
+
+def list_runs() -> list[Run]:
+    """Newest first."""
+    if not runs_dir().is_dir():
+        return []
+    folders = [p for p in runs_dir().iterdir() if _ID.fullmatch(p.name)]
+    views = [_view(p) for p in folders if (p / "config.yaml").is_file()]
+    return sorted(views, key=lambda run: run.created_at, reverse=True)
+
+
+def create(config: TrainConfig) -> Path:
+    """A new folder, queued. Its name is readable, its id is not taken."""
+    for _ in range(1000):
+        name = f"{random.choice(_MOODS)}-{random.choice(_ANIMALS)}"
+        path = runs_dir() / f"{name}-{random.randrange(16**4):04x}"
+        if not path.exists():
+            break
+    path.mkdir(parents=True)
+    (path / "name").write_text(name, encoding="utf-8")
+    write_status(path, state="queued", created_at=time.time())
+    (path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    return path
+
+
+def rename(run_id: str, name: str) -> None:
+    """Gives a run another readable name; its id stays. Raises UserError for an empty one."""
+    clean = " ".join(name.split())[:60]
+    if not clean:
+        raise UserError(
+            "The name is empty; write at least one letter.", "名字是空的，请至少写一个字。", "name"
+        )
+    (get(run_id).path / "name").write_text(clean, encoding="utf-8")
+
+
+def delete(run_id: str) -> None:
+    """Raises UserError while the run is alive."""
+    run = get(run_id)
+    if run.alive:
+        raise UserError(
+            f"{run.name} is still training; stop it first.", f"{run.name} 还在训练，请先停止。"
+        )
+    shutil.rmtree(run.path)
+
+
+def zip_adapter(run_id: str) -> Path:
+    """The adapter folder as a zip file in the temporary folder. Raises UserError without one."""
+    run = get(run_id)
+    if not run.has_adapter:
+        raise UserError(
+            f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
+            f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
+        )
+    target = Path(tempfile.mkdtemp(prefix="greenroom-")) / f"{run.id}.zip"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted((run.path / "adapter").rglob("*")):
+            archive.write(file, file.relative_to(run.path / "adapter"))
+    return target
+
+
+def report(run_id: str) -> str:
+    """report.md as written at the end of a run; before that, a sentence."""
+    path = get(run_id).path / "report.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def write_status(path: Path, **changes: Any) -> None:
+    """Replaces status.json atomically; what is not named keeps its value."""
+    status = status_of(path) | changes | {"updated_at": time.time()}
+    fresh = path / "status.json.new"
+    fresh.write_text(json.dumps(status, ensure_ascii=False), encoding="utf-8")
+    os.replace(fresh, path / "status.json")
+
+
+def status_of(path: Path) -> dict[str, Any]:
+    """status.json as it stands; {} when it is not there."""
+    return _read_json(path / "status.json")
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """An unfinished last line is skipped: its writer may be writing or have been killed."""
+    if not path.is_file():
+        return []
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def log_tail(path: Path, lines: int) -> str:
+    log = path / "train.log"
+    if not log.is_file():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 65536))
+        text = file.read().decode("utf-8", errors="replace")
+    return "\n".join(text.rstrip().split("\n")[-lines:])
+
+
+def is_training(pid: int | None, run_id: str) -> bool:
+    """Whether this process lives and works on this run: ids of processes are used again."""
+    if not pid:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and any(
+            run_id in part for part in process.cmdline()
+        )
+    except psutil.Error:
+        return False
+
+
+def _view(path: Path) -> Run:
+    status = status_of(path)
+    state = status.get("state", "failed")
+    alive = is_training(status.get("pid"), path.name)
+    message = Sentence(status.get("message", ""), status.get("message_zh", ""))
+    if state in ACTIVE:
+        waiting = state == "queued" and time.time() - status["updated_at"] < _PATIENCE_SECONDS
+        if not alive and not waiting:
+            state, message = "failed", _died(path)
+        elif (path / "stop").exists():
+            state = "stopping"
+        alive = alive or (waiting and state == "queued")
+    name = path / "name"
+    return Run(
+        id=path.name,
+        name=name.read_text(encoding="utf-8") if name.is_file() else path.name,
+        path=path,
+        config=TrainConfig.from_yaml(path / "config.yaml"),
+        state=state,
+        alive=alive,
+        message=message,
+        created_at=status.get("created_at", path.stat().st_mtime),
+        started_at=status.get("started_at", status.get("created_at", 0.0)),
+        updated_at=status.get("updated_at", 0.0),
+        step=status.get("step", 0),
+        max_steps=status.get("max_steps", 0),
+        duration_seconds=status.get("seconds", 0.0),
+        seconds_left=status.get("seconds_left") if alive else None,
+        tokens_per_second=status.get("tokens_per_second"),
+        peak_gib=status.get("peak_gib"),
+        last_loss=status.get("loss"),
+        last_eval_loss=status.get("eval_loss"),
+    )
+
+
+def _died(path: Path) -> Sentence:
+    last = log_tail(path, 3) or "(the log is empty)"
+    return Sentence(
+        f"Its process ended without a word; memory may have run out. Resume it from its last "
+        f"checkpoint. The log ends: {last}",
+        f"训练进程突然结束，可能是内存不足。可以从上一个检查点继续。日志末尾：{last}",
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not written yet, or by somebody else: nothing is known
+        return {}

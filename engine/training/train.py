@@ -1,0 +1,188 @@
+"""The process of one run: reads the run folder, trains, writes the run folder. Nothing else."""
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+import transformers
+
+from engine.config import TrainConfig
+from engine.dataset.packing import Collator
+from engine.errors import UserError
+from engine.hardware import Device, pick_device
+from engine.models.adapter import attach
+from engine.models.load import Quantization, load_base, load_tokenizer
+from engine.training import runs
+from engine.training.data import Prepared, prepare, steps
+from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
+from engine.training.memory import measured
+from engine.training.progress import Progress, Samples, cut_after
+from engine.training.report import write_report
+
+
+def train(path: Path) -> int:
+    """Trains the run in `path` and returns an exit status: 0, 2 for a user's mistake, 1 for ours.
+
+    Whatever happens, status.json says it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: (path / "stop").touch())
+    runs.write_status(
+        path, pid=os.getpid(), started_at=_started_at(path), message="", message_zh=""
+    )
+    try:
+        _train(path)
+    except UserError as error:
+        return _failed(path, error.sentence.en, error.sentence.zh, 2)
+    except torch.OutOfMemoryError:
+        peak = measured()["peak_gib"]
+        return _failed(
+            path,
+            f"The card's memory ran out (peak {peak:.1f} GiB). Halve the batch or the longest row, "
+            "switch checkpointing on, or load the base in 4-bit; then resume or start again.",
+            f"显存不足（峰值 {peak:.1f} GiB）。请把批大小或最长一条减半、打开激活重算，"
+            "或用 4 比特底座，再继续或重新开始。",
+            2,
+        )
+    except Exception as error:
+        traceback.print_exc()
+        what = f"{type(error).__name__}: {error}"
+        return _failed(
+            path,
+            f"Training broke: {what}. The log holds the details; resume goes on from the last "
+            "checkpoint.",
+            f"训练出错：{what}。详情见日志；可以从上一个检查点继续。",
+            1,
+        )
+    return 0
+
+
+def _train(path: Path) -> None:
+    config = TrainConfig.from_yaml(path / "config.yaml")
+    for field, problem in config.problems().items():
+        raise UserError(problem.en, problem.zh, field)
+    transformers.set_seed(config.seed)
+    device = pick_device(config.dtype)
+    print(f"Device: {device.name}, {device.reason.en}", flush=True)
+    tokenizer, note = load_tokenizer(config.model_name_or_path)
+    if note:
+        print(note.en, flush=True)
+    prepared = prepare(config, tokenizer)
+    _keep_facts(path, prepared.facts)
+    model = _model(config, device)
+    trainer, progress = _trainer(path, config, device, model, tokenizer, prepared)
+    checkpoint = last_complete_checkpoint(path)
+    _continue_from(path, checkpoint, trainer)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    _save(path, config, model, tokenizer)
+    stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
+    runs.write_status(
+        path,
+        state="stopped" if stopped else "finished",
+        seconds=round(progress.seconds, 2),
+        seconds_left=0.0,
+        peak_gib=measured()["peak_gib"],
+    )
+    write_report(path)
+
+
+def _model(config: TrainConfig, device: Device) -> "peft.PeftModel":
+    quantization = Quantization(
+        config.load_in_4bit,
+        config.load_in_8bit,
+        config.bnb_4bit_quant_type,
+        config.bnb_4bit_use_double_quant,
+    )
+    base = load_base(config.model_name_or_path, device, quantization)
+    base.config.use_cache = False  # a cache would hide the boundaries of packed rows
+    if config.gradient_checkpointing:
+        base.enable_input_require_grads()
+    model = attach(base, config)
+    trainable, total = model.get_nb_trainable_parameters()
+    print(f"Trainable: {trainable:,} of {total:,} parameters", flush=True)
+    return model
+
+
+def _trainer(
+    path: Path, config: TrainConfig, device: Device, model, tokenizer, prepared: Prepared
+) -> tuple[PackedTrainer, Progress]:
+    max_steps = steps(config, len(prepared.train))
+    before = (_complete(last_complete_checkpoint(path))).get("seconds", 0.0)
+    progress = Progress(path, max_steps, before)
+    trainer = PackedTrainer(
+        model=model,
+        args=arguments(config, path, device, max_steps, bool(prepared.evaluation)),
+        train_dataset=prepared.train,
+        eval_dataset=prepared.evaluation or None,
+        data_collator=Collator(tokenizer.pad_token_id),
+        processing_class=tokenizer,
+        callbacks=[progress, Samples(path, config, tokenizer, progress)],
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    progress.trainer = trainer
+    return trainer, progress
+
+
+def _continue_from(path: Path, checkpoint: Path | None, trainer: PackedTrainer) -> None:
+    """The curve and the counters stand where the checkpoint stood, so that it goes on unbroken."""
+    step = int(checkpoint.name.split("-")[1]) if checkpoint else -1
+    for name in ("metrics.jsonl", "samples.jsonl"):
+        if (path / name).is_file():
+            cut_after(path / name, step)
+    trainer.tokens_seen = _complete(checkpoint).get("tokens_seen", 0)
+    if checkpoint:
+        trainer.args.eval_on_start = False
+        print(f"Resuming from step {step}", flush=True)
+
+
+def _complete(checkpoint: Path | None) -> dict[str, Any]:
+    return json.loads((checkpoint / "complete.json").read_text()) if checkpoint else {}
+
+
+def _keep_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Writes dataset.json once. Raises UserError when a resumed run finds other data."""
+    file = path / "dataset.json"
+    if not file.is_file():
+        file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+    elif json.loads(file.read_text(encoding="utf-8"))["sha256"] != facts["sha256"]:
+        raise UserError(
+            f"{facts['file']} has changed since this run began, so it cannot go on; clone the run "
+            "into the form and start a new one.",
+            f"{facts['file']} 在训练开始后被改过，无法继续；请把这次训练复制到表单，重新开始。",
+            field="dataset",
+        )
+
+
+def _save(path: Path, config: TrainConfig, model, tokenizer) -> None:
+    """The adapter with everything that its voice needs: template, system prompt, stop tokens."""
+    folder = path / "adapter"
+    model.config.use_cache = True
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    card = {
+        "run": path.name,
+        "base_model": config.model_name_or_path,
+        "system_prompt": config.system_prompt,
+        "stop_token": tokenizer.eos_token,
+        "config": config.to_dict(),
+        "memory": measured(),
+        "versions": {m.__name__: m.__version__ for m in (torch, transformers, peft)},
+    }
+    text = json.dumps(card, ensure_ascii=False, indent=1)
+    (folder / "greenroom.json").write_text(text, encoding="utf-8")
+
+
+def _failed(path: Path, en: str, zh: str, status: int) -> int:
+    print(en, file=sys.stderr, flush=True)
+    runs.write_status(path, state="failed", message=en, message_zh=zh)
+    return status
+
+
+def _started_at(path: Path) -> float:
+    return runs.status_of(path).get("started_at") or time.time()
