@@ -93,9 +93,7 @@ def _chat(options: argparse.Namespace) -> int:
     messages.append({"role": "user", "content": options.prompt})
     voices = Voices.load(options.model, options.adapter)
     sampling = {name: getattr(options, name) for name in ("temperature", "seed", "max_new_tokens")}
-    answers: dict[str, Any] = {}
-    for answers in voices.answer({voice: messages for voice in voices.names}, **sampling):
-        pass
+    *_, answers = voices.answer({voice: messages for voice in voices.names}, **sampling)
     _show(options, {"answers": [{"voice": voice} | one for voice, one in answers.items()]})
     return 0
 

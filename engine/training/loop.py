@@ -30,6 +30,7 @@ def arguments(
     """`max_steps` is counted beforehand, so that the schedule knows its end."""
     warmup = config.warmup_steps
     on_gpu = device.type == "cuda"
+    checkpointing = {"gradient_checkpointing": True} if config.gradient_checkpointing else {}
     return TrainingArguments(
         output_dir=str(path),
         max_steps=max_steps,
@@ -45,7 +46,6 @@ def arguments(
         seed=config.seed,
         bf16=on_gpu and device.dtype is torch.bfloat16,
         fp16=on_gpu and device.dtype is torch.float16,
-        gradient_checkpointing=config.gradient_checkpointing,
         logging_steps=config.logging_steps,
         logging_nan_inf_filter=False,
         eval_strategy="steps" if evaluates else "no",
@@ -61,6 +61,7 @@ def arguments(
         disable_tqdm=True,
         use_cpu=not on_gpu,
         dataloader_pin_memory=on_gpu,
+        **checkpointing,
     )
 
 

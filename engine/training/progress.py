@@ -96,14 +96,14 @@ class Progress(TrainerCallback):
         tokens = self.trainer.tokens_seen - self._tokens_at_begin
         return round(tokens / training, 1) if tokens and training > 0 else None
 
-    def _write_status(self, state, **changes: Any) -> None:
+    def _write_status(self, at, **changes: Any) -> None:
         self._last_status = time.monotonic()
-        done = state.global_step - self._first_step
+        done = at.global_step - self._first_step
         elapsed = time.monotonic() - self._begin
-        left = elapsed / done * (self.max_steps - state.global_step) if done else None
+        left = elapsed / done * (self.max_steps - at.global_step) if done else None
         runs.write_status(
             self.path,
-            step=state.global_step,
+            step=at.global_step,
             max_steps=self.max_steps,
             seconds=round(self.seconds, 2),
             seconds_left=left,

@@ -1,0 +1,104 @@
+"""The page's end of the chat process: load, chat, stop, unload."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.chat.sampling import checked
+from engine.child import Child
+from engine.errors import UserError
+from engine.hardware import where
+from engine.models.adapter import read_card
+from engine.training import runs
+
+_child = Child("engine.chat.process")
+_loaded: dict[str, Any] | None = None
+_loaded_as: tuple | None = None
+_loading = threading.Lock()
+
+
+def load(
+    model_name_or_path: str,
+    adapters: list[str],
+    load_in_4bit: bool = False,
+    load_in_8bit: bool = False,
+) -> dict[str, Any]:
+    """Loads a base with the adapters of these runs (ids) or folders, and says what it takes:
+    model, voices ["base", id ...], footprint_gib, precision, device, dtype_reason.
+
+    Does nothing when just that is loaded already. Raises UserError.
+    """
+    global _loaded, _loaded_as
+    if where() == "zerogpu":
+        raise UserError(
+            "Chat on a ZeroGPU Space is not built yet; duplicate this Space onto a CPU or GPU of "
+            "its own, or run Greenroom on your machine.",
+            "暂不支持在 ZeroGPU Space 上对话；"
+            "请把 Space 复制到自己的 CPU 或 GPU 上，或在本机运行。",
+        )
+    folders = {name: _folder(name) for name in adapters}
+    wanted = (
+        model_name_or_path,
+        load_in_4bit,
+        load_in_8bit,
+        tuple((n, (f / "adapter_config.json").stat().st_mtime) for n, f in folders.items()),
+    )
+    with _loading:
+        if _loaded is None or not _child.alive or wanted != _loaded_as:
+            _loaded = _loaded_as = None
+            _loaded = _child.answer(
+                "load",
+                model_name_or_path=model_name_or_path,
+                adapters={name: str(folder) for name, folder in folders.items()},
+                load_in_4bit=load_in_4bit,
+                load_in_8bit=load_in_8bit,
+            )
+            _loaded_as = wanted
+        return _loaded
+
+
+def chat(
+    histories: dict[str, list[dict[str, str]]], **settings: float
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """Streams {voice: answer} about every 40 ms; `load` first. Raises UserError."""
+    settings = checked(settings)
+    if status() is None:
+        raise UserError(
+            "No model is loaded; choose one above and send again.",
+            "还没有载入模型；请先在上方选择，再发送。",
+        )
+    yield from _child.ask("chat", histories=histories, settings=settings)
+
+
+def stop() -> None:
+    """Ends the running answer within a token."""
+    _child.stop()
+
+
+def unload() -> None:
+    """Ends the chat process, which gives all of its memory back."""
+    global _loaded, _loaded_as
+    _loaded = _loaded_as = None
+    _child.close()
+
+
+def status() -> dict[str, Any] | None:
+    """What is loaded, None when nothing is."""
+    return _loaded if _child.alive else None
+
+
+def _folder(adapter: str) -> Path:
+    """The adapter folder of a run's id, or a folder as it is. Raises UserError."""
+    folder = Path(adapter)
+    if folder.is_absolute():
+        read_card(folder)
+        return folder
+    run = runs.get(adapter)
+    if not run.has_adapter:
+        raise UserError(
+            f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
+            f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
+            field="adapter",
+        )
+    return run.path / "adapter"

@@ -1,0 +1,46 @@
+"""The chat process: holds one base with its adapters until it is ended. `python -m` this."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.child import serve, stopping
+
+_voices = None
+
+
+def _load(
+    model_name_or_path: str, adapters: dict[str, str], load_in_4bit: bool, load_in_8bit: bool
+) -> Iterator[dict[str, Any]]:
+    """The base is loaded anew only when another one, or another precision, is asked for."""
+    global _voices
+    from engine.chat.voices import Voices
+    from engine.hardware import pick_device
+    from engine.models.load import Quantization
+
+    quantization = Quantization(load_in_4bit, load_in_8bit)
+    same = _voices and (_voices.model_name, _voices.quantization) == (
+        model_name_or_path,
+        quantization,
+    )
+    if not same:
+        _voices = None  # gives the old base's memory back before the new one comes
+        _voices = Voices(model_name_or_path, pick_device(), quantization)
+    _voices.use({name: Path(folder) for name, folder in adapters.items()})
+    yield {
+        "model": model_name_or_path,
+        "voices": _voices.names,
+        "footprint_gib": _voices.footprint_gib,
+        "precision": quantization.name or str(_voices.device.dtype).removeprefix("torch."),
+        "device": _voices.device.name,
+        "dtype_reason": _voices.device.reason._asdict(),
+        "template_note": _voices.template_note and _voices.template_note._asdict(),
+    }
+
+
+def _chat(histories: dict[str, list[dict]], settings: dict[str, float]) -> Iterator[dict]:
+    yield from _voices.answer(histories, stopping, **settings)
+
+
+if __name__ == "__main__":
+    serve({"load": _load, "chat": _chat})

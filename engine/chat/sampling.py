@@ -1,0 +1,71 @@
+"""How the next token is drawn: the settings, their ranges, and the draw itself."""
+
+from typing import TYPE_CHECKING
+
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import LogitsProcessorList
+
+# Names as in Transformers' GenerationConfig; temperature 0 is greedy, top_k 0 is off.
+DEFAULTS = {
+    "temperature": 0.7,
+    "top_p": 0.9,
+    "top_k": 50,
+    "repetition_penalty": 1.05,
+    "max_new_tokens": 256,
+    "seed": 0,
+}
+RANGES = {
+    "temperature": (0.0, 2.0, 0.05),
+    "top_p": (0.05, 1.0, 0.05),
+    "top_k": (0, 200, 1),
+    "repetition_penalty": (1.0, 2.0, 0.01),
+    "max_new_tokens": (1, 4096, 1),
+    "seed": (0, 2**31 - 1, 1),
+}
+
+
+def checked(settings: dict[str, float]) -> dict[str, float]:
+    """The defaults with these laid over. Raises UserError (with the field)."""
+    for name, value in settings.items():
+        if name not in RANGES:
+            raise UserError(
+                f"There is no sampling setting {name!r}; known are {', '.join(RANGES)}.",
+                f"没有 {name!r} 这个采样设置；现有 {'、'.join(RANGES)}。",
+                field=name,
+            )
+        low, high, step = RANGES[name]
+        number = isinstance(value, int | float) and low <= value <= high
+        if not number or (isinstance(step, int) and value != int(value)):
+            raise UserError(
+                f"{name} is {value}; it must be a number from {low:g} to {high:g}.",
+                f"{name} 是 {value}，应为 {low:g} 到 {high:g} 之间的数。",
+                field=name,
+            )
+    return DEFAULTS | settings
+
+
+def processors(settings: dict[str, float]) -> "LogitsProcessorList":
+    """Transformers' processors in the order of its own generate()."""
+    from transformers import LogitsProcessorList
+    from transformers.generation import logits_process as known
+
+    chosen = LogitsProcessorList()
+    if settings["repetition_penalty"] != 1:
+        chosen.append(known.RepetitionPenaltyLogitsProcessor(settings["repetition_penalty"]))
+    if settings["temperature"] > 0:
+        chosen.append(known.TemperatureLogitsWarper(settings["temperature"]))
+        if settings["top_k"]:
+            chosen.append(known.TopKLogitsWarper(int(settings["top_k"])))
+        if settings["top_p"] < 1:
+            chosen.append(known.TopPLogitsWarper(settings["top_p"]))
+    return chosen
+
+
+def draw(scores: "torch.Tensor", temperature: float, generator: "torch.Generator") -> int:
+    """The next token's id from processed scores of shape [1, vocabulary]."""
+    if temperature == 0:
+        return int(scores.argmax())
+    return int(scores.float().softmax(-1).multinomial(1, generator=generator))

@@ -1,0 +1,42 @@
+"""Did it learn the voice? Held-out questions to base and adapter, counted by the marks of the
+character's speech that stand in its card, written down before any training."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from engine.chat import characters
+from engine.chat.voices import BASE, Voices
+from engine.models.adapter import read_card
+
+
+def examine(model_name_or_path: str, adapter: str, character: str) -> dict[str, Any]:
+    """Greedy answers of both voices to the card's held-out questions, under the system prompt that
+    the adapter was trained with. Shares are 0 to 1. Raises UserError."""
+    card = characters.get(character)
+    folder = Path(adapter)
+    system = read_card(folder).get("system_prompt", "")
+    voices = Voices.load(model_name_or_path, [adapter])
+    marks = [re.compile(marker, re.IGNORECASE) for marker in card.exam["markers"]]
+    answers = [_ask(voices, question, system) for question in card.exam["questions"]]
+
+    def share(voice: str) -> float:
+        spoken = sum(any(m.search(one[voice]) for m in marks) for one in answers)
+        return round(spoken / len(answers), 4)
+
+    return {
+        "character": card.id,
+        "questions": len(answers),
+        "base_in_character": share(BASE),
+        "adapter_in_character": share(folder.name),
+        "answers": answers,
+    }
+
+
+def _ask(voices: Voices, question: str, system: str) -> dict[str, str]:
+    turns = [{"role": "system", "content": system}] if system else []
+    turns.append({"role": "user", "content": question})
+    *_, last = voices.answer(
+        dict.fromkeys(voices.names, turns), temperature=0, repetition_penalty=1, max_new_tokens=80
+    )
+    return {"question": question} | {voice: answer["text"] for voice, answer in last.items()}
