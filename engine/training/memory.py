@@ -65,7 +65,7 @@ def _activations(config: TrainConfig, shape: Shape, width: float, longest: int) 
         kept = shape.layers * shape.hidden_size * width + a_layer
     else:
         kept = shape.layers * a_layer
-    logits = shape.vocab_size * (width + 2 * 4)
+    logits = shape.vocab_size * (2 * width + 2 * 4)
     return tokens * (kept + logits)
 
 

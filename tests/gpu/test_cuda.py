@@ -1,0 +1,49 @@
+"""On a CUDA device: every way a base can be stored trains, falls, is kept, and speaks; the card's
+memory is read from NVML. Run with `python -m pytest -m gpu`."""
+
+import json
+
+import pytest
+
+from engine.config import TrainConfig
+from engine.hardware import memory_now
+from engine.training import runs
+
+pytestmark = pytest.mark.gpu
+
+WAYS = {
+    "plain": {},
+    "4bit": {"load_in_4bit": True},
+    "8bit": {"load_in_8bit": True},
+    "checkpointing": {"gradient_checkpointing": True},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_trains_and_its_adapter_speaks(way):
+    from engine.chat.voices import Voices
+    from engine.models.load import Quantization
+    from engine.training.train import train
+
+    changes = {"max_steps": 30, "learning_rate": 3e-3, "max_length": 256} | WAYS[way]
+    config = TrainConfig(dataset="lighthouse-keeper", **changes)
+    path = runs.create(config)
+    assert train(path) == 0
+    losses = [row["loss"] for row in runs.get(path.name).metrics() if "loss" in row]
+    assert len(losses) == 30
+    assert losses[-1] < 0.6 * losses[0]
+    memory = json.loads((path / "status.json").read_text())["peak_gib"]
+    assert 0 < memory < 4
+
+    quantization = Quantization(config.load_in_4bit, config.load_in_8bit)
+    voices = Voices.load("sprout", [str(path / "adapter")], quantization)
+    turns = [{"role": "user", "content": "How are you?"}]
+    *_, last = voices.answer(dict.fromkeys(voices.names, turns), temperature=0)
+    assert last["base"]["checksum"] != last["adapter"]["checksum"]
+    assert last["adapter"]["text"]
+
+
+def test_memory_comes_from_the_card():
+    memory = memory_now()
+    assert all(one.is_gpu and "NVIDIA" in one.name for one in memory)
+    assert all(one.total_gib > one.free_gib > 0 for one in memory)
