@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 
-# Before gradio is imported: it would ask the network for its version, and keep every event in a table.
+# Before gradio is imported: it asks the network for its version, and tables every event.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "500")
 

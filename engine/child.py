@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.hardware import child_environment
 
 _ROOT = Path(__file__).resolve().parent.parent
-_LIBRARIES_QUIET = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 class Child:
@@ -93,7 +93,7 @@ class Child:
             text=True,
             encoding="utf-8",
             cwd=_ROOT,
-            env=os.environ | _LIBRARIES_QUIET | {"PYTHONUTF8": "1"},
+            env=child_environment(),
         )
 
     def _write(self, message: dict[str, Any]) -> None:

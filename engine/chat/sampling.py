@@ -54,9 +54,9 @@ def processors(settings: dict[str, float]) -> "LogitsProcessorList":
 
     chosen = LogitsProcessorList()
     if settings["repetition_penalty"] != 1:
-        chosen.append(known.RepetitionPenaltyLogitsProcessor(settings["repetition_penalty"]))
+        chosen.append(known.RepetitionPenaltyLogitsProcessor(float(settings["repetition_penalty"])))
     if settings["temperature"] > 0:
-        chosen.append(known.TemperatureLogitsWarper(settings["temperature"]))
+        chosen.append(known.TemperatureLogitsWarper(float(settings["temperature"])))
         if settings["top_k"]:
             chosen.append(known.TopKLogitsWarper(int(settings["top_k"])))
         if settings["top_p"] < 1:

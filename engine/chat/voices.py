@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import DynamicCache
 
 from engine.chat.sampling import checked, draw, processors
@@ -49,7 +50,9 @@ class Voices:
     ) -> "Voices":
         """Raises UserError for a base or an adapter that cannot be loaded."""
         voices = cls(model_name, pick_device(), quantization or Quantization())
-        voices.use({Path(one).name: Path(one) for one in adapters})
+        folders = [Path(one) for one in adapters]
+        names = [folder.name for folder in folders]  # every run calls its own "adapter"
+        voices.use({f.name if names.count(f.name) == 1 else f.parent.name: f for f in folders})
         return voices
 
     def use(self, adapters: dict[str, Path]) -> None:
@@ -58,8 +61,9 @@ class Voices:
             self.base = self._tuned.unload()
             self._tuned = None
         self.names = [BASE]
-        for name, folder in adapters.items():
+        for folder in adapters.values():
             self._check(folder)
+        for name, folder in adapters.items():
             try:
                 if self._tuned is None:
                     self._tuned = PeftModel.from_pretrained(
@@ -68,6 +72,7 @@ class Voices:
                 else:
                     self._tuned.load_adapter(folder, adapter_name=name)
             except (ValueError, RuntimeError, OSError, KeyError) as error:
+                self._strip()
                 first = str(error).strip().split("\n")[0][:160]
                 raise UserError(
                     f"The adapter {name} does not fit {self.model_name}: {first}",
@@ -114,6 +119,13 @@ class Voices:
             if self._tuned.active_adapter != name:
                 self._tuned.set_adapter(name)
             yield self._tuned
+
+    def _strip(self) -> None:
+        """Takes out of the base what PEFT left there when it failed half-way."""
+        self._tuned, self.names = None, [BASE]
+        for name, module in list(self.base.named_modules()):
+            if isinstance(module, BaseTunerLayer):
+                self.base.set_submodule(name, module.get_base_layer())
 
     def _check(self, folder: Path) -> None:
         trained_on = read_card(folder).get("base_model", self.model_name)

@@ -134,16 +134,18 @@ def _from_messages(row: dict[str, Any]) -> dict[str, Any]:
 
 def _from_sharegpt(row: dict[str, Any]) -> dict[str, Any]:
     turns = row["conversations"]
-    keys = ("role", "content") if turns and "role" in turns[0] else ("from", "value")
-    head = [{"role": "system", "content": str(row["system"])}] if row.get("system") else []
+    first = turns[0] if turns and isinstance(turns[0], dict) else {}
+    keys = ("role", "content") if "role" in first else ("from", "value")
+    head = [{"role": "system", "content": _text(row["system"])}] if row.get("system") else []
     return _checked(head + [_message(one, *keys) for one in turns])
 
 
 def _from_alpaca(row: dict[str, Any]) -> dict[str, Any]:
     question = "\n".join(_text(row.get(n)) for n in ("instruction", "input") if _text(row.get(n)))
     answer = _text(row[_first(row, ("output", "response"))])
-    messages = [{"role": "system", "content": row["system"]}] if row.get("system") else []
-    for turn in row.get("history") or []:
+    messages = [{"role": "system", "content": _text(row["system"])}] if row.get("system") else []
+    history = row.get("history") or []
+    for turn in history if isinstance(history, list) else [history]:
         if not (isinstance(turn, list) and len(turn) == 2):
             raise Dropped("its history is not a list of pairs", "history 不是成对的问答")
         messages += _pair(_text(turn[0]), _text(turn[1]))
@@ -191,7 +193,7 @@ def _message(one: Any, role_key: str, content_key: str) -> dict[str, str]:
         raise Dropped("a turn has a role that is not known yet", "有一轮的角色暂不认识")
     content = one[content_key]
     if isinstance(content, list):  # OpenAI's parts
-        content = "".join(p.get("text", "") for p in content if isinstance(p, dict))
+        content = "".join(str(p.get("text") or "") for p in content if isinstance(p, dict))
     return {"role": role, "content": _text(content)}
 
 

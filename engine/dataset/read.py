@@ -39,6 +39,8 @@ def read_table(path: Path) -> Table:
         )
     if text.lstrip()[0] in "[{":
         rows, kind = _read_json(text, path.name)
+        if "\\ud" in text.lower():  # half of an emoji: no tokenizer takes it, it becomes "?"
+            rows = json.loads(json.dumps(rows, ensure_ascii=False).encode("utf-8", "replace"))
     elif path.suffix.lower() in (".json", ".jsonl"):
         raise _wrong(
             f"{path.name} is called JSON but its content is not: it begins with "
@@ -100,14 +102,11 @@ def _read_json(text: str, name: str) -> tuple[list[dict[str, Any]], str]:
     try:
         whole = json.loads(text)
     except json.JSONDecodeError as error:
-        if text.lstrip()[0] == "{":
+        if text.lstrip()[0] == "{" and text.lstrip().split("\n", 1)[0].strip() != "{":
             return _read_json_lines(text, name), "jsonl"
         raise _broken(name, error.lineno, error.colno, error.msg, text) from error
-    except RecursionError as error:
-        raise _wrong(
-            f"{name} nests its brackets too deep; a dataset is a list of flat rows.",
-            f"{name} 的括号嵌套太深；数据集应是一列简单的行。",
-        ) from error
+    except (RecursionError, ValueError) as error:
+        raise _not_flat(name) from error
     rows = whole if isinstance(whole, list) else [whole]
     return _only_objects(rows, name), "json" if isinstance(whole, list) else "jsonl"
 
@@ -121,7 +120,17 @@ def _read_json_lines(text: str, name: str) -> list[dict[str, Any]]:
             rows.append(json.loads(line))
         except json.JSONDecodeError as error:
             raise _broken(name, number, error.colno, error.msg, text) from error
+        except (RecursionError, ValueError) as error:
+            raise _not_flat(name) from error
     return _only_objects(rows, name)
+
+
+def _not_flat(name: str) -> UserError:
+    return _wrong(
+        f"{name} nests its brackets too deep, or holds a number of thousands of digits; "
+        "a dataset is a list of flat rows.",
+        f"{name} 的括号嵌套太深，或含有几千位的数字；数据集应是一列简单的行。",
+    )
 
 
 def _broken(name: str, line: int, column: int, message: str, text: str) -> UserError:

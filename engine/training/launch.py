@@ -1,6 +1,5 @@
 """Starting and stopping runs: each is a detached process that outlives the page."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -11,7 +10,7 @@ from engine import desk
 from engine.chat import client
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.hardware import memory_now, where
+from engine.hardware import child_environment, memory_now, where
 from engine.training import runs
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -94,6 +93,6 @@ def _launch(path: Path) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1"},
+            env=child_environment(),
         )
     runs.write_status(path, pid=process.pid)

@@ -1,5 +1,6 @@
 """Runs as the page sees them: folders, read anew each time. No torch, no memory of its own."""
 
+import contextlib
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import tempfile
 import time
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +94,10 @@ def list_runs() -> list[Run]:
     if not runs_dir().is_dir():
         return []
     folders = [p for p in runs_dir().iterdir() if _ID.fullmatch(p.name)]
-    views = [_view(p) for p in folders if (p / "config.yaml").is_file()]
+    views = []
+    for path in folders:
+        with contextlib.suppress(UserError):  # no config.yaml yet, or one of a later version
+            views.append(get(path.name))
     return sorted(views, key=lambda run: run.created_at, reverse=True)
 
 
@@ -168,7 +173,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """An unfinished last line is skipped: its writer may be writing or have been killed."""
     if not path.is_file():
         return []
-    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    *lines, _ = path.read_bytes().split(b"\n")  # it may end within a character
     return [json.loads(line) for line in lines if line.strip()]
 
 
@@ -212,7 +217,7 @@ def _view(path: Path) -> Run:
         id=path.name,
         name=name.read_text(encoding="utf-8") if name.is_file() else path.name,
         path=path,
-        config=TrainConfig.from_yaml(path / "config.yaml"),
+        config=_config(path / "config.yaml", (path / "config.yaml").stat().st_mtime),
         state=state,
         alive=alive,
         message=message,
@@ -228,6 +233,12 @@ def _view(path: Path) -> Run:
         last_loss=status.get("loss"),
         last_eval_loss=status.get("eval_loss"),
     )
+
+
+@lru_cache(maxsize=512)
+def _config(path: Path, written_at: float) -> TrainConfig:
+    """Written once, asked for at every tick of the page; `written_at` makes another file of it."""
+    return TrainConfig.from_yaml(path)
 
 
 def _died(path: Path) -> Sentence:
