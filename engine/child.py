@@ -38,10 +38,11 @@ class Child:
         """Yields what the call yields. Raises UserError as the child says it, or when it dies."""
         with self._busy:
             self._start()
+            process = self._process  # close() from another thread may forget it meanwhile
             self._write({"call": call, "arguments": arguments})
             ended = False
             try:
-                for line in self._process.stdout:
+                for line in process.stdout:
                     answer = json.loads(line)
                     if "value" not in answer:
                         ended = True
@@ -53,7 +54,7 @@ class Child:
             finally:
                 if not ended:  # whoever listened has left: end the call, read it out
                     self.stop()
-                    for line in self._process.stdout:
+                    for line in process.stdout:
                         if "value" not in json.loads(line):
                             break
 
@@ -125,7 +126,6 @@ def serve(calls: dict[str, Callable[..., Iterator[Any]]]) -> None:
     os.dup2(2, 1)  # what libraries print must not mix with the answers
     questions = _questions()
     while (question := questions()) is not None:
-        _stopping.clear()
         try:
             for value in calls[question["call"]](**question["arguments"]):
                 print(json.dumps({"value": value}), file=out, flush=True)
@@ -153,6 +153,7 @@ def _questions() -> Callable[[], dict[str, Any] | None]:
             if "stop" in message:
                 _stopping.set()
             else:
+                _stopping.clear()  # here: a stop right behind it must not be lost
                 waiting.put(message)
         _stopping.set()
         waiting.put(None)

@@ -81,7 +81,7 @@ def out_of_range(one: dataclasses.Field, value: Any) -> Sentence | None:
 
 
 def unknown_option(name: str, known: dict[str, Any]) -> UserError:
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(str(name), known, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     hint_zh = f"是不是想写 {near[0]}？" if near else ""
     return UserError(

@@ -1,4 +1,4 @@
-"""What the person has chosen, shared by all tabs: each tab writes to it and listens to its changes."""
+"""What the person has chosen, shared by all tabs: each writes to it and listens to its changes."""
 
 from dataclasses import dataclass
 

@@ -76,7 +76,6 @@ def end_of_turn_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
     return frozenset((ids | {tokenizer.eos_token_id}) - {None, tokenizer.unk_token_id})
 
 
-
 def segments(encoded: Encoded) -> list[tuple[str, str]]:
     """The row's text in pieces that tile it, each with its mark: learned, end (of turn, learned),
     read (only) or cut (off). A character of several tokens takes the mark of its first."""

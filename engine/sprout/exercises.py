@@ -8,6 +8,8 @@ import random
 import string
 from functools import cache
 
+from engine.sprout.grammar import sentences
+
 SUMS = {
     "en": {
         "+": [
@@ -145,7 +147,9 @@ def small_sum(rng: random.Random, language: str) -> tuple[str, str]:
 def random_text(rng: random.Random, language: str, words: list[str]) -> str:
     """Something to repeat: common characters, letters, digits, known words; no meaning intended."""
     kind = rng.random()
-    if language == "zh" and kind < 0.8:
+    if kind > 0.85:
+        return sentences(rng, language, rng.randint(1, 2))
+    if language == "zh" and kind < 0.7:
         characters = rng.choices(common_characters(), k=rng.randint(1, 16))
         if len(characters) > 6 and rng.random() < 0.3:
             characters.insert(len(characters) // 2, "，")
@@ -164,7 +168,7 @@ def random_text(rng: random.Random, language: str, words: list[str]) -> str:
 
 
 def gibberish(rng: random.Random, language: str) -> str:
-    """What a cat types: letters or characters by chance, one of them over and over, or only marks."""
+    """What a cat types: letters or characters by chance, one over and over, or only marks."""
     kind = rng.random()
     letters = common_characters() if language == "zh" and kind < 0.7 else string.ascii_lowercase
     if kind % 0.1 < 0.03:

@@ -28,13 +28,13 @@ class Recipe:
     """Every number of the run."""
 
     seed: int = 17
-    steps: int = 4000
+    steps: int = 2500
     rows: int = 64
     row_length: int = 512
     learning_rate: float = 2e-3
     warm_up: int = 200
-    weight_decay: float = 0.1
-    user_weight: float = 0.1
+    weight_decay: float = 0.3
+    user_weight: float = 0.3
     hidden: int = 256
     layers: int = 4
     intermediate: int = 512
@@ -94,7 +94,9 @@ def batch(
     return ids, weights, positions
 
 
-MEMORY: dict[str, object] = {}  # what a worker process was started with: too large to send with each step
+MEMORY: dict[
+    str, object
+] = {}  # what a worker process was started with: too large to send with each step
 
 
 def remember(recipe: Recipe, coder: Coder, languages: dict[str, corpus.Language]) -> None:

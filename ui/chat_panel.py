@@ -1,0 +1,112 @@
+"""The side panel of Chat: who speaks (character, system prompt) and how (sampling). It folds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from engine.chat import characters
+from engine.chat.sampling import DEFAULTS, RANGES
+from ui import cards
+from ui.conversation import card
+from ui.text import language, say, t
+
+CSS = Path(__file__).with_name("chat.css").read_text(encoding="utf-8")
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# A gr.State tells its listeners of a change only when the event that wrote it was queued.
+TELLING = QUIET | {"queue": True, "concurrency_limit": None}
+SLIDERS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The panel's components; `sampling` by the names that the engine uses, seed among them."""
+
+    column: gr.Column
+    character: gr.Dropdown
+    system: gr.Textbox
+    sampling: dict[str, gr.Slider | gr.Number]
+    marks: gr.Checkbox
+    defaults: gr.Button
+
+
+def build() -> Panel:
+    with gr.Column(visible=False, scale=1, min_width=270, elem_id="chat_panel") as column:
+        character = gr.Dropdown(
+            [
+                (t("chat_character_none"), ""),
+                *((c.name, c.id) for c in characters.list_characters()),
+            ],
+            value="",
+            label=t("chat_character"),
+            elem_id="chat_character",
+        )
+        system = gr.Textbox(
+            label=t("chat_system"),
+            info=t("chat_system_help"),
+            lines=3,
+            max_lines=8,
+            elem_id="chat_system",
+        )
+        sampling: dict[str, gr.Slider | gr.Number] = {}
+        for name in SLIDERS:
+            low, high, step = RANGES[name]
+            sampling[name] = gr.Slider(
+                low,
+                high,
+                value=DEFAULTS[name],
+                step=step,
+                label=t(f"chat_{name}"),
+                info=t(f"chat_{name}_help"),
+                elem_id=f"chat_{name}",
+            )
+        sampling["seed"] = gr.Number(
+            value=DEFAULTS["seed"],
+            precision=0,
+            minimum=0,
+            label=t("chat_seed"),
+            info=t("chat_seed_help"),
+            elem_id="chat_seed",
+        )
+        marks = gr.Checkbox(True, label=t("chat_marks"), elem_id="chat_marks")
+        defaults = gr.Button(t("chat_defaults"), size="sm", elem_id="chat_defaults")
+    return Panel(column, character, system, sampling, marks, defaults)
+
+
+def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML) -> None:
+    """Folding, the way back to the defaults, and the line that says what is set."""
+    is_open = gr.State(False)
+
+    def fold(was_open: bool, request: gr.Request):
+        key = "chat_settings" if was_open else "chat_settings_hide"
+        return not was_open, gr.Column(visible=not was_open), say(key, language(request))
+
+    def summed_up(
+        character: str, system: str, temperature: float, seed: float, request: gr.Request
+    ):
+        return summary_line(character, system, temperature, seed, language(request))
+
+    toggle.click(fold, is_open, [is_open, panel.column, toggle], **QUIET)
+    panel.defaults.click(
+        lambda: [DEFAULTS[name] for name in panel.sampling],
+        None,
+        list(panel.sampling.values()),
+        **QUIET,
+    )
+    told = [panel.character, panel.system, panel.sampling["temperature"], panel.sampling["seed"]]
+    gr.on(
+        [one.change for one in told], summed_up, told, summary, trigger_mode="always_last", **QUIET
+    )
+
+
+def summary_line(
+    character: str, system: str, temperature: float, seed: float | None, lang: str
+) -> str:
+    """Who speaks, at which temperature and seed, in one line."""
+    chosen = card(character)
+    if chosen and system.strip() == chosen.system_prompt.strip():
+        who = chosen.name
+    else:
+        who = say("chat_who_custom" if system.strip() else "chat_who_nobody", lang)
+    values = {"who": who, "temperature": f"{temperature:g}", "seed": int(seed or 0)}
+    return cards.paragraph(say("chat_summary", lang, **values), "soft")

@@ -1,0 +1,122 @@
+"""What was understood of a dataset: facts of `desk.inspect` in, HTML out. Knows no component."""
+
+from ui import cards
+from ui.cards import number
+from ui.text import both, say
+
+MARKS = ("learned", "end", "read", "cut")
+ARROW = " → "
+
+
+def understood(facts: dict, language: str) -> str:
+    """Format, encoding, what was dropped, which column plays which part."""
+    read_as = say(
+        "data_read_as",
+        language,
+        format=both(facts["format_title"]).in_language(language),
+        encoding=str(facts["encoding"]).upper(),
+    )
+    dropped = [
+        say(
+            "data_dropped",
+            language,
+            count=number(one["count"]),
+            reason=both(one["reason"]).in_language(language),
+        )
+        for one in facts["dropped"]
+    ]
+    if dropped:
+        kept = "".join(f'<span class="bad">{cards.text(line)}</span> ' for line in dropped)
+    else:
+        kept = f'<span class="good">{cards.text(say("data_none_dropped", language))}</span>'
+    roles = " · ".join(
+        f"{column}{ARROW}{role}" for column, role in facts["mapping"].items() if column != role
+    )
+    note = facts.get("template_note")
+    said = cards.sentence(both(note).in_language(language), "mild") if note else ""
+    mapping = f'<span class="soft">{cards.text(roles)}</span>'
+    return cards.card("", f"<div>{cards.text(read_as)} {kept} &ensp;{mapping}</div>", said)
+
+
+def statement(facts: dict, max_length: int, language: str) -> str:
+    """The totals as plain sentences."""
+    tokens, trained = facts["tokens"], facts["trained_tokens"]
+    share = f"{100 * trained / tokens:.0f}" if tokens else "0"
+    lengths, zero = facts["lengths"], facts["zero_label_rows"]
+    usable, cut = facts["usable"], lengths["truncated"]
+    rows = say("data_rows_all", language, rows=number(usable))
+    if usable < facts["rows"]:
+        dropped = number(facts["rows"] - usable)
+        rows = say("data_rows_some", language, rows=number(usable), dropped=dropped)
+    lost = say("data_cut_none", language)
+    if cut:
+        gone = number(lengths["lost_tokens"])
+        lost = say("data_cut_some", language, rows=number(cut), tokens=gone)
+    half, longest = number(lengths["p50"]), number(lengths["max"])
+    of_tokens = say("data_of_tokens", language, tokens=number(tokens), trained=number(trained))
+    learned = facts["end_token_trained"]
+    pairs = [
+        (say("data_rows", language), rows),
+        (say("data_lengths", language), say("data_lengths_are", language, p50=half, max=longest)),
+        (say("data_cut", language, length=number(max_length)), lost),
+        (say("data_zero", language), say("data_zero_rows", language, rows=number(zero))),
+    ]
+    end = f"<dt>{cards.text(say('data_end_token', language))}</dt>" + (
+        f'<dd class="{"good" if learned else "bad"}">'
+        f"{cards.text(say('data_end_yes' if learned else 'data_end_no', language))}</dd>"
+    )
+    return cards.card(
+        say("data_view_learns", language),
+        cards.paragraph(say("data_share", language, share=share), "big"),
+        cards.paragraph(of_tokens),
+        cards.facts(pairs).replace("</dl>", f"{end}</dl>"),
+    )
+
+
+def mask(facts: dict, language: str) -> str:
+    """One row with every token marked, and what the marks mean."""
+    pieces = "".join(
+        f'<span class="{mark if mark in MARKS else "read"}">{cards.text(words)}</span>'
+        for words, mark in facts["segments"]
+    )
+    key = "".join(
+        f'<span><span class="swatch {mark}"></span>'
+        f"{cards.text(say(f'data_mark_{mark}', language))}</span>"
+        for mark in MARKS
+    )
+    return cards.card("", f'<div class="mask">{pieces}</div><div class="legend">{key}</div>')
+
+
+def conversation(facts: dict, language: str) -> str:
+    """The row as people would read it."""
+    if not facts.get("messages"):
+        return cards.card("", cards.paragraph(say("data_not_conversation", language), "soft"))
+    turns = []
+    for message in facts["messages"]:
+        role = message["role"]
+        kind = role if role in ("user", "system") else "assistant"
+        known = role in ("user", "assistant", "system")
+        name = say(f"data_{role}", language) if known else role
+        words = cards.text(message["content"])
+        turns.append(f'<div class="turn {kind}"><b>{cards.text(name)}</b>{words}</div>')
+    return cards.card("", "".join(turns))
+
+
+def prompt(facts: dict) -> str:
+    """The exact text that the model gets."""
+    return cards.card("", f'<div class="mask">{cards.text(facts["text"])}</div>')
+
+
+def doctor(facts: dict, language: str) -> str:
+    """Findings, as the engine ordered them: worst first."""
+    title = say("data_doctor", language)
+    if not facts["problems"]:
+        healthy = say("data_healthy", language)
+        return cards.card(title, f'<span class="good">{cards.text(healthy)}</span>')
+    found = []
+    for one in facts["problems"]:
+        words = both(one["advice"]).in_language(language)
+        if one.get("rows"):
+            words = f"{say('data_problem', language, rows=number(one['rows']))}: {words}"
+        found.append(words)
+    return cards.card(title, cards.bullets(found))

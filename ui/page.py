@@ -1,0 +1,157 @@
+"""The page put together: header, Show me, thread, memory strip, tabs, and the one timer.
+
+Element ids that tests may rely on (besides those in tab_runs, tab_chat and chat_panel):
+frame: header show_me show_again own_data guide guide_close notice thread thread_data thread_base
+thread_run thread_voices memory tabs
+data: dataset upload upload_said remove_upload data_statement data_row data_learn data_problem
+data_understood data_mask data_table data_conversation data_prompt data_doctor convert_box
+convert_to convert convert_download go_train
+train: option_NAME for each option, advanced summary verdict start start_said run_side run_card stop
+stop_ask go_on stop_keep stop_delete resume another talk run_said plot_loss loss_says run_answers
+run_memory curves_box log_box run_log
+"""
+
+import gradio as gr
+
+from engine import library
+from engine.errors import UserError
+from engine.training import runs
+from ui import (
+    api,
+    cards,
+    form,
+    memory,
+    show_me,
+    summary,
+    tab_chat,
+    tab_data,
+    tab_runs,
+    tab_train,
+    thread,
+)
+from ui.chosen import Chosen
+from ui.text import language, say, t
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# The name of an option in its tooltip; it is the name in files, flags and the API.
+TOOLTIPS = """() => document.addEventListener('mouseover', event => {
+  const option = event.target.closest?.('[id^=option_]');
+  if (option) option.title = option.id.slice('option_'.length);
+})"""
+
+
+def build(open_to: str = "") -> gr.Blocks:
+    """`open_to`: the address, when the page listens to others without a password; it says so."""
+    with gr.Blocks(title="Greenroom", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+        chosen = _nothing_chosen()
+        fields = form.create()
+        facts, outlook = gr.State(None), gr.State(None)
+        revised, wanted = gr.State(0), gr.State(0)
+        again = show_me.header()
+        notice = gr.HTML(_warning(open_to), elem_id="notice", elem_classes="bare")
+        guided = show_me.frame(again)
+        lines = thread.build(chosen), memory.build()
+        chosen.tabs.render()
+        with chosen.tabs:
+            with _tab("data"):
+                data = tab_data.build(chosen, fields, facts, revised)
+            with _tab("train"):
+                card = tab_train.build(chosen, fields, outlook, revised, wanted)
+            with _tab("runs"):
+                tab_runs.build(chosen)
+            with _tab("chat"):
+                tab_chat.build(chosen)
+        show_me.wire(guided, chosen, data, fields, revised, wanted)
+        _wire_pulse(page, chosen, lines, [facts, fields["model_name_or_path"], outlook])
+        _wire_opening(page, chosen, guided.show, data, notice, card)
+        page.load(None, js=TOOLTIPS)
+        api.build()
+    return page
+
+
+def _nothing_chosen() -> Chosen:
+    return Chosen(
+        dataset=gr.State(""),
+        run=gr.State(""),
+        clone=gr.State(""),
+        voice=gr.State(""),
+        question=gr.State(""),
+        tabs=gr.Tabs(elem_id="tabs", render=False),
+        tick=gr.Timer(1),
+    )
+
+
+def _tab(name: str) -> gr.Tab:
+    return gr.Tab(t(f"shell_{name}"), id=name, elem_id=f"tab_{name}")
+
+
+def _warning(open_to: str) -> str:
+    """In both languages: nobody has asked for the page yet."""
+    if not open_to:
+        return cards.nothing()
+    return "".join(
+        cards.sentence(say("shell_open", lang, host=open_to), "mild") for lang in ("en", "zh")
+    )
+
+
+def _wire_pulse(page: gr.Blocks, chosen: Chosen, lines: tuple, looked: list) -> None:
+    """Thread and memory strip follow the timer; what has not changed is not sent again."""
+    seen = gr.State(("", ""))
+
+    def pulse(before, dataset, run_id, voice, facts, model, outlook, request: gr.Request):
+        lang = language(request)
+        now = (
+            thread.line(dataset, facts, model, outlook, run_id, voice, lang),
+            memory.strip(lang),
+        )
+        if now == before:
+            return gr.skip()
+        shown = (new if new != old else gr.skip() for new, old in zip(now, before, strict=True))
+        return now, *shown
+
+    inputs = [seen, chosen.dataset, chosen.run, chosen.voice, *looked]
+    page.load(pulse, inputs, [seen, *lines], **QUIET)
+    chosen.tick.tick(pulse, inputs, [seen, *lines], **QUIET)
+
+
+def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, notice, card):
+    """What an opened (or reloaded) page finds: the run in its address, or the one that is alive."""
+
+    def opened(at: dict, request: gr.Request):
+        lang = language(request)
+        asked = request.query_params.get("run", "")
+        listed, run, updates = runs.list_runs(), None, {}
+        if asked:
+            try:
+                run = runs.get(asked)
+            except UserError:
+                said = cards.sentence(say("shell_unknown_run", lang, run=asked[:60]), "mild")
+                updates[notice] = said
+        run = run or next((one for one in listed if one.alive), None)
+        guide = show_me.still_on(at)
+        dataset = guide["dataset"] or show_me.SAMPLES[lang]
+        if run:
+            dataset = run.config.dataset or dataset
+            updates |= {chosen.run: run.id, chosen.tabs: gr.Tabs(selected="train")}
+        known = {one.id for one in library.list_datasets()}
+        return updates | {
+            show.at: guide,
+            show.timer: gr.Timer(active=bool(guide["step"])),
+            show.hero: gr.Row(visible=not listed and not guide["step"]),
+            show.again: gr.Button(visible=bool(listed) and not guide["step"]),
+            chosen.dataset: dataset,
+            data.picker: gr.Radio(
+                tab_data.choices(lang), value=dataset if dataset in known else None
+            ),
+            card: summary.waiting(lang),
+        }
+
+    outputs = [show.at, show.timer, show.hero, show.again, chosen.dataset, chosen.run, chosen.tabs]
+    # Queued, as all that writes a State with listeners: unqueued events do not wake them.
+    page.load(
+        opened,
+        show.at,
+        [*outputs, notice, data.picker, card],
+        show_progress="hidden",
+        api_visibility="private",
+    )

@@ -1,0 +1,101 @@
+"""Frames for the live plots: few points, every series named from the first frame.
+
+A LinePlot freezes colours and legend at its first drawing and resends its whole frame at each
+tick, hence both rules. What is no number becomes a gap.
+"""
+
+import math
+
+import gradio as gr
+import pandas as pd
+
+from ui.text import WORDS, say
+
+MOST_POINTS = 300
+SMOOTHING = 0.8
+COLOURS = {"raw": "#b4b6ac", "smoothed": "#2f8a6a", "eval": "#c8940a"}
+SERIES = tuple(COLOURS)
+
+
+def loss_plot() -> gr.LinePlot:
+    """Raw, smoothed and evaluation loss over steps."""
+    colours = {
+        name: COLOURS[series] for series in SERIES for name in WORDS[f"train_series_{series}"]
+    }
+    return _plot("loss", "plot_loss", 300, color="series", color_map=colours)
+
+
+def rate_plot() -> gr.LinePlot:
+    return _plot("learning_rate", "plot_rate", 180)
+
+
+def norm_plot() -> gr.LinePlot:
+    return _plot("grad_norm", "plot_norm", 180)
+
+
+def _plot(y: str, elem_id: str, height: int, **more) -> gr.LinePlot:
+    return gr.LinePlot(
+        x="step",
+        y=y,
+        x_title=" ",
+        y_title=y,
+        color_title=" ",
+        x_axis_format="d",
+        height=height,
+        show_label=False,
+        elem_id=elem_id,
+        buttons=["fullscreen"],
+        **more,
+    )
+
+
+def loss_frame(metrics: list[dict], language: str) -> pd.DataFrame:
+    """One frame for all series; a row without a value opens each, so that its colour is known."""
+    raw = points(metrics, "loss")
+    drawn = {"raw": raw, "smoothed": smooth(raw), "eval": points(metrics, "eval_loss")}
+    rows = []
+    for series in SERIES:
+        name = say(f"train_series_{series}", language)
+        rows.append((0, None, name))
+        rows += [(step, value, name) for step, value in thin(drawn[series])]
+    return pd.DataFrame(rows, columns=["step", "loss", "series"])
+
+
+def single_frame(metrics: list[dict], column: str) -> pd.DataFrame | None:
+    """One nameless series; None until there is a point: an empty frame spoils the plot."""
+    drawn = thin(points(metrics, column))
+    return pd.DataFrame(drawn, columns=["step", column]) if drawn else None
+
+
+def smooth(line: list[tuple[int, float | None]]) -> list[tuple[int, float | None]]:
+    """Exponential moving average, corrected for its start; gaps stay gaps."""
+    mean, weight, smoothed = 0.0, 0.0, []
+    for step, value in line:
+        if value is None:
+            smoothed.append((step, None))
+            continue
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * value
+        weight = SMOOTHING * weight + (1 - SMOOTHING)
+        smoothed.append((step, mean / weight))
+    return smoothed
+
+
+def thin(line: list[tuple], most: int = MOST_POINTS) -> list[tuple]:
+    """At most `most` points: of each bin the lowest and the highest, so that spikes stay."""
+    if len(line) <= most:
+        return line
+    inner, bins = line[1:-1], (most - 2) // 2
+    kept = [line[0]]
+    for i in range(bins):
+        part = inner[i * len(inner) // bins : (i + 1) * len(inner) // bins]
+        known = [p for p in part if p[1] is not None]
+        if known:
+            ends = {min(known, key=lambda p: p[1]), max(known, key=lambda p: p[1])}
+            kept += sorted(ends, key=lambda p: p[0])
+    return [*kept, line[-1]]
+
+
+def points(metrics: list[dict], column: str) -> list[tuple[int, float | None]]:
+    """(step, value) where the column is there; what is not finite becomes None."""
+    found = [(row["step"], row.get(column)) for row in metrics if row.get(column) is not None]
+    return [(step, value if math.isfinite(value) else None) for step, value in found]

@@ -1,0 +1,200 @@
+"""The right side of Train while a run is watched: drawn from the run's folder at each tick."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from engine.errors import UserError
+from engine.training import launch, runs
+from engine.training.runs import Run
+from ui import cards, plots, run_views
+from ui.chosen import Chosen
+from ui.text import language, say, t
+
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunSide:
+    """Its components. `seen` holds the sizes of the files as last drawn."""
+
+    box: gr.Column
+    seen: gr.State
+    card: gr.HTML
+    loss: gr.LinePlot
+    loss_says: gr.HTML
+    rate: gr.LinePlot
+    norm: gr.LinePlot
+    memory: gr.HTML
+    answers: gr.HTML
+    log: gr.HTML
+    stop: gr.Button
+    ask: gr.Column
+    resume: gr.Button
+    talk: gr.Button
+    another: gr.Button
+    said: gr.HTML
+
+
+def build(chosen: Chosen) -> RunSide:
+    with gr.Column(visible=False, elem_id="run_side") as box:
+        made = {"card": _html("run_card")}
+        made["ask"], answers = _question()
+        with gr.Row(elem_id="run_buttons"):
+            made["stop"] = gr.Button(t("train_stop"), elem_id="stop", visible=False)
+            made["resume"] = gr.Button(t("train_resume"), elem_id="resume", visible=False)
+            made["another"] = gr.Button(t("train_another"), elem_id="another", visible=False)
+            made["talk"] = gr.Button(
+                t("train_talk"), variant="primary", elem_id="talk", visible=False
+            )
+        made["said"] = _html("run_said")
+        made["loss"], made["loss_says"] = plots.loss_plot(), _html("loss_says")
+        made["answers"], made["memory"] = _html("run_answers"), _html("run_memory")
+        with gr.Accordion(t("train_curves"), open=False, elem_id="curves_box"):
+            made["rate"], made["norm"] = plots.rate_plot(), plots.norm_plot()
+        with gr.Accordion(t("train_log"), open=False, elem_id="log_box"):
+            made["log"] = _html("run_log")
+    side = RunSide(box=box, seen=gr.State({}), **made)
+    _wire_watching(chosen, side)
+    _wire_buttons(chosen, side, answers)
+    return side
+
+
+def _html(elem_id: str) -> gr.HTML:
+    return gr.HTML(cards.nothing(), elem_id=elem_id, elem_classes="bare")
+
+
+def _question() -> tuple[gr.Column, dict[str, gr.Button]]:
+    """Go on, stop and keep, stop and delete."""
+    with gr.Column(visible=False, elem_id="stop_ask") as ask:
+        gr.Markdown(t("train_stop_ask"))
+        with gr.Row():
+            answers = {
+                "go_on": gr.Button(t("train_go_on"), elem_id="go_on"),
+                "keep": gr.Button(t("train_stop_keep"), variant="primary", elem_id="stop_keep"),
+                "delete": gr.Button(t("train_stop_delete"), variant="stop", elem_id="stop_delete"),
+            }
+    return ask, answers
+
+
+def _wire_watching(chosen: Chosen, side: RunSide) -> None:
+    drawn = [getattr(side, name) for name in side.__slots__ if name not in ("box", "said", "ask")]
+
+    def watch(run_id: str, seen: dict, request: gr.Request):
+        if not run_id:
+            return gr.skip()
+        try:
+            run = runs.get(run_id)
+        except UserError:
+            return gr.skip()
+        return draw(side, run, seen, language(request)) or gr.skip()
+
+    inputs = [chosen.run, side.seen]
+    chosen.tick.tick(watch, inputs, drawn, queue=False, **QUIET)
+
+    def turn_to(run_id: str, request: gr.Request):
+        closed = {side.ask: gr.Column(visible=False), side.said: cards.nothing()}
+        try:
+            run = runs.get(run_id)
+        except UserError:
+            return closed | {side.box: gr.Column(visible=False), side.seen: {}}
+        shown = closed | {side.box: gr.Column(visible=True)}
+        return shown | draw(side, run, {}, language(request))
+
+    chosen.run.change(
+        turn_to, chosen.run, [*drawn, side.box, side.ask, side.said], queue=False, **QUIET
+    )
+
+
+def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
+    """Updates for what has changed since `seen`; {} when nothing has."""
+    now = {name: _size(run, name) for name in ("metrics.jsonl", "samples.jsonl", "train.log")}
+    # A process may outlive its last word by a moment, hence `alive` beside the state.
+    now |= {"run": run.id, "name": run.name, "written": run.updated_at}
+    now["buttons"] = (run.state, run.alive, run.has_adapter)
+    if now == seen and not run.alive:
+        return {}
+    fresh = seen.get("run") != run.id
+    metrics = run.metrics()
+    updates = {side.seen: now, side.card: run_views.progress(run, metrics, lang)}
+    if fresh or now["metrics.jsonl"] != seen.get("metrics.jsonl"):
+        updates |= _curves(side, metrics, lang)
+    if fresh or now["samples.jsonl"] != seen.get("samples.jsonl"):
+        updates[side.answers] = run_views.answers(run, lang)
+    if fresh or now["train.log"] != seen.get("train.log"):
+        updates[side.log] = run_views.log(run, lang)
+    if fresh or now["buttons"] != seen.get("buttons"):
+        updates |= _buttons(side, run)
+    return updates
+
+
+def _size(run: Run, name: str) -> int:
+    path = run.path / name
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _curves(side: RunSide, metrics: list[dict], lang: str) -> dict:
+    frame = plots.loss_frame(metrics, lang)
+    smoothed = plots.smooth(plots.points(metrics, "loss"))
+    return {
+        side.loss: frame,
+        side.loss_says: run_views.plot_says(smoothed, lang),
+        side.rate: plots.single_frame(metrics, "learning_rate"),
+        side.norm: plots.single_frame(metrics, "grad_norm"),
+        side.memory: run_views.memory(metrics, lang),
+    }
+
+
+def _buttons(side: RunSide, run: Run) -> dict:
+    return {
+        side.stop: gr.Button(visible=run.alive, interactive=run.state != "stopping"),
+        side.resume: gr.Button(visible=run.can_resume),
+        side.another: gr.Button(visible=not run.alive),
+        side.talk: gr.Button(visible=run.has_adapter and not run.alive),
+    }
+
+
+def _wire_buttons(chosen: Chosen, side: RunSide, answers: dict[str, gr.Button]) -> None:
+    def keep(run_id: str, request: gr.Request):
+        return _try(launch.stop, run_id, request), *_asking(False)
+
+    def delete(run_id: str, request: gr.Request):
+        said = _try(launch.stop_and_delete, run_id, request)
+        if said != cards.nothing():
+            return gr.skip(), said, *_asking(False)
+        gr.Info(say("train_deleted", language(request)))
+        return "", said, *_asking(False)
+
+    def resume(run_id: str, request: gr.Request):
+        return _try(launch.resume, run_id, request), {}
+
+    def talk(run_id: str):
+        return run_id, gr.Tabs(selected="chat")
+
+    quick = {"queue": False, **QUIET}
+    side.stop.click(lambda: _asking(True), None, [side.ask, side.stop], **quick)
+    answers["go_on"].click(lambda: _asking(False), None, [side.ask, side.stop], **quick)
+    answers["keep"].click(keep, chosen.run, [side.said, side.ask, side.stop], **QUIET)
+    answers["delete"].click(
+        delete,
+        chosen.run,
+        [chosen.run, side.said, side.ask, side.stop],
+        api_visibility="private",
+    )
+    side.resume.click(resume, chosen.run, [side.said, side.seen], **QUIET)
+    side.talk.click(talk, chosen.run, [chosen.voice, chosen.tabs], **QUIET)
+    side.another.click(lambda: "", None, chosen.run, **QUIET)
+
+
+def _asking(visible: bool) -> tuple[gr.Column, gr.Button]:
+    """The question takes the place of the button that asks it."""
+    return gr.Column(visible=visible), gr.Button(visible=not visible)
+
+
+def _try(action, run_id: str, request: gr.Request) -> str:
+    """Does it; what it complains about becomes a sentence."""
+    try:
+        action(run_id)
+    except UserError as error:
+        return cards.sentence(error.sentence.in_language(language(request)))
+    return cards.nothing()

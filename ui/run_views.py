@@ -1,0 +1,118 @@
+"""A run as HTML: progress card, memory, answers to the fixed questions, log. Knows no component."""
+
+import math
+import time
+
+from engine.training.runs import Run
+from ui import cards
+from ui.text import say
+
+
+def progress(run: Run, metrics: list[dict], language: str) -> str:
+    """Step, time left and the clock time of the end; the newest figures; what went wrong."""
+    head = f'<span class="big">{cards.text(_headline(run, language))}</span>'
+    beside = f'<span class="beside">{cards.text(_when(run, language))}</span>'
+    drawn = cards.bar(
+        [(run.step, "var(--g-accent)")], max(1, run.max_steps), _headline(run, language)
+    )
+    message = run.message.in_language(language)
+    failed = run.state == "failed"
+    said = cards.sentence(message, "" if failed else "calm") if message else ""
+    if _is_no_number(metrics):
+        said += cards.sentence(say("train_loss_nan", language))
+    figures = cards.paragraph(" · ".join(_figures(run, metrics, language)))
+    address = cards.paragraph(say("train_link", language, run=run.id), "soft small")
+    return cards.card(run.name, f"<div>{head}{beside}</div>{drawn}{figures}{said}{address}")
+
+
+def _headline(run: Run, language: str) -> str:
+    if run.alive and run.max_steps:
+        words = say("train_step", language, step=run.step, steps=run.max_steps)
+        if run.state == "stopping":
+            words += " · " + say("shell_state_stopping", language)
+        return words
+    return say(f"shell_state_{run.state}", language)
+
+
+def _when(run: Run, language: str) -> str:
+    if not run.alive:
+        took = cards.clock(run.duration_seconds)
+        words = say("train_took", language, step=run.step, steps=run.max_steps, time=took)
+        return words if run.max_steps else ""
+    if run.seconds_left is None:
+        return ""
+    # As of the last step; what has passed since is taken off.
+    left = max(0.0, run.seconds_left - (time.time() - run.updated_at))
+    end = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
+    return say("train_left", language, left=cards.clock(left), end=end)
+
+
+def _figures(run: Run, metrics: list[dict], language: str) -> list[str]:
+    figures = []
+    for key, column, last in (
+        ("train_loss", "loss", run.last_loss),
+        ("train_eval", "eval_loss", run.last_eval_loss),
+    ):
+        value = newest(metrics, column)
+        value = last if value is None else value
+        if value is not None:
+            figures.append(f"{say(key, language)} {value:.3g}")
+    if run.tokens_per_second:
+        speed = cards.number(round(run.tokens_per_second))
+        figures.append(say("train_speed", language, speed=speed))
+    if run.peak_gib:
+        figures.append(say("train_peak", language, peak=cards.gib(run.peak_gib)))
+    return figures
+
+
+def newest(metrics: list[dict], column: str) -> float | None:
+    """The last value that stands in a column, or None."""
+    return next((row[column] for row in reversed(metrics) if row.get(column) is not None), None)
+
+
+def _is_no_number(metrics: list[dict]) -> bool:
+    loss = newest(metrics, "loss")
+    return loss is not None and not math.isfinite(loss)
+
+
+def plot_says(points: list[tuple], language: str) -> str:
+    """The loss plot in one sentence, for those who cannot see it."""
+    known = [(step, value) for step, value in points if value is not None]
+    if len(known) < 2:
+        return cards.nothing()
+    step, loss = known[-1]
+    words = say(
+        "train_plot_says", language, loss=f"{loss:.2f}", step=step, first=f"{known[0][1]:.2f}"
+    )
+    return cards.paragraph(words, "soft small")
+
+
+def memory(metrics: list[dict], language: str) -> str:
+    """What the run uses now and used at most, drawn against its peak."""
+    now = newest(metrics, "memory")
+    if not now:
+        return cards.nothing()
+    own, peak = now.get("own_gib") or 0.0, now.get("peak_gib") or 0.0
+    words = say("train_memory_measured", language, own=cards.gib(own), peak=cards.gib(peak))
+    return cards.card(words, cards.bar([(own, "var(--g-accent)")], max(own, peak), words))
+
+
+def answers(run: Run, language: str) -> str:
+    """The fixed questions, newest answers first, so that one hears it change."""
+    title, samples = say("train_answers", language), run.samples()
+    if not samples:
+        asked = run.config.sample_prompts.strip()
+        words = say("train_answers_none" if asked else "train_no_questions", language)
+        return cards.card(title, cards.paragraph(words, "soft"))
+    steps = sorted({one["step"] for one in samples}, reverse=True)
+    pieces = ""
+    for step in steps:
+        pieces += cards.paragraph(say("train_at_step", language, step=step), "at")
+        for one in (one for one in samples if one["step"] == step):
+            pieces += cards.paragraph(one["prompt"], "q") + cards.paragraph(one["answer"])
+    return cards.card(title, f'<div class="answers" tabindex="0">{pieces}</div>')
+
+
+def log(run: Run, language: str) -> str:
+    tail = run.log_tail(30) or say("train_log_empty", language)
+    return f'<div class="log" tabindex="0"><div>{cards.text(tail)}</div></div>'

@@ -1,0 +1,130 @@
+"""The summary card of Train: what will be trained on what, how long, how big, whether it can."""
+
+from pathlib import PurePath
+
+from ui import cards
+from ui.cards import gib, number
+from ui.text import both, say
+from ui.thread import title_of
+
+PART_COLOURS = {
+    "weights": "var(--g-accent)",
+    "adapter": "var(--g-mid)",
+    "optimizer": "var(--g-pale)",
+    "gradients": "#8d9a3c",
+    "activations": "var(--g-amber)",
+    "runtime": "var(--g-others)",
+}
+
+
+def waiting(language: str) -> str:
+    words = say("train_thinking", language)
+    return cards.card(say("train_summary", language), cards.waiting(words))
+
+
+def starting(language: str) -> str:
+    """Start was pressed; the checks and the new process take a moment."""
+    return cards.waiting(say("train_starting", language))
+
+
+def not_ready(values: dict, reasons: list[str], language: str) -> str:
+    """The form holds something that is no configuration at all."""
+    return cards.card(say("train_summary", language), _verdict(values, reasons, language))
+
+
+def card(values: dict, estimate: dict, reasons: list[str], language: str) -> str:
+    """`values` is the form, `estimate` what `desk.estimate` says of it."""
+    return cards.card(
+        say("train_summary", language),
+        _verdict(values, reasons, language),
+        cards.facts(_facts(estimate, language)) if estimate.get("steps") else "",
+    ) + _memory(estimate, language)
+
+
+def _verdict(values: dict, reasons: list[str], language: str) -> str:
+    """Ready, or the sentences that say why not."""
+    model = PurePath(values["model_name_or_path"] or "?").name
+    what = say(
+        "train_what", language, model=model, data=title_of(values["dataset"], language) or "?"
+    )
+    state, kind = ("train_not_ready", "bad") if reasons else ("train_ready", "good")
+    said = f'<span class="{kind}" id="verdict">{cards.text(say(state, language))}</span>'
+    lines = "".join(cards.sentence(reason) for reason in reasons)
+    return f'<p class="big">{cards.text(what)}</p><p>{said}</p>{lines}'
+
+
+def _facts(estimate: dict, language: str) -> list[tuple[str, str]]:
+    rows = say(
+        "train_rows_split",
+        language,
+        train=number(estimate["train_rows"]),
+        eval=number(estimate["eval_rows"]),
+    )
+    batch = say(
+        "train_batch_is",
+        language,
+        rows=number(round(estimate["effective_batch_rows"])),
+        tokens=number(round(estimate["effective_batch_tokens"])),
+    )
+    trainable, total = estimate["trainable_parameters"], estimate["total_parameters"]
+    learns = say(
+        "train_parameters_are",
+        language,
+        trainable=cards.millions(trainable),
+        total=cards.millions(total),
+        share=f"{100 * trainable / max(1, total):.2g}",
+    )
+    seconds = estimate.get("seconds")
+    time = say("train_time_unknown", language)
+    if seconds is not None:
+        time = cards.about(seconds).in_language(language)
+    return [
+        (say("train_rows", language), rows),
+        (say("train_steps", language), number(estimate["steps"])),
+        (say("train_batch", language), batch),
+        (say("train_parameters", language), learns),
+        (say("train_time", language), time),
+    ]
+
+
+def _memory(estimate: dict, language: str) -> str:
+    """The predicted parts stacked against the device, and what would make them smaller."""
+    if not estimate.get("peak_gib"):
+        return ""
+    title = say(
+        "train_memory_predicted",
+        language,
+        peak=gib(estimate["peak_gib"]),
+        total=gib(estimate["device_gib"]),
+        device=estimate["device"],
+    )
+    parts = [(name, size) for name, size in estimate["parts"].items() if size >= 0.005]
+    drawn = cards.bar(
+        [(size, PART_COLOURS.get(name, "var(--g-others)")) for name, size in parts],
+        estimate["device_gib"],
+        title,
+    )
+    key = cards.legend(
+        [
+            (f"{say(f'train_part_{name}', language)} {gib(size)}", PART_COLOURS[name])
+            for name, size in parts
+            if name in PART_COLOURS
+        ]
+    )
+    return cards.card(title, drawn, key, _ladder(estimate, language), kind="below")
+
+
+def _ladder(estimate: dict, language: str) -> str:
+    """Only when it does not fit: the changes that help, best first as the engine orders them."""
+    if estimate["fits"] or not estimate["ladder"]:
+        return ""
+    steps = [
+        say(
+            "train_ladder_step",
+            language,
+            change=both(one["change"]).in_language(language),
+            peak=gib(one["peak_gib"]),
+        )
+        for one in estimate["ladder"]
+    ]
+    return cards.paragraph(say("train_ladder", language), "soft") + cards.bullets(steps)

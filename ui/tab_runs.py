@@ -1,0 +1,269 @@
+"""The Runs tab: all runs in a table; the selected one can be opened, resumed, cloned, deleted .."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.context import Context
+
+from engine.errors import UserError
+from engine.training import launch, runs
+from engine.training.runs import Run
+from ui import cards, runs_table
+from ui.chosen import Chosen
+from ui.text import language, say, t
+
+# What every handler of this tab shares: none of it is API, none of it waits in a queue.
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# A gr.State tells its listeners of a change only when the event that wrote it was queued.
+TELLING = QUIET | {"queue": True, "concurrency_limit": None}
+FETCH = "() => document.querySelector('#runs_file')?.click()"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The components that handlers write to."""
+
+    seen: gr.State  # the stamp of what is shown
+    selected: gr.State  # id of the selected run
+    table: gr.HTML
+    detail: gr.Column
+    head: gr.HTML
+    notice: gr.HTML
+    open: gr.Button
+    talk: gr.Button
+    resume: gr.Button
+    clone: gr.Button
+    rename: gr.Button
+    download: gr.Button
+    delete: gr.Button
+    file: gr.DownloadButton
+    ask_rename: gr.Row
+    new_name: gr.Textbox
+    save_name: gr.Button
+    leave_name: gr.Button
+    ask_delete: gr.Row
+    delete_question: gr.HTML
+    delete_yes: gr.Button
+    delete_no: gr.Button
+    report: gr.Markdown
+
+
+def build(chosen: Chosen) -> None:
+    parts = _components()
+    _wire_table(parts, chosen)
+    _wire_ways_on(parts, chosen)
+    _wire_changes(parts)
+
+
+def _components() -> Parts:
+    made: dict = {"seen": gr.State(""), "selected": gr.State("")}
+    made["table"] = gr.HTML(
+        elem_id="runs_table", elem_classes="bare", js_on_load=runs_table.SELECT_BY_CLICK
+    )
+    with gr.Column(visible=False, elem_id="runs_detail") as made["detail"]:
+        made["head"] = gr.HTML(elem_id="runs_head", elem_classes="bare")
+        with gr.Row(elem_id="runs_actions"):
+            for name in ("talk", "open", "resume", "clone", "rename", "download", "delete"):
+                variant = "primary" if name == "talk" else "secondary"
+                made[name] = gr.Button(t(f"runs_{name}"), variant=variant, elem_id=f"runs_{name}")
+        with gr.Row(visible=False, elem_id="runs_ask_rename") as made["ask_rename"]:
+            made["new_name"] = gr.Textbox(
+                label=t("runs_new_name"),
+                info=t("runs_new_name_help"),
+                max_length=80,
+                elem_id="runs_new_name",
+            )
+            made["save_name"] = gr.Button(
+                t("runs_save_name"), variant="primary", elem_id="runs_save_name"
+            )
+            made["leave_name"] = gr.Button(t("runs_leave_name"), elem_id="runs_leave_name")
+        with gr.Row(visible=False, elem_id="runs_ask_delete") as made["ask_delete"]:
+            made["delete_question"] = gr.HTML(elem_id="runs_delete_question", elem_classes="bare")
+            made["delete_yes"] = gr.Button(
+                t("runs_delete_yes"), variant="stop", elem_id="runs_delete_yes"
+            )
+            made["delete_no"] = gr.Button(t("runs_delete_no"), elem_id="runs_delete_no")
+        made["file"] = gr.DownloadButton("zip", visible="hidden", elem_id="runs_file")
+        made["notice"] = gr.HTML(elem_id="runs_notice", elem_classes="bare")
+        made["report"] = gr.Markdown(elem_id="runs_report", sanitize_html=True)
+    return Parts(**made)
+
+
+def _wire_table(parts: Parts, chosen: Chosen) -> None:
+    """The table follows the run folders; a click selects."""
+    shown = [parts.seen, parts.selected, parts.table, *_detail(parts)]
+
+    def refresh(seen: str, selected: str, request: gr.Request):
+        return _shown(parts, seen, selected, language(request))
+
+    def pick(event: gr.EventData, seen: str, selected: str, request: gr.Request):
+        if event.go:
+            return {chosen.tabs: gr.Tabs(selected="train")}
+        updates = _shown(parts, "", event.run, language(request))
+        return updates | _questions_closed(parts) | {parts.notice: cards.nothing()}
+
+    inputs = [parts.seen, parts.selected]
+    Context.root_block.load(refresh, inputs, shown, **QUIET)
+    chosen.tick.tick(refresh, inputs, shown, **QUIET)
+    asks = [parts.ask_rename, parts.ask_delete, parts.notice]
+    parts.table.click(pick, inputs, [*shown, *asks, chosen.tabs], **QUIET)
+
+
+def _wire_ways_on(parts: Parts, chosen: Chosen) -> None:
+    """What leads to another tab: watch, talk, resume, clone."""
+
+    def open_run(run_id: str):
+        return run_id, gr.Tabs(selected="train")
+
+    def talk(run_id: str):
+        return run_id, gr.Tabs(selected="chat")
+
+    def resume(run_id: str, request: gr.Request):
+        try:
+            launch.resume(run_id)
+        except UserError as error:
+            return {parts.notice: cards.sentence(error.sentence.in_language(language(request)))}
+        return {
+            chosen.run: run_id,
+            chosen.tabs: gr.Tabs(selected="train"),
+            parts.notice: cards.nothing(),
+        }
+
+    parts.open.click(open_run, parts.selected, [chosen.run, chosen.tabs], **TELLING)
+    parts.talk.click(talk, parts.selected, [chosen.voice, chosen.tabs], **TELLING)
+    parts.resume.click(resume, parts.selected, [chosen.run, chosen.tabs, parts.notice], **TELLING)
+    # Emptied first, so that cloning the same run twice is a change both times.
+    parts.clone.click(lambda: "", None, chosen.clone, **TELLING).then(
+        lambda run_id: (run_id, gr.Tabs(selected="train")),
+        parts.selected,
+        [chosen.clone, chosen.tabs],
+        **TELLING,
+    )
+
+
+def _wire_changes(parts: Parts) -> None:
+    """What changes the run itself: its name, its being there; and its adapter as a file."""
+    shown = [parts.seen, parts.selected, parts.table, *_detail(parts)]
+    asks = [parts.ask_rename, parts.ask_delete, parts.notice]
+
+    def ask_name(run_id: str):
+        name = runs.get(run_id).name
+        return gr.Row(visible=True), gr.Row(visible=False), cards.nothing(), gr.Textbox(value=name)
+
+    def save_name(run_id: str, name: str, request: gr.Request):
+        lang = language(request)
+        try:
+            runs.rename(run_id, name)
+        except UserError as error:
+            return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
+        said = say("runs_renamed", lang, name=runs.get(run_id).name)
+        return (
+            _shown(parts, "", run_id, lang)
+            | _questions_closed(parts)
+            | {parts.notice: cards.sentence(said, "calm")}
+        )
+
+    def ask_delete(run_id: str, request: gr.Request):
+        question = say(
+            "runs_delete_question", language(request), name=runs.get(run_id).name, id=run_id
+        )
+        return (
+            gr.Row(visible=False),
+            gr.Row(visible=True),
+            cards.nothing(),
+            cards.paragraph(question),
+        )
+
+    def delete(run_id: str, request: gr.Request):
+        lang = language(request)
+        try:
+            name = runs.get(run_id).name
+            runs.delete(run_id)
+        except UserError as error:
+            return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
+        said = cards.sentence(say("runs_deleted", lang, name=name), "calm")
+        return _shown(parts, "", "", lang) | _questions_closed(parts) | {parts.notice: said}
+
+    parts.rename.click(ask_name, parts.selected, [*asks, parts.new_name], **QUIET)
+    gr.on(
+        [parts.save_name.click, parts.new_name.submit],
+        save_name,
+        [parts.selected, parts.new_name],
+        [*shown, *asks],
+        **QUIET,
+    )
+    parts.delete.click(ask_delete, parts.selected, [*asks, parts.delete_question], **QUIET)
+    parts.delete_yes.click(delete, parts.selected, [*shown, *asks], **QUIET)
+    for button in (parts.leave_name, parts.delete_no):
+        button.click(lambda: _questions_closed(parts), None, asks, **QUIET)
+    _wire_download(parts)
+
+
+def _wire_download(parts: Parts) -> None:
+    """The zip is made on demand and then fetched by the browser itself."""
+
+    def pack(run_id: str, request: gr.Request):
+        lang = language(request)
+        try:
+            file = runs.zip_adapter(run_id)
+        except UserError as error:
+            return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
+        size = f"{file.stat().st_size / 1024**2:.1f} MiB"
+        said = say("runs_packed", lang, file=file.name, size=size)
+        return {parts.file: str(file), parts.notice: cards.sentence(said, "calm")}
+
+    def packing(run_id: str, request: gr.Request):
+        said = say("runs_packing", language(request), name=runs.get(run_id).name)
+        return cards.waiting(said)
+
+    packed = parts.download.click(packing, parts.selected, parts.notice, **QUIET).then(
+        pack, parts.selected, [parts.file, parts.notice], **TELLING
+    )
+    packed.then(None, None, None, js=FETCH, **QUIET)
+
+
+def _detail(parts: Parts) -> list:
+    return [
+        parts.detail,
+        parts.head,
+        parts.talk,
+        parts.resume,
+        parts.download,
+        parts.delete,
+        parts.report,
+    ]
+
+
+def _questions_closed(parts: Parts) -> dict:
+    return {parts.ask_rename: gr.Row(visible=False), parts.ask_delete: gr.Row(visible=False)}
+
+
+def _shown(parts: Parts, seen: str, selected: str, lang: str) -> dict:
+    """The table and the selected run; nothing when both are shown already."""
+    found = runs.list_runs()
+    one = next((run for run in found if run.id == selected), found[0] if found else None)
+    selected = one.id if one else ""
+    now = runs_table.stamp(found, selected, lang)
+    if now == seen:
+        return {parts.seen: gr.skip()}
+    updates = {
+        parts.seen: now,
+        parts.selected: selected,
+        parts.table: runs_table.table(found, selected, lang),
+        parts.detail: gr.Column(visible=one is not None),
+    }
+    return updates | (_detail_of(parts, one, lang) if one else {})
+
+
+def _detail_of(parts: Parts, run: Run, lang: str) -> dict:
+    going = run.state in runs.ACTIVE
+    report = "" if going else runs.report(run.id)
+    report = report or say("runs_report_later" if going else "runs_report_none", lang)
+    return {
+        parts.head: runs_table.head(run, lang),
+        parts.talk: gr.Button(interactive=run.has_adapter),
+        parts.resume: gr.Button(visible=run.can_resume and not run.alive),
+        parts.download: gr.Button(interactive=run.has_adapter),
+        parts.delete: gr.Button(interactive=not run.alive),
+        parts.report: report,
+    }

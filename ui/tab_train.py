@@ -1,0 +1,185 @@
+"""The Train tab: the form on the left; on the right what will happen, or the run that is on."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from engine import desk
+from engine.config import default_config
+from engine.errors import UserError
+from engine.training import launch, runs
+from ui import cards, form, run_side, summary
+from ui.chosen import Chosen
+from ui.text import language, t
+
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    fields: form.Fields
+    advanced: gr.Accordion
+    ready: gr.Column
+    summary: gr.HTML
+    start: gr.Button
+    said: gr.HTML
+    wrong: gr.State  # names of the fields that carry a problem
+    base: gr.State  # the base whose first values the form started from
+
+
+def build(
+    chosen: Chosen,
+    fields: form.Fields,
+    outlook: gr.State,
+    revised: gr.State,
+    wanted: gr.State,
+) -> gr.HTML:
+    """`outlook` is what the thread says of the base; a change of `wanted` presses Start.
+
+    Returns the summary card.
+    """
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=320, elem_id="train_form"):
+            advanced = form.place(fields)
+        with gr.Column(scale=1, min_width=320, elem_id="train_side"):
+            with gr.Column(elem_id="ready_side") as ready:
+                card = gr.HTML(cards.nothing(), elem_id="summary", elem_classes="bare")
+                start = gr.Button(
+                    t("train_start"), variant="primary", interactive=False, elem_id="start"
+                )
+                said = gr.HTML(cards.nothing(), elem_id="start_said", elem_classes="bare")
+            run_side.build(chosen)
+    base = gr.State(fields["model_name_or_path"].value)
+    parts = _Parts(fields, advanced, ready, card, start, said, gr.State([]), base)
+    _wire_summary(chosen, parts, outlook)
+    _wire_start(chosen, parts, wanted)
+    _wire_filling(chosen, parts, revised)
+    chosen.run.change(_ready_side, chosen.run, [ready, said], queue=False, **QUIET)
+    return card
+
+
+def _ready_side(run_id: str):
+    return gr.Column(visible=not run_id), cards.nothing()
+
+
+def _inputs(chosen: Chosen, parts: _Parts, **more) -> dict:
+    """The whole form by field name, as handlers with **values take it."""
+    return {**parts.fields, "dataset": chosen.dataset, **more}
+
+
+def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State) -> None:
+    """Whatever changes in the form or the choice of data is looked at anew."""
+
+    def foresee(request: gr.Request, **values):
+        before, lang = values.pop("wrong"), language(request)
+        config, wrong = form.read(values)
+        marks = form.mark(parts.fields, wrong, before, lang) | {parts.wrong: sorted(wrong)}
+        if config is None:
+            reasons = [one.in_language(lang) for one in wrong.values()]
+            return marks | {
+                parts.summary: summary.not_ready(values, reasons, lang),
+                parts.start: gr.Button(interactive=False),
+            }
+        estimate = desk.estimate(config.to_dict())
+        reasons = list(
+            dict.fromkeys(one["zh" if lang == "zh" else "en"] for one in estimate["reasons"])
+        )
+        found = {one["field"]: form.sentence_of(one) for one in estimate["reasons"]}
+        marks = form.mark(parts.fields, wrong | found, before, lang)
+        if estimate.get("total_parameters"):
+            marks[outlook] = {
+                "model": config.model_name_or_path,
+                "parameters": estimate["total_parameters"],
+                "device": estimate["device"],
+            }
+        return marks | {
+            parts.wrong: sorted(wrong | found),
+            parts.summary: summary.card(values, estimate, reasons, lang),
+            parts.start: gr.Button(interactive=not reasons),
+            parts.advanced: gr.Accordion(
+                label=form.advanced_label(form.hidden_changes(config), lang)
+            ),
+        }
+
+    outputs = [parts.summary, parts.start, parts.advanced, parts.wrong, outlook]
+    gr.on(
+        [chosen.dataset.change, *(field.change for field in parts.fields.values())],
+        foresee,
+        inputs_kwargs=_inputs(chosen, parts, wrong=parts.wrong),
+        outputs=[*outputs, *parts.fields.values()],
+        trigger_mode="always_last",
+        concurrency_limit=None,
+        **QUIET,
+    )
+
+
+def _wire_start(chosen: Chosen, parts: _Parts, wanted: gr.State) -> None:
+    def start(request: gr.Request, **values):
+        lang, before = language(request), values.pop("wrong")
+        config, wrong = form.read(values)
+        try:
+            if config is None:
+                field, sentence = next(iter(wrong.items()))
+                raise UserError(sentence.en, sentence.zh, field)
+            run_id = launch.start(config)
+        except UserError as error:
+            said = cards.sentence(error.sentence.in_language(lang))
+            marks = form.mark(parts.fields, {error.field: error.sentence}, before, lang)
+            return marks | {
+                parts.said: said,
+                parts.wrong: sorted({*before, error.field} & set(parts.fields)),
+                parts.start: gr.Button(interactive=True),
+            }
+        return {
+            chosen.run: run_id,
+            parts.said: cards.nothing(),
+            parts.start: gr.Button(interactive=True),
+        }
+
+    def begin(request: gr.Request):
+        return summary.starting(language(request)), gr.Button(interactive=False)
+
+    gr.on([parts.start.click, wanted.change], begin, None, [parts.said, parts.start], **QUIET).then(
+        start,
+        inputs_kwargs=_inputs(chosen, parts, wrong=parts.wrong),
+        outputs=[chosen.run, parts.said, parts.start, parts.wrong, *parts.fields.values()],
+        **QUIET,
+    )
+
+
+def _wire_filling(chosen: Chosen, parts: _Parts, revised: gr.State) -> None:
+    """Two ways in which the page fills the form: another base, and a run that is cloned."""
+
+    def follow(**values):
+        base = values.pop("base")
+        new = values["model_name_or_path"] or ""
+        updates = form.follow_base(new, base, values)
+        return {parts.fields[name]: value for name, value in updates.items()} | {parts.base: new}
+
+    def clone(run_id: str, count: int):
+        if not run_id:
+            return gr.skip()
+        config = runs.get(run_id).config
+        filled = form.values_of(config, parts.fields)
+        shown = {chosen.dataset: config.dataset, chosen.run: "", revised: count + 1}
+        return filled | shown | {parts.base: config.model_name_or_path}
+
+    model = parts.fields["model_name_or_path"]
+    model.input(
+        follow,
+        inputs_kwargs=_inputs(chosen, parts, base=parts.base),
+        outputs=[*parts.fields.values(), parts.base],
+        queue=False,
+        **QUIET,
+    )
+    chosen.clone.change(
+        clone,
+        [chosen.clone, revised],
+        [*parts.fields.values(), chosen.dataset, chosen.run, revised, parts.base],
+        **QUIET,
+    )
+
+
+def first_values(fields: form.Fields) -> dict:
+    """Updates that bring the form back to its first values."""
+    return form.values_of(default_config(), fields)

@@ -1,0 +1,106 @@
+"""Words of the Chat tab."""
+
+from engine.errors import Sentence
+
+WORDS = {
+    "chat_voice": Sentence("Tuned voice", "微调后的声音"),
+    "chat_voice_none": Sentence("None, the base alone", "不用，只听原模型"),
+    "chat_base": Sentence("base · {model}", "原模型 · {model}"),
+    "chat_tuned_none": Sentence("tuned voice", "微调后的声音"),
+    "chat_invite": Sentence(
+        "Ask both the same thing and hear the difference.", "问同一句话，听两边怎么答。"
+    ),
+    "chat_invite_base": Sentence("Ask it something.", "问它一句试试。"),
+    "chat_no_voice": Sentence(
+        "No tuned voice is chosen. Choose one above, or train one on the Train tab.",
+        "还没有选微调后的声音。请在上面选一个，或者先去「训练」页训练一个。",
+    ),
+    "chat_settings": Sentence("Settings", "设置"),
+    "chat_settings_hide": Sentence("Hide settings", "收起设置"),
+    "chat_summary": Sentence(
+        "{who} · temperature {temperature} · seed {seed}",
+        "{who} · 温度 {temperature} · 种子 {seed}",
+    ),
+    "chat_who_custom": Sentence("own system prompt", "自定义系统提示词"),
+    "chat_who_nobody": Sentence("no system prompt", "没有系统提示词"),
+    "chat_character": Sentence("Character", "角色"),
+    "chat_character_none": Sentence("None, my own words", "不用角色，自己写"),
+    "chat_system": Sentence("System prompt", "系统提示词"),
+    "chat_system_help": Sentence(
+        "Stands before the conversation, for both voices.", "放在对话最前面，两边都会读到。"
+    ),
+    "chat_temperature": Sentence("Temperature", "温度"),
+    "chat_temperature_help": Sentence(
+        "0 always takes the likeliest token", "0 表示每次都取最可能的 token"
+    ),
+    "chat_top_p": Sentence("top_p", "top_p"),
+    "chat_top_p_help": Sentence(
+        "choose among the likeliest tokens that add up to this", "只在概率累计到此值的 token 中选"
+    ),
+    "chat_top_k": Sentence("top_k", "top_k"),
+    "chat_top_k_help": Sentence(
+        "choose among this many; 0 for all", "只在最可能的几个中选；0 表示不限"
+    ),
+    "chat_repetition_penalty": Sentence("Repetition penalty", "重复惩罚"),
+    "chat_repetition_penalty_help": Sentence(
+        "above 1 makes repeating less likely", "大于 1 时不容易重复"
+    ),
+    "chat_max_new_tokens": Sentence("Longest answer, tokens", "回答最长（token）"),
+    "chat_max_new_tokens_help": Sentence("the answer is cut there", "超过就截断"),
+    "chat_seed": Sentence("Seed", "随机种子"),
+    "chat_seed_help": Sentence(
+        "the same seed gives the same answer; Retry takes the next one",
+        "种子相同，回答相同；「重试」会换下一个种子",
+    ),
+    "chat_marks": Sentence("Mark what the base did not say", "标出与原模型不同的词"),
+    "chat_defaults": Sentence("Back to the defaults", "恢复默认"),
+    "chat_question": Sentence("Your words", "你想说的话"),
+    "chat_question_hint": Sentence(
+        "Say something to both. Enter sends.", "对两边说一句话，按回车发送。"
+    ),
+    "chat_send": Sentence("Send", "发送"),
+    "chat_stop": Sentence("Stop", "停止"),
+    "chat_retry": Sentence("Retry", "重试"),
+    "chat_undo": Sentence("Undo", "撤回"),
+    "chat_clear": Sentence("Clear", "清空"),
+    "chat_try_base": Sentence(
+        "Who are you?\nTell me a tiny story.\nWhat should I do when I am sad?",
+        "你是谁？\n讲个小故事吧。\n我有点难过，怎么办？",
+    ),
+    "chat_try": Sentence("Try", "试试这些"),
+    "chat_loading": Sentence(
+        "Loading {what}. The first time takes about ten seconds.",
+        "正在加载 {what}，第一次大约需要十秒。",
+    ),
+    "chat_loaded": Sentence(
+        "{what} loaded · {gib} GiB in {precision} · {device}",
+        "已加载 {what} · {gib} GiB，{precision} · {device}",
+    ),
+    "chat_not_loaded": Sentence(
+        "Nothing is loaded yet; the first question does it.",
+        "模型还没有加载，提第一个问题时会自动加载。",
+    ),
+    "chat_and": Sentence("{base} and {voice}", "{base} 和 {voice}"),
+    "chat_reading": Sentence("reading the question", "正在读问题"),
+    "chat_writing": Sentence("writing · {tokens} tokens", "正在写 · {tokens} 个 token"),
+    "chat_speed": Sentence("{speed} tokens/s", "每秒 {speed} 个 token"),
+    "chat_tokens": Sentence("{tokens} tokens", "{tokens} 个 token"),
+    "chat_same": Sentence("same words as base", "与原模型一字不差"),
+    "chat_differs": Sentence("differs from base", "与原模型不同"),
+    "chat_cut": Sentence("cut at {tokens} tokens", "到 {tokens} 个 token 被截断"),
+    "chat_stopped": Sentence("stopped by you", "已被你停下"),
+    "chat_silent": Sentence("it said nothing", "它什么也没说"),
+    "chat_proof": Sentence("proof", "凭据"),
+    "chat_proof_checksum": Sentence("Checksum of its first scores", "首个 token 分数的校验和"),
+    "chat_proof_prompt_tokens": Sentence("Prompt", "提示长度"),
+    "chat_proof_sampling": Sentence("Sampling", "采样"),
+    "chat_proof_text": Sentence("Exactly what the model read", "模型读到的原文"),
+    "chat_proof_same_prompt": Sentence(
+        "Both voices read the same prompt.", "两边读到的提示完全相同。"
+    ),
+    "chat_proof_other_prompt": Sentence(
+        "The voices read different prompts, because their earlier answers differ.",
+        "两边读到的提示不同，因为前面的回答不一样。",
+    ),
+    "chat_empty_question": Sentence("Write a question first.", "请先写一个问题。"),
+}

@@ -1,0 +1,104 @@
+"""Words of the Train tab: form, summary card, the run as it goes."""
+
+from engine.errors import Sentence
+
+WORDS = {
+    "train_sprout": Sentence("sprout (comes with Greenroom)", "sprout（小芽，随本页附带）"),
+    "train_advanced": Sentence("Advanced", "高级选项"),
+    "train_advanced_one": Sentence(
+        "Advanced · 1 differs from the default", "高级选项 · 1 项与默认值不同"
+    ),
+    "train_advanced_changed": Sentence(
+        "Advanced · {count} differ from the default", "高级选项 · {count} 项与默认值不同"
+    ),
+    "train_thinking": Sentence("Looking at data, model and memory …", "正在检查数据、模型和内存……"),
+    "train_summary": Sentence("What will happen", "即将进行"),
+    "train_ready": Sentence("Ready", "可以开始"),
+    "train_not_ready": Sentence("Not yet", "还不能开始"),
+    "train_what": Sentence("{model} on {data}", "让 {model} 学习「{data}」"),
+    "train_rows": Sentence("Rows", "数据"),
+    "train_rows_split": Sentence(
+        "{train} to learn from, {eval} kept for validation", "{train} 条用来学习，{eval} 条留作验证"
+    ),
+    "train_steps": Sentence("Steps", "步数"),
+    "train_batch": Sentence("Each step", "每一步"),
+    "train_batch_is": Sentence(
+        "{rows} rows, about {tokens} tokens", "{rows} 条，约 {tokens} 个 token"
+    ),
+    "train_parameters": Sentence("Learns", "可训练"),
+    "train_parameters_are": Sentence(
+        "{trainable} of {total} parameters ({share} %)", "{total} 参数中的 {trainable}（{share}%）"
+    ),
+    "train_time": Sentence("Time", "用时"),
+    "train_time_unknown": Sentence(
+        "not known yet; the first run on this machine will tell",
+        "还不清楚，在这台机器上训练一次就知道了",
+    ),
+    "train_memory_predicted": Sentence(
+        "Memory, predicted {peak} GiB of {total} GiB on {device}",
+        "预计占用 {peak} GiB，{device} 共 {total} GiB",
+    ),
+    "train_memory_measured": Sentence(
+        "Memory now {own} GiB, at its peak {peak} GiB", "当前占用 {own} GiB，最高 {peak} GiB"
+    ),
+    "train_part_weights": Sentence("weights", "权重"),
+    "train_part_adapter": Sentence("adapter", "适配器"),
+    "train_part_optimizer": Sentence("optimiser", "优化器"),
+    "train_part_gradients": Sentence("gradients", "梯度"),
+    "train_part_activations": Sentence("activations", "激活"),
+    "train_part_runtime": Sentence("runtime", "运行环境"),
+    "train_ladder": Sentence("To make it smaller:", "想省一些："),
+    "train_ladder_step": Sentence("{change}: {peak} GiB", "{change}：{peak} GiB"),
+    "train_start": Sentence("Start training", "开始训练"),
+    "train_starting": Sentence("Checking everything and starting …", "正在检查并启动……"),
+    "train_busy": Sentence(
+        "{name} is being trained at the moment. Wait for its end or stop it, then start this one.",
+        "{name} 正在训练。请等它结束，或先停下它，再开始这一次。",
+    ),
+    "train_watch": Sentence("Watch it", "去看看"),
+    "train_step": Sentence("step {step} of {steps}", "第 {step} / {steps} 步"),
+    "train_left": Sentence("{left} left, ends {end}", "还剩 {left}，{end} 结束"),
+    "train_took": Sentence(
+        "step {step} of {steps}, took {time}", "第 {step} / {steps} 步，用时 {time}"
+    ),
+    "train_loss": Sentence("loss", "loss"),
+    "train_eval": Sentence("eval", "验证"),
+    "train_speed": Sentence("{speed} tokens/s", "{speed} token/秒"),
+    "train_peak": Sentence("peak {peak} GiB", "最高 {peak} GiB"),
+    "train_loss_nan": Sentence(
+        "The loss is no longer a number: the steps are too big. Stop and lower the learning rate.",
+        "loss 已经不是数字了，说明步子迈得太大。请停下，换一个更小的学习率。",
+    ),
+    "train_series_raw": Sentence("loss", "loss"),
+    "train_series_smoothed": Sentence("smoothed", "平滑"),
+    "train_series_eval": Sentence("eval", "验证"),
+    "train_plot_says": Sentence(
+        "Smoothed loss {loss} at step {step}; it began at {first}.",
+        "第 {step} 步平滑后的 loss 为 {loss}，开始时是 {first}。",
+    ),
+    "train_curves": Sentence("Learning rate and gradient norm", "学习率与梯度范数"),
+    "train_answers": Sentence("Answers to the fixed questions", "固定提问的回答"),
+    "train_answers_none": Sentence(
+        "Nothing yet: they are asked at every evaluation.", "还没有：每次评估时会问一遍。"
+    ),
+    "train_no_questions": Sentence(
+        "No fixed questions were given (Advanced, Data).",
+        "没有设置固定提问（在高级选项的「数据」里）。",
+    ),
+    "train_at_step": Sentence("at step {step}", "第 {step} 步时"),
+    "train_log": Sentence("Log", "日志"),
+    "train_log_empty": Sentence("The log is empty so far.", "日志暂时是空的。"),
+    "train_stop": Sentence("Stop", "停止"),
+    "train_stop_ask": Sentence(
+        "Stop now? What was learned up to here can be kept.",
+        "现在停下吗？到目前为止学到的可以留下。",
+    ),
+    "train_go_on": Sentence("Go on", "继续训练"),
+    "train_stop_keep": Sentence("Stop and keep", "停下并保留"),
+    "train_stop_delete": Sentence("Stop and delete", "停下并删除"),
+    "train_resume": Sentence("Resume", "接着训练"),
+    "train_talk": Sentence("Talk to it", "和它说话"),
+    "train_another": Sentence("Train another", "再训练一个"),
+    "train_link": Sentence("This run's address: ?run={run}", "这次训练的地址：?run={run}"),
+    "train_deleted": Sentence("The run was stopped and deleted.", "这次训练已停止并删除。"),
+}
