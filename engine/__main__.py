@@ -1,6 +1,7 @@
 """The command line: python -m engine inspect | convert | estimate | train | chat | evaluate."""
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -77,7 +78,8 @@ def _train(options: argparse.Namespace) -> int:
         path = runs.create(config)
     from engine.training.train import train
 
-    status = train(path)
+    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
+        status = train(path)
     if options.json:
         run = runs.get(path.name) if path.parent == runs.runs_dir() else None
         _show(options, {"run": path.name, "state": run and run.state, "path": str(path)})

@@ -6,10 +6,13 @@ imports torch, and a file of any size never makes it stutter.
 
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from engine import library
 from engine.child import Child, serve
+from engine.errors import UserError
 
 _child = Child("engine.desk")
 
@@ -29,6 +32,7 @@ def inspect(
     row: int | None = None,
 ) -> dict[str, Any]:
     """The report of engine.dataset.inspect. Raises UserError."""
+    library.require(dataset)
     return _child.answer(
         "inspect",
         dataset=dataset,
@@ -42,16 +46,22 @@ def inspect(
 
 def table(dataset: str, start: int = 0, count: int = 50) -> dict[str, Any]:
     """Rows of the file as they are, as text. Raises UserError."""
+    library.require(dataset)
     return _child.answer("table", dataset=dataset, start=start, count=count)
 
 
 def convert(dataset: str, to: str, out: str | None = None) -> Path:
     """Writes the dataset in another format; by default into the temporary folder."""
+    library.require(dataset)
     return Path(_child.answer("convert", dataset=dataset, to=to, out=out))
 
 
 def estimate(config: dict[str, Any]) -> dict[str, Any]:
     """What engine.training.estimate foretells; never raises for a bad option."""
+    try:
+        library.require(str(config.get("dataset") or ""))
+    except UserError as error:
+        return {"reasons": [{"field": error.field} | error.sentence._asdict()]}
     return _child.answer("estimate", config=config)
 
 
@@ -69,11 +79,17 @@ def _warm_up() -> Iterator[bool]:
 def _inspect(dataset: str, model_name_or_path: str, **options: Any) -> Iterator[dict[str, Any]]:
     from engine.dataset.inspect import inspect as report
     from engine.library import resolve
-    from engine.models.load import load_tokenizer
 
     path = resolve(dataset)
-    tokenizer, note = load_tokenizer(model_name_or_path)
+    tokenizer, note = _tokenizer(model_name_or_path)
     yield report(path, tokenizer, **options) | {"template_note": note and note._asdict()}
+
+
+@lru_cache(maxsize=2)
+def _tokenizer(model_name_or_path: str) -> tuple[Any, Any]:
+    from engine.models.load import load_tokenizer
+
+    return load_tokenizer(model_name_or_path)
 
 
 def _table(dataset: str, start: int, count: int) -> Iterator[dict[str, Any]]:

@@ -47,8 +47,11 @@ def list_datasets() -> list[Dataset]:
     return samples + uploads
 
 
-def resolve(dataset: str) -> Path:
-    """The file behind an id or a path. Raises UserError (field "dataset")."""
+def require(dataset: str) -> Path:
+    """The file behind an id. Others than the owner may ask through the page, so a path is refused.
+
+    Raises UserError (field "dataset").
+    """
     if not dataset.strip():
         raise UserError(
             "No dataset is chosen; pick a sample or upload a file on the Data tab.",
@@ -58,16 +61,18 @@ def resolve(dataset: str) -> Path:
     for one in list_datasets():
         if one.id == dataset:
             return one.path
+    raise UserError(
+        f"There is no dataset {dataset!r} here; choose a sample or upload a file on the Data tab.",
+        f"这里没有名为 {dataset!r} 的数据；请在“数据”页选择示例或上传文件。",
+        field="dataset",
+    )
+
+
+def resolve(dataset: str) -> Path:
+    """The file behind an id or, for the command line and its runs, a path. Raises UserError."""
     path = Path(dataset).expanduser()
-    if not path.is_file():
-        raise UserError(
-            f"There is no dataset {dataset!r}: no sample, no upload and no file is called so. "
-            "Choose one on the Data tab, or give the path of a file.",
-            f"没有名为 {dataset!r} 的数据：示例、上传和本机文件里都没有。"
-            "请在“数据”页选择，或给出文件路径。",
-            field="dataset",
-        )
-    return path
+    known = any(one.id == dataset for one in list_datasets())
+    return path if path.is_file() and not known else require(dataset)
 
 
 def add_upload(path: Path | str, filename: str) -> str:

@@ -40,7 +40,7 @@ def understood(facts: dict, language: str) -> str:
 
 def statement(facts: dict, max_length: int, language: str) -> str:
     """The totals as plain sentences."""
-    tokens, trained = facts["tokens"], facts["trained_tokens"]
+    tokens, trained = facts["total_tokens"], facts["trained_tokens"]
     share = f"{100 * trained / tokens:.0f}" if tokens else "0"
     lengths, zero = facts["lengths"], facts["zero_label_rows"]
     usable, cut = facts["usable"], lengths["truncated"]

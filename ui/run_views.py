@@ -56,7 +56,7 @@ def _figures(run: Run, metrics: list[dict], language: str) -> list[str]:
         value = newest(metrics, column)
         value = last if value is None else value
         if value is not None:
-            figures.append(f"{say(key, language)} {value:.3g}")
+            figures.append(f"{say(key, language)} {value:.2f}")
     if run.tokens_per_second:
         speed = cards.number(round(run.tokens_per_second))
         figures.append(say("train_speed", language, speed=speed))

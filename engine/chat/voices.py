@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError
 from transformers import DynamicCache
 
 from engine.chat.sampling import checked, draw, processors
@@ -71,7 +72,7 @@ class Voices:
                     )
                 else:
                     self._tuned.load_adapter(folder, adapter_name=name)
-            except (ValueError, RuntimeError, OSError, KeyError) as error:
+            except (ValueError, RuntimeError, OSError, KeyError, SafetensorError) as error:
                 self._strip()
                 first = str(error).strip().split("\n")[0][:160]
                 raise UserError(

@@ -25,6 +25,23 @@ def opened(path: Path, changed_at: float) -> tuple[Table, Conversations]:
     return table, to_conversations(table.rows, table.columns)
 
 
+@lru_cache(maxsize=2)
+def _encoded(
+    path: Path, changed_at: float, tokenizer, max_length: int, loss_on: str, system_prompt: str
+) -> list[Encoded]:
+    """Kept, because a person looks at many rows of one file."""
+    return [
+        encode(
+            tokenizer,
+            conversation,
+            max_length=max_length,
+            loss_on=loss_on,
+            system_prompt=system_prompt,
+        )
+        for conversation in opened(path, changed_at)[1].conversations
+    ]
+
+
 def inspect(
     path: Path,
     tokenizer: "PreTrainedTokenizerBase",
@@ -39,17 +56,9 @@ def inspect(
     Raises UserError (field "dataset") for a file that cannot be understood, (field "row") for a
     row that is not there.
     """
-    table, found = _open(path)
-    rows = [
-        encode(
-            tokenizer,
-            conversation,
-            max_length=max_length,
-            loss_on=loss_on,
-            system_prompt=system_prompt,
-        )
-        for conversation in found.conversations
-    ]
+    changed_at = path.stat().st_mtime
+    table, found = opened(path, changed_at)
+    rows = _encoded(path, changed_at, tokenizer, max_length, loss_on, system_prompt)
     report = _understood(table, found) | _learned(rows)
     report["problems"] = _problems(found, rows, max_length)
     if row is not None:
@@ -59,14 +68,10 @@ def inspect(
 
 def table_page(path: Path, start: int, count: int) -> dict[str, Any]:
     """A page of the file as it is: columns, and cells as text cut to a readable length."""
-    table, _ = _open(path)
+    table, _ = opened(path, path.stat().st_mtime)
     page = table.rows[start : start + count]
     cells = [[_cell(row.get(column)) for column in table.columns] for row in page]
     return {"columns": table.columns, "rows": cells, "total": len(table.rows)}
-
-
-def _open(path: Path) -> tuple[Table, Conversations]:
-    return opened(path, path.stat().st_mtime)
 
 
 def _cell(value: Any) -> str:
@@ -90,7 +95,7 @@ def _understood(table: Table, found: Conversations) -> dict[str, Any]:
 def _learned(rows: list[Encoded]) -> dict[str, Any]:
     lengths = sorted(len(row.all_ids) for row in rows)
     return {
-        "tokens": sum(len(row.input_ids) for row in rows),
+        "total_tokens": sum(len(row.input_ids) for row in rows),
         "trained_tokens": sum(row.learned for row in rows),
         "zero_label_rows": sum(not row.learned for row in rows),
         "end_token_trained": any(row.end_is_learned for row in rows),

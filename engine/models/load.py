@@ -39,7 +39,7 @@ def locate(model_name_or_path: str) -> str:
     if name == SPROUT:
         return str(DATA_DIR / SPROUT)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         _check_folder(folder)
         return str(folder)
     if not _HUB_ID.fullmatch(name):
@@ -167,9 +167,11 @@ def _check_folder(folder: Path) -> None:
 
 def _guarded(load: Any, name: str) -> Any:
     """Runs a Transformers loader; its many exceptions become one sentence each."""
+    from safetensors import SafetensorError
+
     try:
         return load()
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         first = str(error).strip().split("\n")[0][:200]
         if _is_offline(error):
             raise _wrong(

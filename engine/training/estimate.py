@@ -48,8 +48,9 @@ def _estimate(config: TrainConfig) -> dict[str, Any]:
     parts = predict(config, shape, dtype, device.type, longest)
     peak_gib = sum(parts.values())
     max_steps = steps(config, len(prepared.train))
-    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
-    tokens = prepared.facts["train_tokens"] / len(prepared.train) * batch
+    sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    share = min(1.0, sequences / len(prepared.train))  # of an epoch, in one step
+    tokens = prepared.facts["train_tokens"] * share
     fits = peak_gib <= memory.free_gib
     return {
         "peak_gib": peak_gib,
@@ -61,7 +62,7 @@ def _estimate(config: TrainConfig) -> dict[str, Any]:
         "dtype": dtype,
         "dtype_reason": device.reason._asdict(),
         "steps": max_steps,
-        "effective_batch_rows": batch,
+        "effective_batch_rows": round(prepared.facts["train_rows"] * share, 1),
         "effective_batch_tokens": round(tokens),
         "trainable_parameters": shape.trainable_parameters,
         "total_parameters": shape.total_parameters,
