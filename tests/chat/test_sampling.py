@@ -1,0 +1,76 @@
+"""Settings out of range are sentences; the draw is Transformers' own."""
+
+import pytest
+import torch
+
+from engine.chat.sampling import DEFAULTS, RANGES, checked, draw, processors
+from engine.errors import UserError
+
+
+def test_the_defaults_fill_what_is_not_given():
+    assert checked({}) == DEFAULTS
+    assert checked({"top_k": 0, "temperature": 2}) == DEFAULTS | {"top_k": 0, "temperature": 2}
+
+
+def test_every_setting_has_a_default_within_its_range():
+    assert DEFAULTS.keys() == RANGES.keys()
+    assert all(RANGES[name][0] <= value <= RANGES[name][1] for name, value in DEFAULTS.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", -0.1),
+        ("temperature", 2.1),
+        ("temperature", float("nan")),
+        ("temperature", "hot"),
+        ("temperature", None),
+        ("top_p", 0),
+        ("top_p", 1.01),
+        ("top_k", -1),
+        ("top_k", 2.5),
+        ("repetition_penalty", 0.9),
+        ("max_new_tokens", 0),
+        ("max_new_tokens", 4097),
+        ("max_new_tokens", float("inf")),
+        ("seed", -1),
+        ("seed", 2**31),
+    ],
+)
+def test_what_is_out_of_range_is_refused_by_name(name, value):
+    with pytest.raises(UserError, match=f"^{name} is .*; it must be a number from") as raised:
+        checked({name: value})
+    assert raised.value.field == name
+
+
+def test_an_unknown_setting_names_the_known_ones():
+    with pytest.raises(UserError, match="no sampling setting 'temp'; known are temperature, top_p"):
+        checked({"temp": 1})
+
+
+def test_processors_exactly():
+    """Penalty 2 halves the seen token's score; top_k 2 leaves the two best; order as generate()."""
+    scores = torch.tensor([[4.0, 3.0, 1.0, -1.0]])
+    settings = DEFAULTS | {"repetition_penalty": 2, "temperature": 0.5, "top_k": 2, "top_p": 1}
+    got = processors(settings)(torch.tensor([[0]]), scores)
+    assert got.tolist() == [[4.0, 6.0, float("-inf"), float("-inf")]]
+
+
+def test_greedy_is_the_highest_score():
+    generator = torch.Generator()
+    assert draw(torch.tensor([[1.0, 5.0, 2.0]]), 0, generator) == 1
+    assert [type(one) for one in processors(DEFAULTS | {"temperature": 0}) if one] != []
+
+
+def test_greedy_uses_no_sampling_filters():
+    settings = DEFAULTS | {"temperature": 0, "repetition_penalty": 1}
+    assert list(processors(settings)) == []
+
+
+def test_the_draw_follows_the_scores():
+    """Over 4000 draws the share of each token is its probability."""
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.tensor([[0.5, 0.25, 0.25, 0.0]]).log()
+    drawn = [draw(scores, 1, generator) for _ in range(4000)]
+    shares = [drawn.count(token) / 4000 for token in range(4)]
+    assert shares == pytest.approx([0.5, 0.25, 0.25, 0.0], abs=0.03)

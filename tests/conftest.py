@@ -1,0 +1,228 @@
+"""What the tests share: a folder of their own, no network, sprout's tokenizer, tiny models."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+@pytest.fixture(autouse=True)
+def runs_folder(tmp_path, monkeypatch):
+    """Nothing a test does may reach the real runs/."""
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("RUNS_DIR", str(folder))
+    for name in ("SPACES_ZERO_GPU", "SYSTEM"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    """sprout's."""
+    from engine.models.load import load_tokenizer
+
+    return load_tokenizer("sprout")[0]
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(tmp_path_factory, tokenizer):
+    """A random Qwen3 of 2 layers and width 32 with sprout's tokenizer, always the same.
+
+    Its weights are large for its size, so that what it attends to shows clearly in its logits.
+    """
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=512,
+        initializer_range=0.2,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cpu():
+    """The device of exact comparisons: a processor in float32."""
+    import torch
+
+    from engine.errors import Sentence
+    from engine.hardware import Device
+
+    return Device("cpu", "CPU", torch.float32, Sentence("float32", "float32"))
+
+
+@pytest.fixture(scope="session")
+def write_rows():
+    """Writes rows as JSON Lines."""
+
+    def write(path, rows):
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        path.write_text(lines, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory, write_rows):
+    """24 rows of messages: English and Chinese, of one and of two turns."""
+    rows = []
+    for number in range(24):
+        messages = [
+            {"role": "user", "content": f"What is {number} and one?"},
+            {"role": "assistant", "content": f"It is {number + 1}, my dear."},
+        ]
+        if number % 3 == 0:
+            messages += [
+                {"role": "user", "content": "再说一遍"},
+                {"role": "assistant", "content": f"是{number + 1}。"},
+            ]
+        rows.append({"messages": messages})
+    return write_rows(tmp_path_factory.mktemp("data") / "small.jsonl", rows)
+
+
+@pytest.fixture(scope="session")
+def make_adapter(tiny_model_folder, tokenizer):
+    """Saves an adapter of random weights (not zero, so that it is heard) on a tiny model."""
+
+    def make(folder, seed, base_model=None, **lora):
+        import torch
+        from peft import LoraConfig, get_peft_model
+        from transformers import AutoModelForCausalLM
+
+        torch.manual_seed(seed)
+        base = AutoModelForCausalLM.from_pretrained(tiny_model_folder, dtype=torch.float32)
+        config = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"} | lora
+        model = get_peft_model(
+            base, LoraConfig(task_type="CAUSAL_LM", init_lora_weights=False, **config)
+        )
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        card = {"base_model": base_model or str(tiny_model_folder), "system_prompt": ""}
+        (folder / "greenroom.json").write_text(json.dumps(card), encoding="utf-8")
+        return folder
+
+    return make
+
+
+class PageProcess:
+    """`python app.py` as a person starts it, on a port and in folders of its own.
+
+    `start` again after `kill` finds the same runs at the same address.
+    """
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.runs = folder / "runs"
+        self.temp = folder / "temp"
+        self.log = folder / "page.log"
+        self.process = None
+
+    def start(self, **environment):
+        """Returns the seconds from the command to the first 200."""
+        own = {
+            "RUNS_DIR": str(self.runs),
+            "GRADIO_TEMP_DIR": str(self.temp),
+            "GRADIO_SERVER_PORT": str(self.port),
+        }
+        kept = {k: v for k, v in os.environ.items() if k not in ("GRADIO_SERVER_NAME", "DISPLAY")}
+        begin = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "app.py"],
+                cwd=Path(__file__).parent.parent,
+                env=kept | own | environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        until(self._answers, 60, lambda: f"the page answers; its log:\n{self.log.read_text()}")
+        return time.monotonic() - begin
+
+    def _answers(self):
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            with urllib.request.urlopen(self.url, timeout=10) as answer:
+                return answer.status == 200
+        except urllib.error.HTTPError:  # it wants a password: it is there
+            return True
+        except OSError:
+            return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def end_runs(self):
+        """Runs outlive their page; nothing of a test may."""
+        from engine.training.runs import is_training, status_of
+
+        for path in self.runs.glob("*-*-*"):
+            pid = status_of(path).get("pid")
+            if is_training(pid, path.name):
+                os.kill(pid, signal.SIGKILL)
+                until(lambda pid=pid, name=path.name: not is_training(pid, name), 20, "it ended")
+
+    def close(self):
+        self.kill()
+        self.end_runs()
+
+
+def until(condition, seconds, what):
+    """Returns what `condition` returns as soon as it is true; fails with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what() if callable(what) else what}")
+        threading.Event().wait(0.2)
+    return found
+
+
+@pytest.fixture(scope="session")
+def wait_until():
+    """until(condition, seconds, what)."""
+    return until
+
+
+@pytest.fixture(scope="session")
+def page_process(tmp_path_factory):
+    """Makes page processes, not yet started; all are ended with the session at the latest."""
+    made = []
+
+    def make():
+        made.append(PageProcess(tmp_path_factory.mktemp("page")))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process and one.process.poll() is None:
+            one.close()
+        one.end_runs()

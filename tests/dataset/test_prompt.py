@@ -1,0 +1,100 @@
+"""One rendering for training and chat, and where in it the answers lie."""
+
+import copy
+
+import pytest
+
+from engine.dataset.prompt import PLAIN_TEMPLATE, render, with_system, with_template
+from engine.errors import UserError
+
+TURNS = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Yes."},
+    {"role": "user", "content": "走吗"},
+    {"role": "assistant", "content": "不。"},
+]
+PLAIN = "Be kind.\nUser: Hi\nAssistant:\nYes.<|im_end|>\nUser: 走吗\nAssistant:\n不。<|im_end|>\n"
+
+
+@pytest.fixture
+def plain(tokenizer):
+    bare = copy.deepcopy(tokenizer)
+    bare.chat_template = None
+    note = with_template(bare)
+    assert "no chat template" in note.en
+    return bare
+
+
+def answers(rendered):
+    return [rendered.text[begin:end] for begin, end in rendered.answers]
+
+
+def test_sprouts_template_exactly(tokenizer):
+    rendered = render(tokenizer, TURNS)
+    assert rendered.text == (
+        "<|im_start|>system\nBe kind.<|im_end|>\n"
+        "<|im_start|>user\nHi<|im_end|>\n"
+        "<|im_start|>assistant\nYes.<|im_end|>\n"
+        "<|im_start|>user\n走吗<|im_end|>\n"
+        "<|im_start|>assistant\n不。<|im_end|>\n"
+    )
+    assert answers(rendered) == ["Yes.<|im_end|>", "不。<|im_end|>"]
+
+
+def test_the_prompt_to_answer_is_the_beginning_of_what_is_trained(tokenizer, plain):
+    for one in (tokenizer, plain):
+        whole = render(one, TURNS)
+        asked = render(one, TURNS[:-1], add_generation_prompt=True)
+        assert whole.text[: whole.answers[-1][0]] == asked.text
+
+
+def test_a_model_without_a_template_gets_the_plain_one(plain, tokenizer):
+    assert plain.chat_template == PLAIN_TEMPLATE
+    rendered = render(plain, TURNS)
+    assert rendered.text == PLAIN
+    assert answers(rendered) == ["Yes.<|im_end|>", "不。<|im_end|>"]
+    assert with_template(tokenizer) is None
+
+
+@pytest.mark.parametrize("which", ["sprout", "plain"])
+def test_spans_by_prefix_equal_spans_by_marks(which, tokenizer, plain):
+    """Most models' templates have no generation marks; the same spans must be found without."""
+    marked = tokenizer if which == "sprout" else plain
+    stripped = copy.deepcopy(marked)
+    for word in ("generation", "endgeneration"):
+        for form in ("{%- " + word + " %}", "{% " + word + " %}"):
+            stripped.chat_template = stripped.chat_template.replace(form, "")
+    assert "generation %" not in stripped.chat_template
+    for messages in (TURNS, TURNS[1:], TURNS[1:3]):
+        assert render(stripped, messages) == render(marked, messages)
+
+
+def test_a_template_that_rewrites_earlier_turns_teaches_the_last_answer(tokenizer):
+    """As templates do that drop the thinking of earlier turns."""
+    rewriting = copy.deepcopy(tokenizer)
+    rewriting.chat_template = (
+        "{% for m in messages %}[{{ m.role }}]"
+        "{% if m.role == 'assistant' and not loop.last %}...{% else %}{{ m.content }}{% endif %}"
+        "{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+    )
+    assert answers(render(rewriting, TURNS)) == ["不。<|im_end|>"]
+
+
+def test_a_template_that_refuses_is_a_sentence(tokenizer):
+    with pytest.raises(UserError, match="chat template refuses the conversation: The roles are"):
+        render(tokenizer, [{"role": "tool", "content": "x"}])
+
+
+def test_the_system_prompt_stands_before_rows_without_their_own():
+    assert with_system(TURNS[1:], " Be brief. ")[0] == {"role": "system", "content": "Be brief."}
+    assert with_system(TURNS[1:], " Be brief. ")[1:] == TURNS[1:]
+    assert with_system(TURNS, "Be brief.") == TURNS
+    assert with_system(TURNS[1:], "  ") == TURNS[1:]
+
+
+def test_marks_of_the_template_within_a_message_do_not_end_it(tokenizer):
+    """What a person writes about templates is text; it runs nothing."""
+    said = "{{ 7 * 7 }} {% generation %}"
+    rendered = render(tokenizer, [{"role": "user", "content": said}])
+    assert said in rendered.text

@@ -1,0 +1,116 @@
+"""What the loss sees, token by token."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.dataset.tokens import encode, segments
+
+X = -100
+TALK = {
+    "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": "Go"},
+        {"role": "assistant", "content": "No."},
+    ]
+}
+# <|im_start|> user \n Hi <|im_end|> \n <|im_start|> assistant \n  Yes .  <|im_end|> \n ...
+IDS = [1, 786, 201, 4893, 2, 201, 1, 785, 201, 6161, 16, 2, 201]
+IDS += [1, 786, 201, 41, 81, 2, 201, 1, 785, 201, 5186, 16, 2, 201]
+
+
+@pytest.mark.parametrize(
+    ("loss_on", "labels"),
+    [
+        ("answers", [X] * 9 + [6161, 16, 2] + [X] * 11 + [5186, 16, 2, X]),
+        ("last_answer", [X] * 23 + [5186, 16, 2, X]),
+        ("everything", [X, *IDS[1:]]),
+    ],
+)
+def test_ids_and_labels_exactly(tokenizer, loss_on, labels):
+    """The answers with the token that ends them; not the line break after it."""
+    encoded = encode(tokenizer, TALK, max_length=99, loss_on=loss_on)
+    assert encoded.input_ids == encoded.all_ids == IDS
+    assert encoded.labels == labels
+    assert encoded.learned == len(labels) - labels.count(X)
+    assert (encoded.lost, encoded.end_is_learned) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("max_length", "learned", "end"), [(9, 0, False), (10, 1, False), (11, 2, False), (12, 3, True)]
+)
+def test_what_is_longer_is_cut_at_its_end(tokenizer, max_length, learned, end):
+    encoded = encode(tokenizer, TALK, max_length=max_length)
+    assert encoded.input_ids == IDS[:max_length]
+    assert encoded.labels == ([X] * 9 + [6161, 16, 2])[:max_length]
+    assert (encoded.learned, encoded.end_is_learned) == (learned, end)
+    assert encoded.lost == len(IDS) - max_length
+
+
+def test_plain_text_is_learned_to_its_end_but_for_its_first_token(tokenizer):
+    encoded = encode(tokenizer, {"text": "Hi Yes."}, max_length=9)
+    assert encoded.text == "Hi Yes.<|im_end|>"
+    assert (encoded.input_ids, encoded.labels) == ([4893, 5672, 560, 16, 2], [X, 5672, 560, 16, 2])
+
+
+def test_the_system_prompt_is_read_not_learned(tokenizer):
+    encoded = encode(tokenizer, TALK, max_length=99, system_prompt="Be kind.")
+    assert encoded.text.startswith("<|im_start|>system\nBe kind.<|im_end|>\n")
+    assert encoded.learned == 6
+
+
+def test_segments_exactly(tokenizer):
+    assert segments(encode(tokenizer, TALK, max_length=24)) == [
+        ("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "read"),
+        ("Yes.", "learned"),
+        ("<|im_end|>", "end"),
+        ("\n<|im_start|>user\nGo<|im_end|>\n<|im_start|>assistant\n", "read"),
+        ("No", "learned"),
+        (".<|im_end|>\n", "cut"),
+    ]
+
+
+SAID = st.text(min_size=1).filter(str.strip)
+TALKS = st.lists(st.tuples(SAID, SAID), min_size=1, max_size=3).map(
+    lambda pairs: {
+        "messages": [
+            {"role": role, "content": text}
+            for pair in pairs
+            for role, text in zip(("user", "assistant"), pair, strict=True)
+        ]
+    }
+)
+ROWS = TALKS | SAID.map(lambda text: {"text": text})
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROWS, st.integers(8, 60), st.sampled_from(["answers", "last_answer", "everything"]))
+def test_segments_tile_any_text_exactly(tokenizer, row, max_length, loss_on):
+    encoded = encode(tokenizer, row, max_length=max_length, loss_on=loss_on)
+    pieces = segments(encoded)
+    assert "".join(text for text, _ in pieces) == encoded.text
+    assert all(text for text, _ in pieces)
+    assert all(a[1] != b[1] for a, b in zip(pieces, pieces[1:], strict=False))
+    assert {mark for _, mark in pieces} <= {"read", "learned", "end", "cut"}
+    assert any(mark == "cut" for _, mark in pieces) <= (encoded.lost > 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROWS, st.integers(8, 60), st.sampled_from(["answers", "last_answer", "everything"]))
+def test_labels_are_the_ids_or_ignored_and_the_first_is(tokenizer, row, max_length, loss_on):
+    encoded = encode(tokenizer, row, max_length=max_length, loss_on=loss_on)
+    assert len(encoded.input_ids) == len(encoded.labels) <= max_length
+    assert all(b in (X, a) for a, b in zip(encoded.input_ids, encoded.labels, strict=True))
+    assert encoded.labels[0] == X
+
+
+@settings(max_examples=200, deadline=None)
+@given(TALKS)
+def test_the_learned_tokens_say_the_answers(tokenizer, row):
+    """Decoded, they are what the assistant said, with its ends: nothing of the questions."""
+    encoded = encode(tokenizer, row, max_length=100_000)
+    said = [m["content"] for m in row["messages"] if m["role"] == "assistant"]
+    ids = [label for label in encoded.labels if label != X]
+    expected = "".join(f"{text}<|im_end|>" for text in said)
+    assert tokenizer.decode(ids) == expected

@@ -1,0 +1,118 @@
+"""LoRA on a base: only it is trained; and what is read back from disk is only safetensors."""
+
+import json
+
+import pytest
+import torch
+
+from engine.config import TrainConfig
+from engine.errors import UserError
+from engine.models.adapter import attach, linear_names, lora_parameters, read_card
+from engine.models.load import Quantization, load_base
+
+LINEAR = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+
+
+@pytest.fixture
+def base(tiny_model_folder, cpu):
+    return load_base(str(tiny_model_folder), cpu, Quantization())
+
+
+def trained(model):
+    return {name for name, p in model.named_parameters() if p.requires_grad}
+
+
+def test_only_the_adapter_is_trained_and_it_begins_as_nothing(base):
+    ids = torch.tensor([[5, 9, 300]])
+    with torch.no_grad():
+        before = base(input_ids=ids).logits
+    model = attach(base, TrainConfig(lora_r=4))
+    names = trained(model)
+    assert len(names) == 2 * 2 * len(LINEAR)
+    assert all("lora_A" in name or "lora_B" in name for name in names)
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+    with torch.no_grad():
+        assert torch.equal(model(input_ids=ids).logits, before)
+
+
+def test_a_step_changes_the_adapter_and_nothing_else(base):
+    model = attach(base, TrainConfig(lora_r=4))
+    frozen = {n: p.clone() for n, p in model.named_parameters() if not p.requires_grad}
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    ids = torch.tensor([[5, 9, 300]])
+    before = model(input_ids=ids, labels=ids).loss
+    before.backward()
+    optimizer.step()
+    assert model(input_ids=ids, labels=ids).loss < before
+    for name, parameter in model.named_parameters():
+        if name in frozen:
+            assert torch.equal(parameter, frozen[name]), name
+
+
+def test_the_adapter_is_float32_on_a_bfloat16_base(base):
+    model = attach(base.to(torch.bfloat16), TrainConfig())
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+
+
+def test_target_modules_by_name(base):
+    model = attach(base, TrainConfig(lora_target_modules=" q_proj , v_proj"))
+    assert {name.split(".lora_")[0].rsplit(".", 1)[-1] for name in trained(model)} == {
+        "q_proj",
+        "v_proj",
+    }
+
+
+@pytest.mark.parametrize("names", ["qux", "q_prj, v_prj", ""])
+def test_a_wrong_target_names_the_real_ones(base, names):
+    with pytest.raises(UserError) as raised:
+        attach(base, TrainConfig(lora_target_modules=names))
+    assert raised.value.field == "lora_target_modules"
+    assert ", ".join(LINEAR) in str(raised.value)
+    assert linear_names(base) == LINEAR
+
+
+def test_parameters_are_counted_on_the_meta_device(tiny_model_folder, base):
+    """Without reading a weight: the same number as on the real model."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = TrainConfig(lora_r=4)
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(tiny_model_folder))
+    expected = sum(p.numel() for p in attach(base, config).parameters() if p.requires_grad)
+    assert lora_parameters(empty, config) == expected > 0
+
+
+def test_the_card_of_an_adapter(tmp_path, make_adapter, tiny_model_folder):
+    folder = make_adapter(tmp_path / "mine", 1)
+    assert read_card(folder) == {"base_model": str(tiny_model_folder), "system_prompt": ""}
+    (folder / "greenroom.json").unlink()
+    assert read_card(folder) == {}
+
+
+def test_a_folder_that_is_no_adapter(tmp_path):
+    with pytest.raises(UserError, match=r"holds no adapter \(no adapter_config.json\)"):
+        read_card(tmp_path)
+
+
+def test_an_adapter_that_is_not_safetensors_is_refused(tmp_path, make_adapter):
+    folder = make_adapter(tmp_path / "mine", 1)
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    with pytest.raises(UserError, match="The adapter in mine is not in safetensors"):
+        read_card(folder)
+
+
+def test_what_is_saved_is_what_was_trained(base, tmp_path):
+    """Saved and loaded on a fresh base, it gives the same logits bit for bit."""
+    from peft import PeftModel
+
+    model = attach(base, TrainConfig(lora_r=4))
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.2)
+    model.save_pretrained(tmp_path)
+    ids = torch.tensor([[5, 9, 300]])
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        fresh = PeftModel.from_pretrained(model.unload(), tmp_path)
+        assert torch.equal(fresh(input_ids=ids).logits, expected)
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["r"] == 4

@@ -1,0 +1,210 @@
+"""Bases: what is refused and why; and quantised ones whose gradients are right."""
+
+import shutil
+
+import pytest
+import torch
+
+from engine.config import TrainConfig
+from engine.errors import UserError
+from engine.models.adapter import attach
+from engine.models.load import (
+    Quantization,
+    footprint_gib,
+    load_base,
+    load_config,
+    load_tokenizer,
+    locate,
+)
+from engine.places import DATA_DIR
+
+
+@pytest.mark.parametrize("name", ["Qwen/Qwen3-0.6B", "gpt2", " org/a.b-c_d "])
+def test_a_hub_id_stays_as_it_is(name):
+    assert locate(name) == name.strip()
+
+
+def test_sprout_and_a_folder_are_found(tiny_model_folder):
+    assert locate("sprout") == str(DATA_DIR / "sprout")
+    assert locate(str(tiny_model_folder)) == str(tiny_model_folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a/b/c", "../sprout", "/nowhere", "a b", "模型", "-x", "a\nb"]
+)
+def test_what_is_no_name_is_refused(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="is neither sprout, nor a folder") as raised:
+        locate(name)
+    assert raised.value.field == "model_name_or_path"
+
+
+@pytest.fixture
+def copied(tiny_model_folder, tmp_path):
+    return shutil.copytree(tiny_model_folder, tmp_path / "copy")
+
+
+def refusal(name):
+    with pytest.raises(UserError) as raised:
+        locate(str(name))
+    assert raised.value.field == "model_name_or_path"
+    return str(raised.value)
+
+
+def test_a_folder_without_a_config(copied):
+    (copied / "config.json").unlink()
+    assert "has no config.json" in refusal(copied)
+
+
+def test_a_broken_config(copied):
+    (copied / "config.json").write_text('{"model_type": ')
+    assert "config.json in" in refusal(copied)
+
+
+def test_weights_that_could_carry_programs_are_refused(copied):
+    """Only a pickle lies there: it is not opened, not even looked at."""
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    assert "holds no *.safetensors; weights in other formats are not read" in refusal(copied)
+
+
+def test_broken_weights_are_a_sentence(copied, cpu):
+    (copied / "model.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{nonsens")
+    with pytest.raises(UserError, match="cannot be loaded as a causal language model"):
+        load_base(str(copied), cpu, Quantization())
+
+
+def test_a_model_of_unknown_type_is_a_sentence(copied):
+    (copied / "config.json").write_text('{"model_type": "from_tomorrow"}')
+    with pytest.raises(UserError, match="cannot be loaded as a causal language model") as raised:
+        load_config(str(copied))
+    assert raised.value.field == "model_name_or_path"
+
+
+def test_a_model_that_brings_code_of_its_own_is_refused(copied, cpu):
+    """Its code would write a file; it must not run."""
+    proof = copied / "ran"
+    (copied / "modeling_evil.py").write_text(f"open({str(proof)!r}, 'w')\n")
+    (copied / "config.json").write_text(
+        '{"model_type": "evil", "auto_map": {"AutoConfig": "modeling_evil.C", '
+        '"AutoModelForCausalLM": "modeling_evil.M"}}'
+    )
+    with pytest.raises(UserError):
+        load_base(str(copied), cpu, Quantization())
+    assert not proof.exists()
+
+
+def test_without_a_network_a_hub_model_is_a_sentence():
+    with pytest.raises(UserError, match="is not on this machine and the Hugging Face Hub") as e:
+        load_tokenizer("nobody/nothing-at-all")
+    assert e.value.field == "model_name_or_path"
+
+
+def test_the_tokenizer_has_a_template_and_a_pad_token(copied):
+    tokenizer, note = load_tokenizer(str(copied))
+    assert (tokenizer.is_fast, note) == (True, None)
+    (copied / "chat_template.jinja").unlink()
+    bare, note = load_tokenizer(str(copied))
+    assert "no chat template of its own" in note.en
+    assert "User: " in bare.chat_template
+    assert bare.pad_token_id is not None
+
+
+def test_a_plain_base_is_float32_here(tiny_model_folder, cpu):
+    model = load_base(str(tiny_model_folder), cpu, Quantization())
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    weights = 4 * sum(p.numel() for p in model.parameters())
+    assert footprint_gib(model) * 2**30 == pytest.approx(weights, rel=0.01)
+
+
+IDS = torch.tensor([[5, 9, 300, 41, 7, 2, 81, 600, 44, 1000, 31, 2]])
+BITS = {"4-bit nf4": Quantization(load_in_4bit=True), "8-bit": Quantization(load_in_8bit=True)}
+
+
+@pytest.fixture(scope="module")
+def wide_folder(tmp_path_factory):
+    """Wide enough for whole blocks of 64 weights, which is what a kernel repacks."""
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=1024,
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=64,
+        initializer_range=0.1,
+        tie_word_embeddings=True,
+    )
+    folder = tmp_path_factory.mktemp("models") / "wide"
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def with_adapter(model):
+    """The same adapter on every model, with both of its halves away from zero."""
+    model = attach(model, TrainConfig(lora_r=4))
+    torch.manual_seed(2)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.05)
+    return model
+
+
+def gradient(model):
+    """All of the adapter's gradients as one vector, after an evaluation as in training."""
+    model.eval()
+    with torch.no_grad():
+        model(input_ids=IDS)
+    model.train()
+    model(input_ids=IDS, labels=IDS).loss.backward()
+    parts = [p.grad for p in model.parameters() if p.requires_grad]
+    assert all(part is not None for part in parts)
+    return torch.cat([part.flatten().float() for part in parts])
+
+
+@pytest.mark.parametrize("quantization", BITS.values(), ids=BITS)
+def test_gradients_of_a_quantised_base_are_those_of_its_dequantised_weights(
+    wide_folder, cpu, quantization
+):
+    """After an evaluation too: there, bitsandbytes swaps its kernel for one without autograd."""
+    quantised = load_base(str(wide_folder), cpu, quantization)
+    plain = load_base(str(wide_folder), cpu, Quantization())
+    assert footprint_gib(quantised) < footprint_gib(plain)
+    for name, module in quantised.named_modules():
+        if type(module).__name__ in ("Linear4bit", "Linear8bitLt"):
+            identity = torch.eye(module.in_features)
+            with torch.no_grad():
+                weight = _dequantised(module)
+            assert weight.shape == (module.out_features, identity.shape[0])
+            plain.get_submodule(name).weight.data = weight
+    got, expected = gradient(with_adapter(quantised)), gradient(with_adapter(plain))
+    assert expected.norm() > 1e-3
+    assert torch.nn.functional.cosine_similarity(got, expected, dim=0) > 0.99
+
+
+def test_the_kernel_without_autograd_is_off_on_every_processor(wide_folder, cpu, monkeypatch):
+    """The test above can only fail on a processor with avx512_bf16; this one fails on all."""
+    import bitsandbytes
+
+    monkeypatch.setattr(bitsandbytes.nn.modules, "has_avx512bf16", lambda: True)
+    model = load_base(str(wide_folder), cpu, BITS["4-bit nf4"])
+    layers = [one for one in model.modules() if isinstance(one, bitsandbytes.nn.Linear4bit)]
+    assert len(layers) == 14
+    assert not any(one.support_avx512bf16_for_cpu for one in layers)
+
+
+def _dequantised(module):
+    import bitsandbytes
+
+    if type(module).__name__ == "Linear4bit":
+        functional = bitsandbytes.functional
+        return functional.dequantize_4bit(module.weight.data, module.weight.quant_state).float()
+    scale = module.weight.SCB if module.weight.SCB is not None else module.state.SCB
+    return module.weight.data.float() * scale.float()[:, None] / 127
+
+
+def test_the_names_of_precisions():
+    assert [one.name for one in BITS.values()] == list(BITS)
+    assert Quantization().name == ""

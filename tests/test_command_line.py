@@ -1,0 +1,161 @@
+"""The command line: one JSON document on stdout, exit status 2 with one sentence for a mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from engine.__main__ import main
+from engine.training import runs
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def ask(capfd):
+    """Runs main() and returns (exit status, stdout, stderr)."""
+
+    def run(*arguments):
+        capfd.readouterr()
+        try:
+            status = main([str(one) for one in arguments])
+        except SystemExit as exit:
+            status = exit.code
+        return status, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def config_file(tmp_path, small_dataset, tiny_model_folder):
+    options = {"dataset": str(small_dataset), "model_name_or_path": str(tiny_model_folder)}
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(options | {"max_steps": 2, "lora_r": 2}))
+    return path
+
+
+def test_inspect_prints_one_json_document_and_nothing_else(small_dataset, tmp_path):
+    """In a real process: what libraries print must not come on stdout."""
+    arguments = ["inspect", str(small_dataset), "--row", "1", "--json"]
+    command = [sys.executable, "-m", "engine", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert done.stdout.count("\n") == 1
+    assert report.keys() >= {
+        *("format", "rows", "columns", "mapping", "problems", "lengths", "trained_tokens"),
+        *("zero_label_rows", "end_token_trained", "text", "tokens", "labels"),
+    }
+    assert report["lengths"].keys() >= {"mean", "p50", "p95", "max", "truncated"}
+    assert (report["format"], report["rows"], report["row"]) == ("messages", 24, 1)
+    assert len(report["tokens"]) == len(report["labels"]) == len(report["input_ids"])
+
+
+def test_inspect_passes_its_options_on(ask, small_dataset):
+    _, plain, _ = ask("inspect", small_dataset, "--json")
+    status, out, _ = ask(
+        *("inspect", small_dataset, "--json", "--max-length", "30"),
+        *("--loss-on", "last_answer", "--system-prompt", "Be kind."),
+    )
+    assert status == 0
+    assert json.loads(out)["lengths"]["truncated"] > 0
+    assert json.loads(out)["trained_tokens"] < json.loads(plain)["trained_tokens"]
+
+
+def test_without_json_it_is_lines_for_people(ask, small_dataset):
+    status, out, _ = ask("inspect", small_dataset)
+    assert status == 0
+    assert out.startswith('format: "messages"\n')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["inspect", "nowhere.json"], "There is no dataset 'nowhere.json'"),
+        (["inspect", "palace-secretary", "--model", "{tmp}"], "is a folder, but not a model's"),
+        (["inspect", "palace-secretary", "--model", "?"], "'?' is neither sprout"),
+        (["inspect", "palace-secretary", "--row", "999"], "There is no row 999"),
+        (["convert", "palace-secretary", "--to", "xml", "--out", "x"], "'xml' is no format"),
+        (["estimate", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["estimate", "--lora_r", "many"], "lora_r is 'many'; it must be a whole number."),
+        (["train", "--learning_rate", "-1"], "(learning_rate) is -1; it must lie between"),
+        (["train", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["chat", "--prompt", "Hi", "--character", "nobody"], "There is no character 'nobody'"),
+        (["chat", "--prompt", "Hi", "--adapter", "{tmp}"], "holds no adapter"),
+        (["chat", "--prompt", "Hi", "--temperature", "9"], "temperature is 9.0"),
+        (["evaluate", "--adapter", "{tmp}", "--character", "lighthouse-keeper"], "no adapter"),
+    ],
+)
+def test_a_persons_mistake_is_status_2_and_one_sentence(
+    ask, tmp_path, monkeypatch, arguments, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = ask(*(one.format(tmp=tmp_path) for one in arguments))
+    assert (status, out) == (2, "")
+    bars = ("", "Loading weights")  # Transformers' progress, drawn before the mistake is found
+    said = [line for line in err.splitlines() if line[:15] not in bars]
+    assert len(said) == 1
+    assert sentence in said[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["train", "--lora_rr", "1"], ["chat"]])
+def test_a_command_that_is_none_is_status_2(ask, arguments):
+    status, out, err = ask(*arguments)
+    assert (status, out) == (2, "")
+    assert "Traceback" not in err
+
+
+def test_convert(ask, small_dataset, tmp_path):
+    out_file = tmp_path / "out.jsonl"
+    status, out, _ = ask("convert", small_dataset, "--to", "alpaca", "--out", out_file, "--json")
+    assert (status, json.loads(out)) == (0, {"rows": 32, "out": str(out_file)})
+    assert len(out_file.read_text(encoding="utf-8").splitlines()) == 32
+
+
+def test_estimate(ask, config_file):
+    status, out, err = ask("estimate", config_file, "--json")
+    report = json.loads(out)
+    assert (status, err) == (0, "")
+    assert report.keys() >= {"peak_gib", "parts", "fits", "ladder"}
+    assert (report["steps"], report["reasons"]) == (2, [])
+
+
+def test_estimate_says_what_cannot_work(ask, config_file):
+    status, out, err = ask("estimate", config_file, "--load_in_4bit", "1", "--json")
+    assert status == 2
+    assert err.startswith("load_in_4bit is '1'; it must be true or false.")
+    status, out, err = ask("estimate", config_file, "--lora_r", "0", "--json")
+    assert (status, json.loads(out)["reasons"][0]["field"]) == (2, "lora_r")
+    assert len(err.splitlines()) == 1
+
+
+def test_train_a_file_then_chat_with_its_adapter(ask, config_file, tiny_model_folder):
+    """Flags lie over the file's options; the base and the adapter both answer."""
+    status, out, _ = ask("train", config_file, "--lora_r", "3", "--json")
+    assert status == 0
+    report = json.loads(out)
+    run = runs.get(report["run"])
+    assert (report["state"], report["path"]) == ("finished", str(run.path))
+    assert (run.config.lora_r, run.config.max_steps, run.step) == (3, 2, 2)
+    status, out, _ = ask(
+        *("chat", "--model", tiny_model_folder, "--adapter", run.path / "adapter"),
+        *("--prompt", "Hi", "--character", "lighthouse-keeper", "--max-new-tokens", "4", "--json"),
+    )
+    assert status == 0
+    answers = json.loads(out)["answers"]
+    assert [one["voice"] for one in answers] == ["base", "adapter"]
+    assert all(
+        one.keys() >= {"voice", "text", "prompt_tokens", "checksum", "tokens_per_second"}
+        for one in answers
+    )
+    assert "You are Mara" in answers[0]["prompt"]
+    assert answers[0]["checksum"] != answers[1]["checksum"]
+
+
+def test_train_with_json_prints_nothing_else_on_stdout(ask, config_file):
+    status, out, _ = ask("train", config_file, "--max_steps", "1", "--json")
+    assert status == 0
+    assert json.loads(out).keys() == {"run", "state", "path"}

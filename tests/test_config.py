@@ -1,0 +1,218 @@
+"""The options: their names are kept, their values coerced, their ranges said."""
+
+import argparse
+import dataclasses
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.config import GROUPS, TrainConfig, default_config
+from engine.errors import UserError
+from engine.options import add_flags, choices, field_names, markdown_table
+
+# Saved runs and other programs rely on these names. Renaming one breaks them: think twice, then
+# change this list with the code.
+NAMES = [
+    *("dataset", "model_name_or_path", "load_in_4bit", "system_prompt", "num_train_epochs"),
+    *("learning_rate", "max_length", "lora_r", "per_device_train_batch_size", "lora_alpha"),
+    *("lora_dropout", "lora_target_modules", "loss_on", "packing", "eval_size", "sample_prompts"),
+    *("max_steps", "gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "optim"),
+    *("weight_decay", "max_grad_norm", "seed", "load_in_8bit", "bnb_4bit_quant_type"),
+    *("bnb_4bit_use_double_quant", "dtype", "gradient_checkpointing", "logging_steps"),
+    *("eval_steps", "save_steps", "save_total_limit"),
+]
+
+
+def test_the_names_are_kept():
+    assert field_names(TrainConfig) == NAMES
+
+
+def test_every_option_has_its_words_in_both_languages():
+    for one in dataclasses.fields(TrainConfig):
+        words = one.metadata
+        assert all([*words["label"], *words["help"]]), one.name
+        assert words["group"] in GROUPS
+        assert one.type in (str, bool) or choices(one) or words["low"] < words["high"], one.name
+
+
+def test_the_plain_group_stays_small():
+    plain = [one for one in dataclasses.fields(TrainConfig) if one.metadata["group"] == "basic"]
+    assert len(plain) <= 9
+
+
+def test_the_defaults_have_no_problem():
+    assert TrainConfig().problems() == {}
+    assert default_config().problems() == {}
+    assert default_config("other/model") == TrainConfig(model_name_or_path="other/model")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("learning_rate", "2e-4", 2e-4),  # PyYAML reads it as text
+        ("learning_rate", 1, 1.0),
+        ("lora_r", 16.0, 16),  # a form sends whole numbers as float
+        ("lora_r", "8", 8),
+        ("load_in_4bit", "True", True),
+        ("load_in_4bit", "false", False),
+        ("load_in_4bit", 1, True),
+        ("system_prompt", None, ""),
+        ("system_prompt", 7, "7"),
+    ],
+)
+def test_values_become_the_declared_type(name, given, value):
+    got = getattr(TrainConfig.from_dict({name: given}), name)
+    assert (got, type(got)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "sentence"),
+    [
+        ("lora_r", "2.5", "lora_r is '2.5'; it must be a whole number."),
+        ("lora_r", float("nan"), "lora_r is nan; it must be a whole number."),
+        ("lora_r", float("inf"), "lora_r is inf; it must be a whole number."),
+        ("lora_r", [1], "lora_r is [1]; it must be a whole number."),
+        ("learning_rate", "fast", "learning_rate is 'fast'; it must be a number."),
+        ("learning_rate", None, "learning_rate is None; it must be a number."),
+        ("packing", "maybe", "packing is 'maybe'; it must be true or false."),
+    ],
+)
+def test_values_of_another_type_are_sentences(name, given, sentence):
+    with pytest.raises(UserError) as raised:
+        TrainConfig.from_dict({name: given})
+    assert (str(raised.value), raised.value.field) == (sentence, name)
+    assert raised.value.sentence.zh.startswith(f"{name} 是 ")
+
+
+def test_an_unknown_option_is_asked_back():
+    with pytest.raises(UserError) as raised:
+        TrainConfig.from_dict({"learningrate": 1})
+    assert str(raised.value) == (
+        "There is no option called 'learningrate'. Did you mean learning_rate? "
+        "The README lists them all."
+    )
+    assert raised.value.field == "learningrate"
+    with pytest.raises(UserError, match="called 'zzz'. The README"):
+        TrainConfig.from_dict({"zzz": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("learning_rate", -1.0),
+        ("learning_rate", 0.0),
+        ("learning_rate", 1.1),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("num_train_epochs", float("-inf")),
+        ("eval_size", 0.51),
+        ("lora_r", 0),
+        ("lora_r", 1025),
+        ("max_length", 7),
+        ("seed", 2**31),
+        ("save_total_limit", 0),
+    ],
+)
+def test_out_of_range_is_said_under_its_field(name, value):
+    problems = TrainConfig(**{name: value}).problems()
+    assert list(problems) == [name]
+    assert f"({name}) is {value:g}; it must lie between" in problems[name].en
+    assert name in problems[name].zh
+
+
+@pytest.mark.parametrize("one", dataclasses.fields(TrainConfig), ids=lambda one: one.name)
+def test_the_ends_of_a_range_are_allowed(one):
+    for end in ("low", "high"):
+        if one.metadata[end] is not None:
+            assert TrainConfig(**{one.name: one.metadata[end]}).problems() == {}
+
+
+def test_a_choice_that_is_none_names_the_choices():
+    problem = TrainConfig(optim="sgd").problems()["optim"]
+    assert problem.en.endswith(
+        "is 'sgd'; choose one of adamw_torch_fused, adamw_torch, adafactor, paged_adamw_8bit."
+    )
+
+
+def test_4_bit_and_8_bit_at_once():
+    problems = TrainConfig(load_in_4bit=True, load_in_8bit=True).problems()
+    assert list(problems) == ["load_in_8bit"]
+    assert "4-bit and 8-bit at once" in problems["load_in_8bit"].en
+
+
+def value_of(one):
+    if choices(one):
+        return st.sampled_from(choices(one))
+    if one.type is bool:
+        return st.booleans()
+    if one.type is str:
+        return st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85"))
+    low, high = one.metadata["low"], one.metadata["high"]
+    return st.integers(low, high) if one.type is int else st.floats(low, high)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.fixed_dictionaries({one.name: value_of(one) for one in dataclasses.fields(TrainConfig)}))
+def test_yaml_there_and_back_is_the_same(tmp_path_factory, values):
+    """All characters but NEL (U+0085), which PyYAML reads back as a line break."""
+    config = TrainConfig(**values)
+    path = tmp_path_factory.mktemp("yaml") / "config.yaml"
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    assert TrainConfig.from_yaml(path) == config
+    assert config.problems().keys() <= {"load_in_8bit"}
+
+
+def test_yaml_is_read_by_people(tmp_path):
+    text = TrainConfig(system_prompt="你好").to_yaml()
+    assert "system_prompt: 你好\n" in text
+    assert list(yaml.safe_load(text)) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "holds no options"),
+        (b"- lora_r\n", "holds no options"),
+        (b"lora_r: [1\n", "is not valid YAML"),
+        (b"\xff\xfe\x00", "cannot be read (UnicodeDecodeError)"),
+        (b"a: !!python/object/apply:os.getcwd []\n", "is not valid YAML"),
+        (b"lora_rr: 1\n", "Did you mean lora_r?"),
+        (b"1: 2\n", "There is no option called"),
+    ],
+)
+def test_a_yaml_file_that_is_wrong_is_a_sentence(tmp_path, content, sentence):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as raised:
+        TrainConfig.from_yaml(path)
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_yaml_file_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match=r"none.yaml cannot be read \(FileNotFoundError\)"):
+        TrainConfig.from_yaml(tmp_path / "none.yaml")
+
+
+def test_changed_names_what_differs():
+    assert TrainConfig(lora_r=3, seed=1).changed(TrainConfig(seed=1)) == ["lora_r"]
+
+
+def test_every_option_is_a_flag():
+    parser = argparse.ArgumentParser()
+    add_flags(parser, TrainConfig)
+    options = parser.parse_args(["--learning_rate", "2e-4", "--lora_r", "8"])
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    assert given == {"learning_rate": "2e-4", "lora_r": "8"}
+    assert list(vars(options)) == NAMES
+
+
+def test_the_readmes_table_has_a_row_an_option():
+    for language in ("en", "zh"):
+        rows = markdown_table(TrainConfig, language).splitlines()[2:]
+        assert [row.split("`")[1] for row in rows] == NAMES
+    assert "| `lora_r` | `16` | 1 to 1024 | Rank: how much room the adapter has |" in (
+        markdown_table(TrainConfig)
+    )

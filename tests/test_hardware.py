@@ -1,0 +1,62 @@
+"""Where we are and what memory there is."""
+
+import os
+
+import psutil
+import pytest
+
+from engine import hardware
+from engine.hardware import GIB, memory_now, own_processes, pick_device, where
+
+
+@pytest.mark.parametrize(
+    ("variables", "place"),
+    [
+        ({}, "local"),
+        ({"SYSTEM": "spaces"}, "space"),
+        ({"SYSTEM": "spaces", "SPACES_ZERO_GPU": "true"}, "zerogpu"),
+        ({"SPACES_ZERO_GPU": "1"}, "zerogpu"),
+        ({"SYSTEM": "linux", "SPACES_ZERO_GPU": ""}, "local"),
+    ],
+)
+def test_where_by_the_variables_that_spaces_set(monkeypatch, variables, place):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert where() == place
+
+
+def test_without_a_gpu_the_memory_is_the_machines_and_sums_up(monkeypatch):
+    monkeypatch.setattr(hardware, "_gpu_handles", lambda: ())
+    (memory,) = memory_now()
+    assert (memory.name, memory.is_gpu) == ("RAM", False)
+    assert memory.total_gib == psutil.virtual_memory().total / GIB
+    parts = [memory.own_gib, memory.others_gib, memory.free_gib]
+    assert all(part >= 0 for part in parts)
+    assert memory.own_gib > 0.01
+    assert sum(parts) == pytest.approx(memory.total_gib, rel=1e-6)
+
+
+def test_own_processes_are_this_one_with_its_children():
+    child = psutil.Popen(["cat"], stdin=-1)
+    own = own_processes()
+    child.stdin.close()
+    child.wait()
+    assert {os.getpid(), child.pid} <= own.keys()
+    assert 1 not in own
+
+
+def test_a_process_that_has_ended_counts_nothing():
+    process = psutil.Popen(["true"])
+    process.wait()
+    assert hardware.resident_bytes(process) == 0
+
+
+def test_the_device_says_why(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    device = pick_device()
+    assert (device.type, device.dtype) == ("cpu", torch.float32)
+    assert "no GPU" in device.reason.en
+    chosen = pick_device("bfloat16")
+    assert (chosen.dtype, chosen.reason.en) == (torch.bfloat16, "bfloat16, as chosen.")

@@ -1,0 +1,126 @@
+"""Before the start: every refusal has its sentence, and the steps foretold are the steps done."""
+
+import pytest
+
+from engine.config import TrainConfig
+from engine.hardware import DeviceMemory
+from engine.training.data import prepare
+from engine.training.estimate import estimate
+from engine.training.memory import Shape, predict
+
+
+@pytest.fixture
+def values(small_dataset, tiny_model_folder):
+    return {"dataset": str(small_dataset), "model_name_or_path": str(tiny_model_folder)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "sentence"),
+    [
+        ({"learning_rat": 1}, "learning_rat", "Did you mean learning_rate?"),
+        ({"lora_r": "many"}, "lora_r", "it must be a whole number"),
+        ({"learning_rate": -1}, "learning_rate", "must lie between 1e-08 and 1"),
+        ({"dataset": ""}, "dataset", "No dataset is chosen"),
+        ({"dataset": "nowhere"}, "dataset", "There is no dataset 'nowhere'"),
+        ({"model_name_or_path": "no such model"}, "model_name_or_path", "is neither sprout"),
+        ({"lora_target_modules": "qux"}, "lora_target_modules", "No module of this model fits"),
+        ({"max_length": 8}, "max_length", "No row has anything to learn within 8 tokens"),
+        ({"load_in_4bit": True, "load_in_8bit": True}, "load_in_8bit", "4-bit and 8-bit at once"),
+        ({"optim": "paged_adamw_8bit"}, "optim", "needs a GPU"),
+        ({"dtype": "float16"}, "dtype", "float16 trains on GPUs only"),
+    ],
+)
+def test_each_refusal_names_its_field_and_why(values, changes, field, sentence, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    reasons = estimate(values | {"system_prompt": "Be kind."} | changes)["reasons"]
+    assert [reason["field"] for reason in reasons] == [field]
+    assert sentence in reasons[0]["en"]
+    assert reasons[0].keys() == {"field", "en", "zh"}
+    assert reasons[0]["zh"]
+
+
+def test_every_option_out_of_range_is_named_at_once(values):
+    reasons = estimate(values | {"lora_r": 0, "max_length": 1})["reasons"]
+    assert [reason["field"] for reason in reasons] == ["max_length", "lora_r"]
+
+
+def test_too_large_says_how_much_and_how_much_is_free(values, monkeypatch):
+    memory = DeviceMemory("RAM", False, 0.1, 0.1, 0.2, 0.4)
+    monkeypatch.setattr("engine.training.estimate.memory_now", lambda: [memory])
+    report = estimate(values)
+    assert report["fits"] is False
+    assert [reason["field"] for reason in report["reasons"]] == ["per_device_train_batch_size"]
+    assert (
+        f"about {report['peak_gib']:.1f} GiB and 0.2 GiB are free on RAM"
+        in (report["reasons"][0]["en"])
+    )
+
+
+def test_the_report_has_the_keys_of_the_contract(values):
+    report = estimate(values)
+    assert report.keys() >= {"peak_gib", "parts", "fits", "ladder", "reasons"}
+    assert report["reasons"] == []
+    assert report["peak_gib"] == pytest.approx(sum(report["parts"].values()))
+    assert report["parts"].keys() == {
+        *("weights", "adapter", "gradients", "optimizer", "activations", "runtime"),
+    }
+    assert all(rung["peak_gib"] < report["peak_gib"] for rung in report["ladder"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"num_train_epochs": 2, "packing": False},
+        {"num_train_epochs": 1.5, "max_length": 64, "gradient_accumulation_steps": 2},
+        {"max_steps": 3},
+    ],
+)
+def test_the_steps_foretold_are_the_steps_trained(values, changes, tmp_path, tokenizer, cpu):
+    from transformers import AutoModelForCausalLM
+
+    from engine.dataset.packing import Collator
+    from engine.training.loop import PackedTrainer, arguments
+
+    foretold = estimate(values | changes)
+    config = TrainConfig.from_dict(values | changes)
+    prepared = prepare(config, tokenizer)
+    trainer = PackedTrainer(
+        model=AutoModelForCausalLM.from_pretrained(config.model_name_or_path),
+        args=arguments(config, tmp_path, cpu, foretold["steps"], evaluates=False),
+        train_dataset=prepared.train,
+        data_collator=Collator(tokenizer.pad_token_id),
+    )
+    trainer.args.save_strategy = "no"
+    trainer.train()
+    assert trainer.state.global_step == foretold["steps"]
+    if "num_train_epochs" in changes:
+        assert trainer.state.epoch == pytest.approx(changes["num_train_epochs"], abs=0.2)
+    assert foretold["train_rows"] == prepared.facts["train_rows"]
+
+
+def test_trainable_parameters_are_counted_exactly(values):
+    """r x (in + out) of the seven linear layers of each of the two layers."""
+    widths = [(32, 32), (32, 16), (32, 16), (32, 32), (32, 64), (32, 64), (64, 32)]
+    expected = 2 * sum(4 * (a + b) for a, b in widths)
+    assert estimate(values | {"lora_r": 4})["trainable_parameters"] == expected
+
+
+def test_what_is_smaller_is_foretold_to_be_smaller():
+    shape = Shape(10**9, 10**8, 10**7, 24, 1024, 4096, 32000)
+
+    def peak(**changes):
+        return sum(predict(TrainConfig(**changes), shape, "bfloat16", "cuda", 512).values())
+
+    assert peak(load_in_4bit=True) < peak(load_in_8bit=True) < peak()
+    assert peak(gradient_checkpointing=True) < peak()
+    assert peak(per_device_train_batch_size=1) < peak()
+    assert peak(optim="paged_adamw_8bit") < peak(optim="adafactor") < peak()
+
+
+def test_weights_exactly():
+    """A thousand million weights in bfloat16 are 2e9 bytes; an adapter's are float32."""
+    shape = Shape(10**9, 0, 10**6, 1, 1, 1, 1)
+    parts = predict(TrainConfig(), shape, "bfloat16", "cuda", 8)
+    assert parts["weights"] == pytest.approx(2e9 / 2**30)
+    assert (parts["adapter"], parts["gradients"]) == (4e6 / 2**30, 4e6 / 2**30)
+    assert parts["optimizer"] == 8e6 / 2**30

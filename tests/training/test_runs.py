@@ -1,0 +1,202 @@
+"""A run is its folder: what its files and its process say, and nothing else."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+from engine.config import TrainConfig
+from engine.errors import UserError
+from engine.training import launch, runs
+
+
+@pytest.fixture
+def path():
+    return runs.create(TrainConfig(dataset="x", lora_r=3))
+
+
+@pytest.fixture
+def living(path):
+    """A process that seems to train this run; ends when the test does."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "input()", "engine", "train", str(path)], stdin=subprocess.PIPE
+    )
+    runs.write_status(path, state="running", pid=process.pid, step=3, max_steps=9)
+    yield path
+    process.stdin.close()
+    process.wait()
+
+
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_new_run_is_queued_with_a_readable_id(path):
+    run = runs.get(path.name)
+    assert re.fullmatch(r"[a-z]+-[a-z]+-[0-9a-f]{4}", run.id)
+    assert run.id.startswith(run.name)
+    assert (run.state, run.alive, run.step, run.can_resume) == ("queued", True, 0, False)
+    assert run.config == TrainConfig(dataset="x", lora_r=3)
+
+
+def test_queued_for_longer_than_a_minute_without_a_process_is_failed(path):
+    status = json.loads((path / "status.json").read_text())
+    status["updated_at"] -= 61
+    (path / "status.json").write_text(json.dumps(status))
+    run = runs.get(path.name)
+    assert (run.state, run.alive, run.can_resume) == ("failed", False, True)
+
+
+def test_running_with_a_dead_process_is_failed_with_the_logs_last_lines(path):
+    runs.write_status(path, state="running", pid=dead_pid())
+    (path / "train.log").write_text("one\ntwo\nthree\nKilled at four\n")
+    run = runs.get(path.name)
+    assert (run.state, run.alive, run.can_resume) == ("failed", False, True)
+    assert run.message.en.endswith("The log ends: two\nthree\nKilled at four")
+    assert run.message.zh.endswith("two\nthree\nKilled at four")
+
+
+def test_a_process_id_used_again_by_another_program_is_dead(path):
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    runs.write_status(path, state="running", pid=process.pid)
+    state = runs.get(path.name).state
+    process.stdin.close()
+    process.wait()
+    assert state == "failed"
+
+
+def test_a_living_process_is_running_and_stopping_when_asked(living):
+    run = runs.get(living.name)
+    assert (run.state, run.alive, run.can_resume) == ("running", True, False)
+    launch.stop(living.name)
+    assert (living / "stop").exists()
+    assert runs.get(living.name).state == "stopping"
+
+
+def test_a_finished_run_stays_finished_without_a_process(path):
+    runs.write_status(path, state="finished", pid=dead_pid(), loss=0.5)
+    run = runs.get(path.name)
+    assert (run.state, run.alive, run.can_resume, run.last_loss) == ("finished", False, False, 0.5)
+    launch.stop(path.name)
+    assert not (path / "stop").exists()
+
+
+def test_a_run_that_is_alive_is_not_deleted(living):
+    with pytest.raises(UserError, match="is still training; stop it first"):
+        runs.delete(living.name)
+    assert living.is_dir()
+
+
+def test_delete(path):
+    runs.write_status(path, state="finished")
+    runs.delete(path.name)
+    assert not path.exists()
+    assert runs.list_runs() == []
+
+
+@pytest.mark.parametrize(
+    "id", ["../x", "", "calm-otter", "calm-otter-12345", "calm-otter-0000/../../x", None]
+)
+def test_an_id_that_is_no_id_is_a_sentence(id, runs_folder):
+    """Even where such a folder is there: an id comes from the network."""
+    (runs_folder / "calm-otter-0000").mkdir(parents=True)
+    (runs_folder.parent / "x").mkdir()
+    (runs_folder.parent / "x" / "config.yaml").write_text("lora_r: 1\n")
+    with pytest.raises(UserError, match="There is no run") as raised:
+        runs.get(id)
+    assert raised.value.field == "run"
+
+
+def test_an_id_with_a_line_break_is_refused(path):
+    """Python's $ would let it pass; fullmatch does not."""
+    with pytest.raises(UserError, match="There is no run"):
+        runs.get(path.name + "\n")
+
+
+def test_rename_keeps_the_id(path):
+    runs.rename(path.name, "  My \n first   run ")
+    assert (runs.get(path.name).name, runs.get(path.name).id) == ("My first run", path.name)
+    runs.rename(path.name, "长" * 99)
+    assert runs.get(path.name).name == "长" * 60
+    with pytest.raises(UserError, match="The name is empty") as raised:
+        runs.rename(path.name, " \n ")
+    assert raised.value.field == "name"
+
+
+def test_newest_first(runs_folder):
+    paths = [runs.create(TrainConfig()) for _ in range(3)]
+    for created_at, path in zip((2.0, 3.0, 1.0), paths, strict=True):
+        runs.write_status(path, created_at=created_at)
+    (runs_folder / "datasets").mkdir()
+    (runs_folder / "calm-otter-ffff").mkdir()  # no config.yaml yet: somebody is making it
+    expected = [paths[1].name, paths[0].name, paths[2].name]
+    assert [run.id for run in runs.list_runs()] == expected
+
+
+@pytest.mark.parametrize("torn", ['{"step": 2, "lo', '{"step": 2}', '{"prompt": "贵'])
+def test_an_unfinished_last_line_is_skipped(path, torn):
+    (path / "metrics.jsonl").write_text('{"step": 1}\n' + torn, encoding="utf-8")
+    assert runs.get(path.name).metrics() == [{"step": 1}]
+
+
+def test_a_last_line_torn_within_a_character_is_skipped(path):
+    whole = '{"answer": "贵人"}\n'.encode()
+    (path / "samples.jsonl").write_bytes(whole + '{"answer": "贵'.encode()[:-1])
+    assert runs.get(path.name).samples() == [{"answer": "贵人"}]
+
+
+def test_metrics_of_a_run_that_has_none(path):
+    assert (runs.get(path.name).metrics(), runs.get(path.name).samples()) == ([], [])
+    assert runs.get(path.name).dataset_facts() == {}
+    assert runs.get(path.name).log_tail() == ""
+    assert runs.report(path.name) == ""
+
+
+def test_status_is_replaced_not_written_over(path, monkeypatch):
+    """A writer that dies leaves the old status whole."""
+    before = (path / "status.json").read_text()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space"):
+        runs.write_status(path, state="running")
+    assert (path / "status.json").read_text() == before
+
+
+def test_status_keeps_what_is_not_named(path):
+    runs.write_status(path, step=4)
+    status = runs.status_of(path)
+    assert (status["state"], status["step"]) == ("queued", 4)
+    assert abs(status["updated_at"] - time.time()) < 10
+
+
+def test_the_log_is_read_from_its_end(path):
+    lines = [f"line {number} 好" for number in range(9000)]
+    (path / "train.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert runs.get(path.name).log_tail(2) == "line 8998 好\nline 8999 好"
+
+
+def test_zip_holds_the_adapter(path):
+    with pytest.raises(UserError, match="has no adapter yet"):
+        runs.zip_adapter(path.name)
+    (path / "adapter").mkdir()
+    (path / "adapter" / "adapter_model.safetensors").write_bytes(b"weights")
+    with zipfile.ZipFile(runs.zip_adapter(path.name)) as archive:
+        assert archive.namelist() == ["adapter_model.safetensors"]
+        assert archive.read("adapter_model.safetensors") == b"weights"
+
+
+def test_one_run_that_cannot_be_read_does_not_hide_the_others(path, runs_folder):
+    """An option of a later version, or a file broken by a full disk."""
+    other = runs_folder / "calm-otter-ffff"
+    other.mkdir()
+    (other / "config.yaml").write_text("option_of_tomorrow: 1\n")
+    assert path.name in [run.id for run in runs.list_runs()]
