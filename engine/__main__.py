@@ -3,18 +3,21 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from engine.config import TrainConfig, default_config
 from engine.errors import UserError
+from engine.hardware import child_environment
 from engine.options import add_flags, field_names
 from engine.places import SPROUT
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0, 2 for a user's mistake (one sentence on stderr), 1 for ours."""
+    os.environ.update(child_environment())  # before torch is imported: OpenMP reads it once
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -88,13 +91,18 @@ def _train(options: argparse.Namespace) -> int:
 
 def _chat(options: argparse.Namespace) -> int:
     from engine.chat import characters
+    from engine.chat.sampling import checked
     from engine.chat.voices import Voices
+    from engine.models.adapter import read_card
 
     system = characters.get(options.character).system_prompt if options.character else ""
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": options.prompt})
+    names = ("temperature", "seed", "max_new_tokens")
+    sampling = checked({name: getattr(options, name) for name in names})
+    for adapter in options.adapter:  # before the base is loaded in vain
+        read_card(Path(adapter))
     voices = Voices.load(options.model, options.adapter)
-    sampling = {name: getattr(options, name) for name in ("temperature", "seed", "max_new_tokens")}
     *_, answers = voices.answer({voice: messages for voice in voices.names}, **sampling)
     _show(options, {"answers": [{"voice": voice} | one for voice, one in answers.items()]})
     return 0

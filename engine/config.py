@@ -299,7 +299,10 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        if yaml.safe_load(text) != self.to_dict():  # PyYAML loses some rare line breaks
+            return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return text
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":

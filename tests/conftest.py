@@ -16,6 +16,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as engine.hardware.child_environment, for torch in here
 
 
 @pytest.fixture(autouse=True)

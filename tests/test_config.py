@@ -148,7 +148,7 @@ def value_of(one):
     if one.type is bool:
         return st.booleans()
     if one.type is str:
-        return st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85"))
+        return st.text(st.characters(exclude_categories=["Cs"]))
     low, high = one.metadata["low"], one.metadata["high"]
     return st.integers(low, high) if one.type is int else st.floats(low, high)
 

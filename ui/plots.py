@@ -58,7 +58,8 @@ def loss_frame(metrics: list[dict], language: str) -> pd.DataFrame:
         name = say(f"train_series_{series}", language)
         rows.append((0, None, name))
         rows += [(step, value, name) for step, value in thin(drawn[series])]
-    return pd.DataFrame(rows, columns=["step", "loss", "series"])
+    frame = pd.DataFrame(rows, columns=["step", "loss", "series"])
+    return frame.astype({"loss": float})  # without a value yet it would be drawn as names
 
 
 def single_frame(metrics: list[dict], column: str) -> pd.DataFrame | None:

@@ -91,7 +91,9 @@ def load_base(
     """The causal language model on `device`. Only safetensors are read, no code of the model's
     author is run. Raises UserError."""
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # standard error is for sentences
     place = locate(model_name_or_path)
     model = _guarded(
         lambda: AutoModelForCausalLM.from_pretrained(

@@ -1,0 +1,219 @@
+"""What the browser tests share: one chromium, one page process, one short real run, one visitor."""
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_MS = 45_000
+SHORT_RUN_STEPS = 16
+
+
+@pytest.fixture(scope="package", autouse=True)
+def chromium():
+    """Debian's chromium without a window."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing; apt-get install chromium fonts-noto-cjk")
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def server(chromium, page_process):
+    """The page process that most tests share."""
+    process = page_process()
+    process.start()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="package")
+def client(server):
+    from gradio_client import Client
+
+    return Client(server.url, verbose=False)
+
+
+@pytest.fixture(scope="package")
+def finished_run(server):
+    """Id of a real run of the lighthouse keeper: short, but long enough to be heard."""
+    from engine.chat import characters
+    from engine.config import default_config
+    from engine.training import runs
+
+    card = characters.get("lighthouse-keeper")
+    config = dataclasses.replace(
+        default_config(),
+        dataset=card.id,
+        system_prompt=card.system_prompt,
+        sample_prompts=card.questions[0],
+        max_steps=SHORT_RUN_STEPS,
+        eval_steps=SHORT_RUN_STEPS // 2,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNS_DIR", str(server.runs))
+        path = runs.create(config)
+        train = [sys.executable, "-m", "engine", "train", str(path)]
+        ended = subprocess.run(train, cwd=ROOT, capture_output=True, text=True, timeout=240)
+        assert runs.get(path.name).state == "finished", ended.stderr
+    return path.name
+
+
+@pytest.fixture
+def copied_run(server, finished_run):
+    """A copy of the finished run, to be renamed or deleted."""
+    copy = server.runs / f"spare-vole-{os.urandom(2).hex()}"
+    shutil.copytree(server.runs / finished_run, copy)
+    (copy / "name").write_text("spare-vole", encoding="utf-8")
+    yield copy
+    shutil.rmtree(copy, ignore_errors=True)
+
+
+@pytest.fixture
+def free_device(server):
+    """No run is alive, neither before the test nor after it."""
+    server.end_runs()
+    yield
+    server.end_runs()
+
+
+@pytest.fixture
+def going_run(server, client, wait_until):
+    """Id of a run that is in its middle and has minutes to go; tests may share it."""
+    listed = client.predict(api_name="/list_runs")
+    found = next((run["id"] for run in listed if run["alive"]), None)
+    run_id = found or client.predict(
+        dataset="lighthouse-keeper", max_steps=5000, eval_steps=1000, api_name="/start_run"
+    )
+
+    def has_begun():
+        return client.predict(run_id, api_name="/run_status")["step"] >= 2
+
+    wait_until(has_begun, 90, f"{run_id} makes its first steps")
+    return run_id
+
+
+class Visitor:
+    """A person before the page: knows where things are, sees what is visible."""
+
+    def __init__(self, page, url):
+        self.page = page
+        self.url = url
+
+    def open(self, query=""):
+        """Opens the page anew, until its thread and its memory strip are there."""
+        self.page.goto(f"{self.url}/{query}")
+        self.page.locator("#tabs").wait_for()
+        self.page.locator("#memory .line").first.wait_for()
+        return self
+
+    def see(self, elem_id, inside=""):
+        return self.page.locator(f"#{elem_id} {inside}".strip())
+
+    def go_to(self, tab):
+        """Opens a tab; on a phone it may be folded into the menu beside the tabs."""
+        button = self.page.locator(f"#tab_{tab}-button").last
+        if not button.is_visible():
+            self.page.locator("#tabs .overflow-menu > button").first.click()
+            button = self.page.locator(f".overflow-dropdown #tab_{tab}-button").first
+        button.click()
+        self.page.locator(f"#tab_{tab}").wait_for(state="visible")
+
+    def fill(self, elem_id, value):
+        """Types into a field and leaves it."""
+        field = self.see(elem_id, ":is(input, textarea)").first
+        field.fill(str(value))
+        field.blur()
+
+    def upload(self, path):
+        self.see("upload", "input[type=file]").set_input_files(path)
+
+    def wait_for_data(self):
+        self.see("data_mask", ".mask").wait_for()
+
+    def step(self):
+        """The step that the run card shows, 0 before there is one."""
+        words = self.see("run_card", ".big").inner_text()
+        found = re.search(r"(\d+)", words)
+        return int(found[1]) if found else 0
+
+    def wait_for_step_after(self, step):
+        self.page.wait_for_function(
+            """step => {
+                const words = document.querySelector('#run_card .big')?.innerText || '';
+                return Number((words.match(/\\d+/) || [0])[0]) > step;
+            }""",
+            arg=step,
+        )
+
+    def run_id(self):
+        """Of the run that Train watches, from the address that its card gives."""
+        words = self.see("run_card").inner_text()
+        return re.search(r"\?run=([a-z]+-[a-z]+-[0-9a-f]{4})", words)[1]
+
+    def speak_with(self, run_id):
+        """Chat, with the adapter of a run put on."""
+        self.go_to("runs")
+        self.page.locator(f'#runs_table button[data-run="{run_id}"]').click()
+        self.page.locator(f'#runs_table tr.selected[data-run="{run_id}"]').wait_for()
+        self.see("runs_talk").click()
+        self.page.locator("#chat_chips button[data-ask]").first.wait_for()
+
+    def ask(self, question):
+        self.see("chat_question", ":is(input, textarea)").fill(question)
+        self.see("chat_send").click()
+
+    def wait_for_answers(self, turns):
+        """Until both voices have answered that many turns and the input is ready again."""
+        self.page.wait_for_function(
+            """turns => ['base', 'tuned'].every(column =>
+                document.querySelectorAll(`#chat_${column} [data-testid=bot]`).length === turns &&
+                document.querySelector(`#chat_${column}_line details`)) &&
+                document.querySelector('#chat_send')?.offsetParent""",
+            arg=turns,
+            timeout=90_000,
+        )
+
+    def said_by(self, voice):
+        """Everything that a column has answered so far."""
+        return self.see(f"chat_{voice}", "[data-testid=bot] .message-content").all_inner_texts()
+
+    def width(self):
+        return self.page.evaluate("document.documentElement.scrollWidth")
+
+
+@pytest.fixture
+def visit(chromium, server):
+    """visit(query, locale=.., width=.., to=a page process): opens the page anew.
+
+    A script error on a page fails the test that opened it.
+    """
+    contexts, errors = [], []
+
+    def open_page(query="", locale="en-US", width=1320, height=900, to=server):
+        context = chromium.new_context(
+            locale=locale, viewport={"width": width, "height": height}, accept_downloads=True
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return Visitor(page, to.url).open(query)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors, errors

@@ -1,0 +1,75 @@
+"""The Data tab: samples, uploads, the token mask, and files that cannot be used."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+LEGEND = ["learned", "end of turn, learned", "read only", "cut off"]
+
+
+def test_the_page_opens_on_a_sample_with_its_mask(visit):
+    """A newcomer sees both samples, and every token of a row marked, with the marks in words."""
+    person = visit()
+    person.wait_for_data()
+    expect(person.see("dataset")).to_contain_text("Lighthouse keeper")
+    expect(person.see("dataset")).to_contain_text("Palace secretary")
+    assert person.see("data_mask", ".legend > span").all_inner_texts() == LEGEND
+    expect(person.see("data_mask", ".mask .learned")).not_to_have_count(0)
+    expect(person.see("data_mask", ".mask .end")).not_to_have_count(0)
+    expect(person.see("data_statement")).to_contain_text(
+        re.compile(r"Of [\d,]+ tokens the model learns [\d,]+\.")
+    )
+    expect(person.see("thread_data")).to_contain_text("Lighthouse keeper · ")
+    expect(person.see("memory")).to_contain_text("GiB")
+
+
+def test_a_sample_chosen_is_read_anew(visit):
+    """Choosing the other sample changes mask, statement and thread."""
+    person = visit()
+    person.wait_for_data()
+    person.see("dataset", "label").filter(has_text="Palace secretary").click()
+    expect(person.see("data_mask", ".mask")).to_contain_text("微臣")
+    expect(person.see("thread_data")).to_contain_text("Palace secretary · ")
+
+
+def test_an_upload_shows_format_rows_and_mask(visit, tmp_path, write_rows):
+    """A JSONL file is read at once: its format named, its rows counted, its answers marked."""
+    rows = [{"prompt": f"Say {n}.", "completion": f"Here is {n}."} for n in range(7)]
+    file = write_rows(tmp_path / "seven.jsonl", rows)
+    person = visit()
+    person.wait_for_data()
+    person.upload(file)
+    expect(person.see("upload_said")).to_contain_text("seven.jsonl is in your library")
+    expect(person.see("data_understood")).to_contain_text(re.compile("prompt.*completion", re.I))
+    expect(person.see("data_understood")).to_contain_text("UTF-8")
+    expect(person.see("data_statement")).to_contain_text("7, all used")
+    expect(person.see("data_mask", ".mask")).to_contain_text("Here is 0.")
+    learned = "".join(person.see("data_mask", ".mask .learned").all_inner_texts())
+    assert "Here is 0." in learned
+    assert "Say 0." not in learned
+    expect(person.see("thread_data")).to_contain_text("seven.jsonl · 7 rows")
+    person.see("remove_upload").click()
+    expect(person.see("dataset")).not_to_contain_text("seven.jsonl")
+
+
+BAD_FILES = {
+    "poem.json": ("Roses are red.\n", "is called JSON but its content is not"),
+    "nothing.jsonl": ("", "is empty; choose a file with at least one row"),
+    "notes.pdf": ("%PDF-1.4", "bring JSON, JSON Lines, CSV or Parquet"),
+}
+
+
+def test_a_bad_file_is_told_in_a_sentence(visit, tmp_path):
+    """What cannot be used says why, and what was chosen before stays chosen."""
+    person = visit()
+    person.wait_for_data()
+    for name, (content, sentence) in BAD_FILES.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        person.upload(tmp_path / name)
+        expect(person.see("upload_said", ".sentence")).to_contain_text(name)
+        expect(person.see("upload_said", ".sentence")).to_contain_text(sentence)
+        expect(person.see("data_mask", ".mask")).to_be_visible()
+        expect(person.see("thread_data")).to_contain_text("Lighthouse keeper")

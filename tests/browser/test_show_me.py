@@ -1,0 +1,65 @@
+"""Show me: one button, from an empty page to both answers. Takes the README's pictures on its way.
+
+GREENROOM_SCREENSHOTS=1 writes docs/data.png, docs/train.png and docs/chat.png.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+LARGEST_BYTES = 400_000
+
+
+def picture(person, name):
+    if os.environ.get("GREENROOM_SCREENSHOTS") != "1":
+        return
+    person.page.evaluate("window.scrollTo(0, 0)")
+    file = DOCS / f"{name}.png"
+    person.page.screenshot(path=file)
+    assert file.stat().st_size < LARGEST_BYTES, file
+
+
+def test_show_me_leads_from_the_data_to_both_answers(visit, page_process):
+    """The real thing: rows with their mask, a whole run, and a question answered in two voices."""
+    server = page_process()
+    server.start()
+    person = visit(to=server)
+    expect(person.see("own_data")).to_have_text("I have my own data")
+    person.see("show_me").click()
+    expect(person.see("show_me")).to_be_hidden()
+    expect(person.see("guide")).to_contain_text("Mara · row 1. The model learns the green tokens")
+    person.wait_for_data()
+    expect(person.see("guide")).to_contain_text("row 2")
+    expect(person.see("data_row", "input").first).to_have_value("2")
+    picture(person, "data")
+
+    expect(person.see("guide")).to_contain_text("Mara is learning", timeout=90_000)
+    expect(person.see("run_card", ".big")).to_contain_text(
+        re.compile(r"step ([3-9]\d|1\d\d) of"), timeout=180_000
+    )
+    expect(person.see("loss_says")).to_contain_text("Smoothed loss")
+    picture(person, "train")
+    person.page.reload()  # the guide goes on, and so does the run
+    expect(person.see("guide")).to_contain_text("Mara is learning")
+
+    question = "What are you up to this evening?"
+    expect(person.see("guide")).to_contain_text("Both answer the same", timeout=240_000)
+    expect(person.see("chat_base", "[data-testid=user]")).to_contain_text(question)
+    person.wait_for_answers(1)
+    (base,), (tuned,) = person.said_by("base"), person.said_by("tuned")
+    assert base != tuned
+    assert re.search("my dear|aye|lamp|gull|tide|fog|keeper", tuned, re.IGNORECASE), tuned
+    expect(person.see("chat_tuned", "mark")).not_to_have_count(0)
+    expect(person.see("chat_tuned_line")).to_contain_text("differs from base")
+    expect(person.see("thread_voices")).to_contain_text("base, ")
+    person.see("guide_close").click()
+    expect(person.see("guide_close")).to_be_hidden()
+    expect(person.see("show_again")).to_be_visible()
+    picture(person, "chat")
+    server.close()

@@ -1,0 +1,138 @@
+"""Train: the form's sentences, Start, the moving loss, Stop; and a run found again."""
+
+import re
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_wrong_value_says_so_at_its_field(visit, server, free_device):
+    """learning_rate -1: the sentence stands at that field and in the card, Start cannot start."""
+    before = {path.name for path in server.runs.glob("*-*-*")}
+    person = visit()
+    person.wait_for_data()
+    person.go_to("train")
+    expect(person.see("verdict")).to_have_text("Ready")
+    person.fill("option_learning_rate", -1)
+    expect(person.see("verdict")).to_have_text("Not yet")
+    expect(person.see("option_learning_rate")).to_contain_text(re.compile(r"-1.*1e-08", re.I))
+    expect(person.see("summary", ".sentence")).to_have_count(1)
+    expect(person.see("start")).to_be_disabled()
+    person.see("start").click(force=True)
+    expect(person.see("run_side")).to_be_hidden()
+    assert {path.name for path in server.runs.glob("*-*-*")} == before
+    person.fill("option_learning_rate", 0.003)
+    expect(person.see("verdict")).to_have_text("Ready")
+    expect(person.see("option_learning_rate")).to_contain_text("how big each step is")
+    expect(person.see("start")).to_be_enabled()
+
+
+def test_an_unknown_run_in_the_address_is_told(visit):
+    """`?run=` of nothing, of no id and of HTML: one sentence, and the page works."""
+    person = visit()
+    for asked in ("calm-otter-ffff", "../../etc", "<b>x</b>"):
+        person.open(f"?run={asked}")
+        expect(person.see("notice", ".sentence")).to_have_text(
+            f"There is no run called {asked} here. The Runs tab lists those there are."
+        )
+        expect(person.see("thread_base")).to_contain_text("sprout")
+
+
+def test_start_watch_stop_and_keep(visit, server, free_device):
+    """Start, the loss moves; Stop asks; Go on goes on; Stop and keep leaves an adapter."""
+    person = visit()
+    person.wait_for_data()
+    person.go_to("train")
+    person.fill("option_num_train_epochs", 400)
+    expect(person.see("summary")).to_contain_text("minutes")
+    expect(person.see("start")).to_be_enabled()
+    person.see("start").click()
+    expect(person.see("run_card", ".big")).to_contain_text("step ", timeout=90_000)
+    expect(person.see("loss_says")).to_contain_text("Smoothed loss")
+    expect(person.see("plot_loss", "svg, canvas").first).to_be_visible()
+    expect(person.see("plot_loss")).not_to_contain_text("null")  # an axis of numbers
+    expect(person.see("run_card")).to_contain_text(re.compile(r"left, ends \d\d:\d\d:\d\d"))
+    expect(person.see("run_card")).to_contain_text("tokens/s")
+    expect(person.see("run_memory")).to_contain_text("at its peak")
+    expect(person.see("thread_run")).to_contain_text("step ")
+    person.see("stop").click()
+    expect(person.see("stop_ask")).to_contain_text("Stop now?")
+    person.see("go_on").click()
+    expect(person.see("stop_ask")).to_be_hidden()
+    person.wait_for_step_after(person.step())
+    run_id = person.run_id()
+    person.see("stop").click()
+    person.see("stop_keep").click()
+    expect(person.see("run_card", ".big")).to_have_text("stopped")
+    expect(person.see("talk")).to_be_visible()
+    expect(person.see("resume")).to_be_visible()
+    assert (server.runs / run_id / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def test_a_reload_in_the_middle_finds_the_run(visit, going_run, finished_run):
+    """The run goes on without the page; a reloaded page opens on it, `?run=ID` on any other."""
+    person = visit()
+    expect(person.see("run_card")).to_contain_text(going_run)
+    step = person.step()
+    person.page.reload()
+    expect(person.see("run_card")).to_contain_text(going_run)
+    person.wait_for_step_after(step)
+    expect(person.see("plot_loss", "svg, canvas").first).to_be_visible()
+    expect(person.see("thread_run")).to_contain_text("step ")
+    person.open(f"?run={finished_run}")
+    expect(person.see("run_card")).to_contain_text(finished_run)
+    expect(person.see("run_card", ".big")).to_have_text("finished")
+    person.open(f"?run={going_run}")
+    expect(person.see("run_card")).to_contain_text(going_run)
+
+
+def test_a_second_start_is_refused_in_a_sentence(visit, client, going_run, finished_run):
+    """While a run is alive, Start names it and says what to do; nothing is started."""
+    person = visit(f"?run={finished_run}")
+    person.see("another").click()
+    expect(person.see("start")).to_be_enabled()
+    before = client.predict(api_name="/list_runs")
+    name = next(run["name"] for run in before if run["id"] == going_run)
+    person.see("start").click()
+    expect(person.see("start_said", ".sentence")).to_have_text(
+        f"{name} is training on this device; wait for its end or stop it first."
+    )
+    assert len(client.predict(api_name="/list_runs")) == len(before)
+
+
+def test_a_run_outlives_its_page_process(visit, server, going_run):
+    """app.py is killed and started again: the run went on, the page finds it; no child is left."""
+    from engine.training.runs import is_training, status_of
+
+    person = visit()
+    expect(person.see("run_card")).to_contain_text(going_run)
+    pid = status_of(server.runs / going_run)["pid"]
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    children = [one for one in children if one.pid != pid]
+    assert children, "the desk at least"
+    person.wait_for_step_after(1)
+    step = person.step()
+    server.kill()
+    psutil.wait_procs(children, timeout=20)
+    assert not [one for one in children if one.is_running()]
+    assert is_training(pid, going_run)
+
+    server.start()
+    person.open()
+    expect(person.see("run_card")).to_contain_text(going_run)
+    person.wait_for_step_after(step)
+    assert status_of(server.runs / going_run)["pid"] == pid
+
+
+def test_stop_and_delete_leaves_nothing(visit, server, going_run):
+    """The third answer to Stop ends the run and removes its folder."""
+    person = visit()
+    expect(person.see("run_card")).to_contain_text(going_run)
+    person.see("stop").click()
+    person.see("stop_delete").click()
+    expect(person.see("run_side")).to_be_hidden()
+    expect(person.see("start")).to_be_visible()
+    assert not (server.runs / going_run).exists()

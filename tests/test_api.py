@@ -1,0 +1,167 @@
+"""The page's API as a program sees it, through gradio_client: ten names, end to end."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+NAMES = (
+    "inspect_dataset convert_dataset estimate_memory start_run stop_run resume_run run_status "
+    "list_runs chat memory"
+).split()
+SHORT = {"dataset": "lighthouse-keeper", "max_steps": 12, "eval_steps": 6}
+
+
+@pytest.fixture(scope="module")
+def process(page_process):
+    one = page_process()
+    one.start()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def client(process):
+    from gradio_client import Client
+
+    return Client(process.url, verbose=False)
+
+
+@pytest.fixture(scope="module")
+def finished(client, wait_until):
+    """The status of a short run that was started and watched through the API."""
+    run_id = client.predict(**SHORT, system_prompt="You are Mara.", api_name="/start_run")
+
+    def ended():
+        status = client.predict(run_id, api_name="/run_status")
+        assert status["state"] != "failed", status["message"]
+        return status if not status["alive"] else None
+
+    return wait_until(ended, 150, f"{run_id} ends")
+
+
+def sentence_of(error):
+    """What a client's user reads: one sentence or two, no traceback."""
+    said = str(error.value)
+    assert "Traceback" not in said
+    assert "\n" not in said
+    assert said.rstrip().endswith("."), said
+    return said
+
+
+def test_ten_names_are_public_and_none_else(client):
+    """Everything else is private: the page's own events are not an interface."""
+    endpoints = client.view_api(return_format="dict", print_info=False)
+    assert sorted(endpoints["named_endpoints"]) == sorted(f"/{name}" for name in NAMES)
+    assert not endpoints["unnamed_endpoints"]
+
+
+@pytest.mark.parametrize("name", ["start_run", "estimate_memory"])
+def test_the_parameters_are_the_options(client, name):
+    """Every option by its name, with the form's first value as its default."""
+    from engine.config import TrainConfig, default_config
+
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    parameters = {p["parameter_name"]: p for p in endpoints[f"/{name}"]["parameters"]}
+    assert list(parameters) == [one.name for one in dataclasses.fields(TrainConfig)]
+    first = default_config().to_dict()
+    assert {n: p["parameter_default"] for n, p in parameters.items()} == first
+
+
+def test_a_dataset_is_inspected(client):
+    """Format, rows and what is learned; with a row its segments, which tile its text."""
+    facts = client.predict("lighthouse-keeper", api_name="/inspect_dataset")
+    assert facts["rows"] >= 150
+    assert 0 < facts["trained_tokens"] < facts["tokens"]
+    assert facts["end_token_trained"] is True
+    first = client.predict("lighthouse-keeper", row=0, api_name="/inspect_dataset")
+    assert "".join(text for text, _ in first["segments"]) == first["text"]
+    assert {mark for _, mark in first["segments"]} == {"read", "learned", "end"}
+
+
+def test_a_dataset_is_converted(client):
+    """The converted rows come as text."""
+    text = client.predict("palace-secretary", "prompt-completion", api_name="/convert_dataset")
+    lines = text.strip().split("\n")
+    assert len(lines) >= 150
+    assert '"prompt"' in lines[0]
+    assert '"completion"' in lines[0]
+
+
+def test_memory_is_foretold_and_measured(client):
+    """An estimate with parts that add up, and each device's memory in GiB."""
+    foretold = client.predict(**SHORT, api_name="/estimate_memory")
+    assert foretold["reasons"] == []
+    assert foretold["fits"] is True
+    assert foretold["steps"] == SHORT["max_steps"]
+    assert sum(foretold["parts"].values()) == pytest.approx(foretold["peak_gib"], rel=0.02)
+    for device in client.predict(api_name="/memory"):
+        parts = device["own_gib"] + device["others_gib"] + device["free_gib"]
+        assert 0 < parts == pytest.approx(device["total_gib"], rel=0.05)
+
+
+def test_a_run_from_start_to_a_changed_voice(client, finished):
+    """Started, watched to its end, listed; its voice then says other words than the base."""
+    assert finished["state"] == "finished"
+    assert finished["step"] == finished["max_steps"] == SHORT["max_steps"]
+    assert finished["has_adapter"] is True
+    assert finished["config"]["max_steps"] == SHORT["max_steps"]
+    assert finished["last_eval_loss"] is not None
+    assert finished["id"] in [run["id"] for run in client.predict(api_name="/list_runs")]
+    question = {"run_id": finished["id"], "temperature": 0, "max_new_tokens": 40}
+    job = client.submit("Who are you?", **question, api_name="/chat")
+    answers = job.result(timeout=120)
+    assert set(answers) == {"base", finished["id"]}
+    assert all(answer["done"] and answer["text"] for answer in answers.values())
+    assert answers["base"]["text"] != answers[finished["id"]]["text"]
+    assert answers["base"]["prompt"] == answers[finished["id"]]["prompt"]
+    assert "You are Mara." in answers["base"]["prompt"]
+    assert len(job.outputs()) > 1, "the answers stream"
+    again = client.predict("Who are you?", **question, api_name="/chat")
+    assert again["base"]["text"] == answers["base"]["text"]
+
+
+def test_stop_and_resume(client, wait_until, finished):
+    """Stop keeps what was learned; Resume goes on from there to the end; two at once are refused."""
+    run_id = client.predict(**SHORT | {"max_steps": 40}, save_steps=1, api_name="/start_run")
+
+    def status():
+        return client.predict(run_id, api_name="/run_status")
+
+    with pytest.raises(Exception, match="is training on this device") as error:
+        client.predict(**SHORT, api_name="/start_run")
+    sentence_of(error)
+    wait_until(lambda: status()["step"] >= 2, 90, "its first steps")
+    client.predict(run_id, api_name="/stop_run")
+    wait_until(lambda: not status()["alive"], 60, "it stops")
+    stopped = status()
+    assert (stopped["state"], stopped["has_adapter"]) == ("stopped", True)
+    assert 2 <= stopped["step"] < 40
+    client.predict(run_id, api_name="/resume_run")
+    ended = wait_until(lambda: (now := status())["alive"] is False and now, 120, "it ends")
+    assert (ended["state"], ended["step"]) == ("finished", 40)
+
+
+def test_errors_are_sentences(client, tmp_path):
+    """What cannot be done is refused before anything starts, in words that say what to do."""
+    known = len(client.predict(api_name="/list_runs"))
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "poem.json").write_text("Roses are red.", encoding="utf-8")
+    calls = [
+        ("/start_run", SHORT | {"learning_rate": -1}, "-1"),
+        ("/start_run", SHORT | {"dataset": "nowhere"}, "no dataset 'nowhere'"),
+        ("/start_run", SHORT | {"optim": "best"}, "best"),
+        ("/start_run", SHORT | {"model_name_or_path": str(tmp_path)}, Path(tmp_path).name),
+        ("/run_status", {"run_id": "calm-otter-ffff"}, "There is no run 'calm-otter-ffff'"),
+        ("/run_status", {"run_id": "../../etc"}, "There is no run"),
+        ("/stop_run", {"run_id": ".."}, "There is no run"),
+        ("/inspect_dataset", {"dataset": str(tmp_path / "empty.jsonl")}, "is empty"),
+        ("/inspect_dataset", {"dataset": str(tmp_path / "poem.json")}, "its content is not"),
+        ("/convert_dataset", {"dataset": "lighthouse-keeper", "to": "docx"}, "docx"),
+        ("/chat", {"message": "Hello", "temperature": -1}, "temperature is -1"),
+    ]
+    for name, arguments, words in calls:
+        with pytest.raises(Exception, match=".") as error:
+            client.predict(**arguments, api_name=name)
+        assert words in sentence_of(error), (name, arguments)
+    assert len(client.predict(api_name="/list_runs")) == known
