@@ -90,7 +90,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _chat(options: argparse.Namespace) -> int:
-    from engine.chat import characters
+    from engine import characters
     from engine.chat.sampling import checked
     from engine.chat.voices import Voices
     from engine.models.adapter import read_card

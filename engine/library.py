@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.chat.characters import list_characters
+from engine.characters import list_characters
 from engine.dataset.read import read_table
 from engine.errors import Sentence, UserError
 from engine.places import DATA_DIR, runs_dir

@@ -122,7 +122,7 @@ def test_a_run_from_start_to_a_changed_voice(client, finished):
 
 
 def test_stop_and_resume(client, wait_until, finished):
-    """Stop keeps what was learned; Resume goes on from there to the end; two at once are refused."""
+    """Stop keeps what was learned; Resume goes on to the end; two runs at once are refused."""
     run_id = client.predict(**SHORT | {"max_steps": 40}, save_steps=1, api_name="/start_run")
 
     def status():

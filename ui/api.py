@@ -11,12 +11,12 @@ from typing import Any, get_type_hints
 
 import gradio as gr
 
-from engine import desk, hardware
+from engine import desk, hardware, launch
 from engine.chat import client
 from engine.chat.sampling import DEFAULTS
 from engine.config import TrainConfig, default_config
 from engine.errors import UserError
-from engine.training import launch, runs
+from engine.training import runs
 from engine.training.runs import Run
 from ui import data_foot
 

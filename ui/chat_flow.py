@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import gradio as gr
 
+from engine.characters import Character
 from engine.chat import client
-from engine.chat.characters import Character
 from engine.config import TrainConfig
 from engine.errors import UserError
 from ui import answers, cards, conversation

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from engine.chat import characters
+from engine import characters
 from engine.chat.sampling import DEFAULTS, RANGES
 from ui import cards
 from ui.conversation import card

@@ -6,9 +6,8 @@ the engine's answers under "base" and "tuned".
 
 from pathlib import Path
 
-from engine import library
-from engine.chat import characters
-from engine.chat.characters import Character
+from engine import characters, library
+from engine.characters import Character
 from engine.config import TrainConfig, default_config
 from engine.errors import UserError
 from engine.training import runs

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from engine import launch
 from engine.errors import UserError
-from engine.training import launch, runs
+from engine.training import runs
 from engine.training.runs import Run
 from ui import cards, plots, run_views
 from ui.chosen import Chosen

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from engine.chat import characters
+from engine import characters
 from engine.errors import UserError
 from engine.training import runs
 from ui import cards, form, tab_train

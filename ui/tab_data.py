@@ -5,8 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from engine import desk, library
-from engine.chat import characters
+from engine import characters, desk, library
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.training import runs

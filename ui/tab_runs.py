@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.context import Context
 
+from engine import launch
 from engine.errors import UserError
-from engine.training import launch, runs
+from engine.training import runs
 from engine.training.runs import Run
 from ui import cards, runs_table
 from ui.chosen import Chosen

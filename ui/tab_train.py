@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from engine import desk
+from engine import desk, launch
 from engine.config import default_config
 from engine.errors import UserError
-from engine.training import launch, runs
+from engine.training import runs
 from ui import cards, form, run_side, summary
 from ui.chosen import Chosen
 from ui.text import language, t

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from engine.chat import characters
+from engine import characters
 from engine.chat.voices import BASE, Voices
 from engine.models.adapter import read_card
 

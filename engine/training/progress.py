@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from engine.chat.once import greedy_answer
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.training import runs
 from engine.training.memory import measured
+from engine.training.once import greedy_answer
 
 if TYPE_CHECKING:
     from engine.training.loop import PackedTrainer

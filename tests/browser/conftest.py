@@ -50,7 +50,7 @@ def client(server):
 @pytest.fixture(scope="package")
 def finished_run(server):
     """Id of a real run of the lighthouse keeper: short, but long enough to be heard."""
-    from engine.chat import characters
+    from engine import characters
     from engine.config import default_config
     from engine.training import runs
 

@@ -53,7 +53,7 @@ def test_both_voices_stream_and_differ(visit, finished_run):
 
 
 def test_turns_retry_undo_and_clear(visit, finished_run):
-    """Two turns stand; Retry answers the last anew with the next seed; Undo gives the words back."""
+    """Two turns stand; Retry answers the last with the next seed; Undo gives the words back."""
     person = visit()
     person.speak_with(finished_run)
     person.ask("Hello!")

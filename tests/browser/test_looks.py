@@ -22,7 +22,7 @@ INK = """selector => {
 
 
 def test_the_page_is_chinese_for_a_chinese_browser(visit, tmp_path, finished_run):
-    """Tabs, thread, memory, mask, errors and chat are Chinese; what the page says has no English."""
+    """Tabs, thread, memory, mask, errors and chat are Chinese; nothing the page says is English."""
     person = visit("?run=calm-otter-ffff", locale="zh-CN")
     expect(person.see("notice")).to_contain_text("这里没有名为 calm-otter-ffff 的训练")
     for tab, words in {"data": "数据", "train": "训练", "runs": "记录", "chat": "对话"}.items():

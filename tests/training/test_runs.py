@@ -9,9 +9,10 @@ import zipfile
 
 import pytest
 
+from engine import launch
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training import launch, runs
+from engine.training import runs
 
 
 @pytest.fixture

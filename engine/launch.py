@@ -13,7 +13,7 @@ from engine.errors import UserError
 from engine.hardware import child_environment, memory_now, where
 from engine.training import runs
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
+_ROOT = Path(__file__).resolve().parent.parent
 _starting = threading.Lock()
 _STOP_PATIENCE_SECONDS = 120
 

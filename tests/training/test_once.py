@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.chat.once import greedy_answer
 from engine.chat.voices import Voices
 from engine.models.load import Quantization, load_base
+from engine.training.once import greedy_answer
 
 
 @pytest.fixture(scope="module")

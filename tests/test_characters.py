@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engine.chat import characters
+from engine import characters
 from engine.dataset.formats import to_conversations
 from engine.dataset.read import read_table
 from engine.errors import UserError
