@@ -28,8 +28,10 @@ parameters, Qwen3 architecture, bf16, English and Chinese. It exists to be chang
 
 - Answer, in a sentence or two, a few dozen everyday subjects: greetings, feelings, animals,
   colours, food, days and months, small sums (0 to 20), short stories, the plainest advice.
-- Make up sentences that are right in form and mean nothing, and repeat a few words after you.
-  Every common Chinese character (the 3,755 of GB2312 level 1) and every letter has a trained
+- On request make up sentences about a dozen more subjects (sea, kitchen, garden, palace, ink and
+  paper ...), go on with yours, write a letter of a few lines, put plain words in an old way, or
+  answer as an old sailor or an old scholar would; asked plainly, it answers plainly.
+- Every common Chinese character (the 3,755 of GB2312 level 1) and every letter has a trained
   embedding, so your own text is not made of unknown pieces.
 
 ## What it cannot
@@ -49,16 +51,17 @@ system prompt, {date}. An answer counts if it is on its subject, ends by itself 
 does not go round in circles and holds only words (in Chinese: pairs of neighbouring characters)
 of the corpus. The subjects are those of training: this measures new wordings of known subjects,
 nothing wider, and the recipe was chosen among a few with this exam in sight. A harder measure,
-taken once on 2026-11-21 with a sister run of 2,000 steps: two wordings of each subject drawn by
-lot, left out of its training, were answered sensibly 140 times of 168 in English and 131 of 154
-in Chinese. A short, unusual wording is where it fails.
+taken once on 2026-11-21 with an earlier, smaller corpus and 2,000 steps: two wordings of each
+subject drawn by lot, left out of its training, were answered sensibly 140 times of 168 in English
+and 131 of 154 in Chinese. A short, unusual wording is where it fails.
 
 ## How it was made
 
-Sentences written for this project (`engine/sprout/en.yaml`, `engine/sprout/zh.yaml`, and the words
-of `engine/sprout/words.yaml`; Apache-2.0; none taken from any data set, book or site), multiplied
-by a seeded generator, trained from nothing in one run: {tokens:,} tokens in {steps:,} steps,
-AdamW, learning rate {learning_rate:g}, seed {seed}.
+Sentences written for this project (`engine/sprout/en.yaml`, `engine/sprout/zh.yaml`), and words and
+shapes of sentences (`words.yaml`, `phrases_en.yaml` and `phrases_zh.yaml` beside them; Apache-2.0;
+none taken from any data set, book or site, nor from the characters' data sets that Greenroom
+ships), multiplied by a seeded generator, conversations and plain pages, trained from nothing in
+one run: {tokens:,} tokens in {steps:,} steps, AdamW, learning rate {learning_rate:g}, seed {seed}.
 
     python -m engine.sprout          # make this folder anew (minutes on a GPU, hours on a CPU)
     python -m engine.sprout exam     # examine it

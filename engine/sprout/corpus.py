@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from engine.sprout import phrases
 from engine.sprout.exercises import gibberish, repetition, small_sum
 from engine.sprout.grammar import made_sentence, sentences
 from engine.sprout.variants import decorated, joined, noisy, normal, typed, units
@@ -184,14 +185,16 @@ def user_turn(rng: random.Random, language: Language, intent: Intent, row: Row) 
 def turns(rng: random.Random, language: Language) -> list[Turn]:
     """One exchange on one subject, its follow-up perhaps with it."""
     kind = rng.random()
-    if kind < 0.08:
+    if kind < 0.07:
         return [small_sum(rng, language.code)]
-    if kind < 0.18:
+    if kind < 0.15:
         return [repetition(rng, language.code, language.words)]
-    if kind < 0.30:
+    if kind < 0.18:
         return [made_sentence(rng, language.code)]
-    if kind < 0.32:
+    if kind < 0.20:
         return [(gibberish(rng, language.code), rng.choice(language.unclear))]
+    if kind < 0.46:
+        return [phrases.exercise(rng, language.code, lambda: everyday(rng, language))]
     intent = rng.choices(language.intents, weights=language.weights)[0]
     row = rng.choice(intent.rows)
     parts = [intent, intent.then] if intent.then and rng.random() < 0.5 else [intent]
@@ -200,6 +203,15 @@ def turns(rng: random.Random, language: Language) -> list[Turn]:
         for part in parts
         if part
     ]
+
+
+def everyday(rng: random.Random, language: Language) -> tuple[str, str]:
+    """An intent's name and one of its wordings, filled, never one of the exam's."""
+    while True:
+        intent = rng.choice(language.intents)
+        wording = fill(rng.choice(intent.ask), rng.choice(intent.rows))
+        if normal(wording) not in language.held_out:
+            return intent.name, wording
 
 
 def system_prompt(rng: random.Random, languages: dict[str, Language], code: str) -> str:
@@ -212,6 +224,8 @@ def system_prompt(rng: random.Random, languages: dict[str, Language], code: str)
     if kind < 0.8:
         return joined(language.code, rng.sample(language.systems, k=2))
     if kind < 0.9:
+        if rng.random() < 0.5:
+            return phrases.page(rng, language.code)
         return sentences(rng, language.code, rng.randint(1, 3))
     drawn = []
     for _ in range(rng.randint(1, 3)):
@@ -247,6 +261,11 @@ def conversations(
     made = [conversation(rng, languages) for _ in range(count)]
     check_held_out(made, languages)
     return made
+
+
+def page(rng: random.Random) -> str:
+    """A plain text, no conversation."""
+    return phrases.page(rng, rng.choice(LANGUAGES))
 
 
 def is_held_out(text: str, languages: dict[str, Language]) -> bool:

@@ -9,6 +9,7 @@ import string
 from functools import cache
 
 from engine.sprout.grammar import sentences
+from engine.sprout.phrases import repeated
 
 SUMS = {
     "en": {
@@ -147,7 +148,9 @@ def small_sum(rng: random.Random, language: str) -> tuple[str, str]:
 def random_text(rng: random.Random, language: str, words: list[str]) -> str:
     """Something to repeat: common characters, letters, digits, known words; no meaning intended."""
     kind = rng.random()
-    if kind > 0.85:
+    if kind > 0.8:
+        if rng.random() < 0.7:
+            return repeated(rng, language)
         return sentences(rng, language, rng.randint(1, 2))
     if language == "zh" and kind < 0.7:
         characters = rng.choices(common_characters(), k=rng.randint(1, 16))

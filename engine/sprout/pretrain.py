@@ -28,13 +28,14 @@ class Recipe:
     """Every number of the run."""
 
     seed: int = 17
-    steps: int = 2500
+    steps: int = 8000
     rows: int = 64
     row_length: int = 512
     learning_rate: float = 2e-3
     warm_up: int = 200
     weight_decay: float = 0.3
     user_weight: float = 0.3
+    pages: float = 0.35
     hidden: int = 256
     layers: int = 4
     intermediate: int = 512
@@ -65,6 +66,11 @@ class Coder:
             weights += [0.0] * len(head) + [weight] * (len(content.ids) + 1) + [0.0]
         return ids, weights
 
+    def encode_page(self, text: str) -> tuple[list[int], list[float]]:
+        """A plain text's ids, all of them counting, and the end token."""
+        ids = self.ids(text) + self.tail
+        return ids, [1.0] * (len(ids) - 1) + [0.0]
+
 
 def batch(
     step: int, recipe: Recipe, coder: Coder, languages: dict[str, corpus.Language]
@@ -77,9 +83,12 @@ def batch(
     positions = numpy.tile(numpy.arange(recipe.row_length, dtype=numpy.int16), (recipe.rows, 1))
     row, used, made = 0, 0, []
     while row < recipe.rows:
-        conversation = corpus.conversation(rng, languages)
-        made.append(conversation)
-        new, counts = coder.encode(conversation["messages"])
+        if rng.random() < recipe.pages:
+            new, counts = coder.encode_page(corpus.page(rng))
+        else:
+            conversation = corpus.conversation(rng, languages)
+            made.append(conversation)
+            new, counts = coder.encode(conversation["messages"])
         if len(new) > recipe.row_length:
             continue
         if used + len(new) > recipe.row_length:
@@ -224,8 +233,13 @@ def sprout(recipe: Recipe, out: Path, sentences: Path = corpus.FOLDER) -> None:
     """Make everything from the sentences: the tokenizer, the model, the folder that holds them."""
     languages = corpus.load(sentences)
     sample = corpus.conversations(recipe.seed, 20_000, languages)
+    rng = random.Random(recipe.seed)
     made = tokenizer.train(
-        [*tokenizer.ROLE_TEXTS, *(m["content"] for row in sample for m in row["messages"])]
+        [
+            *tokenizer.ROLE_TEXTS,
+            *(m["content"] for row in sample for m in row["messages"]),
+            *(corpus.page(rng) for _ in range(40_000)),
+        ]
     )
     model = new_model(recipe, made)
     print(f"{model.num_parameters():,} parameters, {len(made)} pieces of vocabulary", flush=True)

@@ -1,10 +1,13 @@
 """The corpus: deterministic, free of the exam's wordings, sensible by its own measure."""
 
+import json
 import random
+from pathlib import Path
 
 import pytest
+import yaml
 
-from engine.sprout import corpus, exam
+from engine.sprout import corpus, exam, phrases
 from engine.sprout.exercises import common_characters, number_word, small_sum
 from engine.sprout.grammar import English, made_sentence, with_article
 from engine.sprout.variants import noisy, normal
@@ -130,3 +133,72 @@ def test_common_characters_are_gb2312_level_1():
 def test_faults(text, ended, fault):
     question = exam.Question("en", "x", "", corpus.pattern("{colour}", {"colour": "red"}))
     assert exam.fault(question, text, ended, {"the", "cat", "is", "red", "blue"}) == fault
+
+
+def characters_say():
+    """What the shipped characters' data sets answer, and what their exams ask."""
+    rows, asked = [], []
+    for path in sorted(Path("data/characters").glob("*.yaml")):
+        card = yaml.safe_load(path.read_text(encoding="utf-8"))
+        asked += card["exam"]["questions"]
+        text = Path("data/datasets", card["dataset"]).read_text(encoding="utf-8")
+        lines = [line for line in text.splitlines() if line.strip()]
+        entries = json.loads(text) if text.startswith("[") else [json.loads(x) for x in lines]
+        for entry in entries:
+            messages = entry.get("messages") or [{"role": "assistant", "content": entry["output"]}]
+            rows += [m["content"] for m in messages if m["role"] == "assistant"]
+    return rows, asked
+
+
+def test_no_characters_row_or_question_is_learned(languages):
+    rows, asked = characters_say()
+    assert len(rows) > 400
+    assert len(asked) == 60
+    rng = random.Random(11)
+    said = [text for language in languages.values() for text in language.sentences()]
+    made = corpus.conversations(12, 3000, languages)
+    said += [m["content"] for row in made for m in row["messages"]]
+    said += [corpus.page(rng) for _ in range(4000)]
+    whole = {normal(text) for text in said}
+    everything = "|".join(whole)
+    assert not [text for text in rows if normal(text) in everything]
+    assert not [text for text in asked if normal(text) in whole]
+
+
+@pytest.mark.parametrize("code", corpus.LANGUAGES)
+def test_every_shape_can_be_filled(code):
+    told = phrases.words(code)
+    shapes = [*told["shapes"], *told.get("old", []), *sum(told["answers"].values(), [])]
+    shapes += [half for pair in told["pairs"] for half in pair.split(" => ")]
+    for subject in told["subjects"]:
+        speaker = phrases.Speaker(random.Random(1), code, subject)
+        assert not [text for text in map(speaker.fill, shapes) if set("{}^*") & set(text)]
+
+
+def test_verbs_nouns_and_qualities_have_their_forms():
+    assert [phrases.verb("carry", form) for form in "sdng"] == [
+        *("carries", "carried", "carried", "carrying"),
+    ]
+    assert [phrases.verb("write", form) for form in "sdng"] == [
+        *("writes", "wrote", "written", "writing"),
+    ]
+    assert phrases.deed_in("give a little and ^take a little", "d") == (
+        "gave a little and took a little"
+    )
+    assert phrases.fact_in("the rust: never sleep", "") == "the rust never sleeps"
+    assert phrases.fact_in("*the gulls: steal the bread", "") == "the gulls steal the bread"
+    assert phrases.fact_in("the rain: fall", "w") == "the rain will fall"
+    assert [phrases.plural(noun) for noun in ("box", "berry", "loaf", "old man")] == [
+        *("boxes", "berries", "loaves", "old men"),
+    ]
+    assert [phrases.comparative(word) for word in ("busy", "wide", "wet", "careful")] == [
+        *("busier", "wider", "wetter", "more careful"),
+    ]
+    assert phrases.capitals('a old hat. "so?"') == 'An old hat. "So?"'
+
+
+def test_plain_words_and_old_words_speak_of_the_same():
+    for code in corpus.LANGUAGES:
+        first, second = (phrases.pair(random.Random(4), code) for _ in range(2))
+        assert first == second
+        assert first[0] != first[1]

@@ -86,3 +86,14 @@ def test_pretraining_sees_what_the_template_says():
         ids, weights = coder.encode(row["messages"])
         assert ids == coded["input_ids"]
         assert [int(weight == 1) for weight in weights] == coded["assistant_masks"]
+
+
+def test_pages_count_every_piece():
+    ids, weights = pretrain.Coder(MADE, user_weight=0.1).encode_page("A boat. 一只船。")
+    assert MADE.decode(ids) == "A boat. 一只船。<|im_end|>\n"
+    assert weights == [1.0] * (len(ids) - 1) + [0.0]
+
+
+def test_shipped_words_are_few_pieces():
+    words = "gull harbour kettle garden lantern letter weather grandmother whistle".split()
+    assert all(len(MADE.encode(" " + word)) <= 2 for word in words)
