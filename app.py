@@ -1,8 +1,11 @@
 """Reads the environment, composes the page, launches it; nothing else."""
 
+import gc
 import os
 import sys
 import threading
+
+gc.disable()  # collecting garbage is a fifth of what opening the page costs; on again in launch()
 
 # Before gradio is imported: it asks the network for its version, and tables every event.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -46,6 +49,8 @@ def launch(blocks: gr.Blocks, host: str, auth: tuple[str, str] | None) -> None:
         prevent_thread_lock=True,
         ssr_mode=False,
     )
+    gc.freeze()
+    gc.enable()
     threading.Thread(target=desk.warm_up, name="warm-up", daemon=True).start()
     try:
         blocks.block_thread()
