@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # Names as in Transformers' GenerationConfig; temperature 0 is greedy, top_k 0 is off.
 DEFAULTS = {
-    "temperature": 0.7,
+    "temperature": 0.3,
     "top_p": 0.9,
     "top_k": 50,
     "repetition_penalty": 1.05,

@@ -10,7 +10,7 @@ from engine.hardware import GIB
 
 # Measured on 2026-11-21 with torch 2.13 (CPU): a process that has imported torch, transformers,
 # peft and datasets and holds no model. A CUDA context takes about 0.5 GiB of the card.
-RUNTIME_GIB = {"cpu": 0.75, "cuda": 0.5}
+RUNTIME_GIB = {"cpu": 0.62, "cuda": 0.5}
 _BYTES_PER_WEIGHT = {"bfloat16": 2.0, "float16": 2.0, "float32": 4.0}
 _OPTIMIZER_BYTES = {"adamw_torch_fused": 8, "adamw_torch": 8, "adafactor": 4, "paged_adamw_8bit": 2}
 
