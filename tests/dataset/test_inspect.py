@@ -14,7 +14,6 @@ ROWS = [
     {"prompt": "Go " * 9, "response": "No."},
 ]
 OPTIONS = {"max_length": 16, "loss_on": "answers", "system_prompt": ""}
-IDS = [1, 786, 201, 4893, 2, 201, 1, 785, 201, 6161, 16, 2, 201]
 X = -100
 
 
@@ -65,8 +64,9 @@ def test_one_row_in_full(file, tokenizer):
         {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": "Yes."},
     ]
-    assert report["input_ids"] == IDS
-    assert report["labels"] == [X] * 9 + [6161, 16, 2, X]
+    ids = report["input_ids"]
+    assert ids == tokenizer.convert_tokens_to_ids(report["tokens"])
+    assert report["labels"] == [X] * 9 + ids[9:12] + [X]
     assert report["tokens"] == [
         *("<|im_start|>", "user", "Ċ", "Hi", "<|im_end|>", "Ċ"),
         *("<|im_start|>", "assistant", "Ċ", "Yes", ".", "<|im_end|>", "Ċ"),

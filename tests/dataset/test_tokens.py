@@ -9,31 +9,39 @@ from engine.dataset.tokens import encode, segments
 X = -100
 TALK = {
     "messages": [
-        {"role": "user", "content": "Hi"},
-        {"role": "assistant", "content": "Yes."},
-        {"role": "user", "content": "Go"},
-        {"role": "assistant", "content": "No."},
+        {"role": "user", "content": "H"},
+        {"role": "assistant", "content": "Y."},
+        {"role": "user", "content": "G"},
+        {"role": "assistant", "content": "N."},
     ]
 }
-# <|im_start|> user \n Hi <|im_end|> \n <|im_start|> assistant \n  Yes .  <|im_end|> \n ...
-IDS = [1, 786, 201, 4893, 2, 201, 1, 785, 201, 6161, 16, 2, 201]
-IDS += [1, 786, 201, 41, 81, 2, 201, 1, 785, 201, 5186, 16, 2, 201]
+# One letter is one token in every training of sprout's tokenizer; Ċ is the line break.
+PIECES = ["<|im_start|>", "user", "Ċ", "H", "<|im_end|>", "Ċ"]
+PIECES += ["<|im_start|>", "assistant", "Ċ", "Y", ".", "<|im_end|>", "Ċ"]
+PIECES += ["<|im_start|>", "user", "Ċ", "G", "<|im_end|>", "Ċ"]
+PIECES += ["<|im_start|>", "assistant", "Ċ", "N", ".", "<|im_end|>", "Ċ"]
+
+
+def named(tokenizer, ids):
+    """Ids as pieces; None for what is not learned."""
+    return [None if i == X else tokenizer.convert_ids_to_tokens(i) for i in ids]
 
 
 @pytest.mark.parametrize(
     ("loss_on", "labels"),
     [
-        ("answers", [X] * 9 + [6161, 16, 2] + [X] * 11 + [5186, 16, 2, X]),
-        ("last_answer", [X] * 23 + [5186, 16, 2, X]),
-        ("everything", [X, *IDS[1:]]),
+        ("answers", [None] * 9 + ["Y", ".", "<|im_end|>"] + [None] * 10 + PIECES[22:25] + [None]),
+        ("last_answer", [None] * 22 + ["N", ".", "<|im_end|>", None]),
+        ("everything", [None, *PIECES[1:]]),
     ],
 )
 def test_ids_and_labels_exactly(tokenizer, loss_on, labels):
     """The answers with the token that ends them; not the line break after it."""
     encoded = encode(tokenizer, TALK, max_length=99, loss_on=loss_on)
-    assert encoded.input_ids == encoded.all_ids == IDS
-    assert encoded.labels == labels
-    assert encoded.learned == len(labels) - labels.count(X)
+    assert encoded.input_ids == encoded.all_ids
+    assert named(tokenizer, encoded.input_ids) == PIECES
+    assert named(tokenizer, encoded.labels) == labels
+    assert encoded.learned == len(labels) - labels.count(None)
     assert (encoded.lost, encoded.end_is_learned) == (0, True)
 
 
@@ -42,16 +50,18 @@ def test_ids_and_labels_exactly(tokenizer, loss_on, labels):
 )
 def test_what_is_longer_is_cut_at_its_end(tokenizer, max_length, learned, end):
     encoded = encode(tokenizer, TALK, max_length=max_length)
-    assert encoded.input_ids == IDS[:max_length]
-    assert encoded.labels == ([X] * 9 + [6161, 16, 2])[:max_length]
+    assert named(tokenizer, encoded.input_ids) == PIECES[:max_length]
+    labels = [None] * 9 + ["Y", ".", "<|im_end|>"]
+    assert named(tokenizer, encoded.labels) == labels[:max_length]
     assert (encoded.learned, encoded.end_is_learned) == (learned, end)
-    assert encoded.lost == len(IDS) - max_length
+    assert encoded.lost == len(PIECES) - max_length
 
 
 def test_plain_text_is_learned_to_its_end_but_for_its_first_token(tokenizer):
-    encoded = encode(tokenizer, {"text": "Hi Yes."}, max_length=9)
-    assert encoded.text == "Hi Yes.<|im_end|>"
-    assert (encoded.input_ids, encoded.labels) == ([4893, 5672, 560, 16, 2], [X, 5672, 560, 16, 2])
+    encoded = encode(tokenizer, {"text": "H.Y."}, max_length=9)
+    assert encoded.text == "H.Y.<|im_end|>"
+    assert named(tokenizer, encoded.input_ids) == ["H", ".", "Y", ".", "<|im_end|>"]
+    assert named(tokenizer, encoded.labels) == [None, ".", "Y", ".", "<|im_end|>"]
 
 
 def test_the_system_prompt_is_read_not_learned(tokenizer):
@@ -61,12 +71,12 @@ def test_the_system_prompt_is_read_not_learned(tokenizer):
 
 
 def test_segments_exactly(tokenizer):
-    assert segments(encode(tokenizer, TALK, max_length=24)) == [
-        ("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n", "read"),
-        ("Yes.", "learned"),
+    assert segments(encode(tokenizer, TALK, max_length=23)) == [
+        ("<|im_start|>user\nH<|im_end|>\n<|im_start|>assistant\n", "read"),
+        ("Y.", "learned"),
         ("<|im_end|>", "end"),
-        ("\n<|im_start|>user\nGo<|im_end|>\n<|im_start|>assistant\n", "read"),
-        ("No", "learned"),
+        ("\n<|im_start|>user\nG<|im_end|>\n<|im_start|>assistant\n", "read"),
+        ("N", "learned"),
         (".<|im_end|>\n", "cut"),
     ]
 
