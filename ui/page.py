@@ -77,7 +77,8 @@ def _nothing_chosen() -> Chosen:
         voice=gr.State(""),
         question=gr.State(""),
         tabs=gr.Tabs(elem_id="tabs", render=False),
-        tick=gr.Timer(1),
+        tick=gr.Timer(2),
+        slow=gr.Timer(5),
     )
 
 

@@ -91,19 +91,26 @@ def _wire_watching(chosen: Chosen, side: RunSide) -> None:
         return draw(side, run, seen, language(request)) or gr.skip()
 
     inputs = [chosen.run, side.seen]
-    chosen.tick.tick(watch, inputs, drawn, queue=False, **QUIET)
+    # A timer of its own: each tick costs the browser work for every component that it may change.
+    watching = gr.Timer(1, active=False)
+    watching.tick(watch, inputs, drawn, queue=False, **QUIET)
 
     def turn_to(run_id: str, request: gr.Request):
         closed = {side.ask: gr.Column(visible=False), side.said: cards.nothing()}
         try:
             run = runs.get(run_id)
         except UserError:
-            return closed | {side.box: gr.Column(visible=False), side.seen: {}}
-        shown = closed | {side.box: gr.Column(visible=True)}
+            hidden = {side.box: gr.Column(visible=False), watching: gr.Timer(active=False)}
+            return closed | hidden | {side.seen: {}}
+        shown = closed | {side.box: gr.Column(visible=True), watching: gr.Timer(active=True)}
         return shown | draw(side, run, {}, language(request))
 
     chosen.run.change(
-        turn_to, chosen.run, [*drawn, side.box, side.ask, side.said], queue=False, **QUIET
+        turn_to,
+        chosen.run,
+        [*drawn, side.box, side.ask, side.said, watching],
+        queue=False,
+        **QUIET,
     )
 
 

@@ -111,7 +111,7 @@ def _wire_following(parts: Parts, chosen: Chosen) -> None:
         return updates
 
     outputs = [parts.seen, parts.status, chosen.voice, *_scene(parts)]
-    chosen.tick.tick(follow, [parts.seen, parts.talk, chosen.voice], outputs, **QUIET)
+    chosen.slow.tick(follow, [parts.seen, parts.talk, chosen.voice], outputs, **QUIET)
 
 
 def _wire_questions(parts: Parts, chosen: Chosen) -> None:

@@ -105,7 +105,7 @@ def _wire_table(parts: Parts, chosen: Chosen) -> None:
 
     inputs = [parts.seen, parts.selected]
     Context.root_block.load(refresh, inputs, shown, **QUIET)
-    chosen.tick.tick(refresh, inputs, shown, **QUIET)
+    chosen.slow.tick(refresh, inputs, shown, **QUIET)
     asks = [parts.ask_rename, parts.ask_delete, parts.notice]
     parts.table.click(pick, inputs, [*shown, *asks, chosen.tabs], **QUIET)
 
