@@ -123,7 +123,7 @@ def test_a_run_from_start_to_a_changed_voice(client, finished):
 
 def test_stop_and_resume(client, wait_until, finished):
     """Stop keeps what was learned; Resume goes on to the end; two runs at once are refused."""
-    run_id = client.predict(**SHORT | {"max_steps": 40}, save_steps=1, api_name="/start_run")
+    run_id = client.predict(**SHORT | {"max_steps": 20}, save_steps=1, api_name="/start_run")
 
     def status():
         return client.predict(run_id, api_name="/run_status")
@@ -136,10 +136,10 @@ def test_stop_and_resume(client, wait_until, finished):
     wait_until(lambda: not status()["alive"], 60, "it stops")
     stopped = status()
     assert (stopped["state"], stopped["has_adapter"]) == ("stopped", True)
-    assert 2 <= stopped["step"] < 40
+    assert 2 <= stopped["step"] < 20
     client.predict(run_id, api_name="/resume_run")
     ended = wait_until(lambda: (now := status())["alive"] is False and now, 120, "it ends")
-    assert (ended["state"], ended["step"]) == ("finished", 40)
+    assert (ended["state"], ended["step"]) == ("finished", 20)
 
 
 def test_errors_are_sentences(client, process, tmp_path):

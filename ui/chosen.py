@@ -15,5 +15,5 @@ class Chosen:
     voice: gr.State  # id of the run whose adapter speaks in Chat, "" for base alone
     question: gr.State  # a question that Chat shall ask by itself, "" for none
     tabs: gr.Tabs  # ids: data, train, runs, chat
-    tick: gr.Timer  # two seconds: thread and memory
-    slow: gr.Timer  # five seconds: runs that come or go; every tick costs the browser work
+    tick: gr.Timer  # three seconds: thread and memory
+    slow: gr.Timer  # ten seconds: runs that come or go; every tick costs the browser work

@@ -51,12 +51,12 @@ def build(chosen: Chosen) -> RunSide:
         made["said"] = _html("run_said")
         made["loss"], made["loss_says"] = plots.loss_plot(), _html("loss_says")
         made["answers"], made["memory"] = _html("run_answers"), _html("run_memory")
-        with gr.Accordion(t("train_curves"), open=False, elem_id="curves_box"):
+        with gr.Accordion(t("train_curves"), open=False, elem_id="curves_box") as curves:
             made["rate"], made["norm"] = plots.rate_plot(), plots.norm_plot()
         with gr.Accordion(t("train_log"), open=False, elem_id="log_box"):
             made["log"] = _html("run_log")
     side = RunSide(box=box, seen=gr.State({}), **made)
-    _wire_watching(chosen, side)
+    _wire_watching(chosen, side, curves)
     _wire_buttons(chosen, side, answers)
     return side
 
@@ -78,22 +78,31 @@ def _question() -> tuple[gr.Column, dict[str, gr.Button]]:
     return ask, answers
 
 
-def _wire_watching(chosen: Chosen, side: RunSide) -> None:
+def _wire_watching(chosen: Chosen, side: RunSide, curves: gr.Accordion) -> None:
     drawn = [getattr(side, name) for name in side.__slots__ if name not in ("box", "said", "ask")]
+    curves_open = gr.State(False)
 
-    def watch(run_id: str, seen: dict, request: gr.Request):
+    def watch(run_id: str, seen: dict, curves_open: bool, request: gr.Request):
         if not run_id:
             return gr.skip()
         try:
             run = runs.get(run_id)
         except UserError:
             return gr.skip()
-        return draw(side, run, seen, language(request)) or gr.skip()
+        updates = draw(side, run, seen, language(request))
+        if not curves_open:  # a plot costs the browser as much as all the rest, seen or not
+            updates = {
+                one: new for one, new in updates.items() if one not in (side.rate, side.norm)
+            }
+        return updates or gr.skip()
 
-    inputs = [chosen.run, side.seen]
+    inputs = [chosen.run, side.seen, curves_open]
+    quick = {"queue": False, **QUIET}
+    curves.expand(lambda: (True, {}), None, [curves_open, side.seen], **quick)
+    curves.collapse(lambda: False, None, curves_open, **quick)
     # A timer of its own: each tick costs the browser work for every component that it may change.
-    watching = gr.Timer(1, active=False)
-    watching.tick(watch, inputs, drawn, queue=False, **QUIET)
+    watching = gr.Timer(2, active=False)
+    watching.tick(watch, inputs, drawn, **quick)
 
     def turn_to(run_id: str, request: gr.Request):
         closed = {side.ask: gr.Column(visible=False), side.said: cards.nothing()}

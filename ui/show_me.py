@@ -22,6 +22,7 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 SAMPLES = {"en": "lighthouse-keeper", "zh": "palace-secretary"}
 ROWS_SHOWN = 3
 SECONDS_A_ROW = 2.4
+SECONDS_A_LOOK = 5
 START_PATIENCE_SECONDS = 60
 FORGOTTEN_AFTER_SECONDS = 1800
 STEPS = ("mask", "train", "talk")
@@ -121,8 +122,9 @@ def wire(
         shown[made.guide] = guide_html(after, shown.get(data.row, row), language(request))
         ended = after["step"] in ("talk", "failed")
         shown[made.close] = gr.Button(visible=ended)
-        if ended:
-            shown[show.timer] = gr.Timer(active=False)
+        if after["step"] != at["step"]:  # a run is waited for with few ticks: they cost its time
+            seconds = SECONDS_A_LOOK if after["step"] == "train" else 1
+            shown[show.timer] = gr.Timer(seconds, active=not ended)
         return shown if after == at else shown | {show.at: after}
 
     inputs = [show.at, data.facts, chosen.run, data.row, revised, wanted]
