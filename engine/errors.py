@@ -14,9 +14,12 @@ class Sentence(NamedTuple):
 
 
 class UserError(Exception):
-    """A mistake a person can mend. `field` names the option it belongs to, "" for none."""
+    """A mistake a person can mend. `field` names the option it belongs to, "" for none; `remedy`
+    names what the page can do about it at a person's word ("mend"), "" for nothing.
+    """
 
-    def __init__(self, en: str, zh: str, field: str = ""):
+    def __init__(self, en: str, zh: str, field: str = "", remedy: str = ""):
         super().__init__(en)
         self.sentence = Sentence(en, zh)
         self.field = field
+        self.remedy = remedy

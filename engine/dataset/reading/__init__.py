@@ -1,0 +1,1 @@
+"""A file of any kind becomes a table of rows."""

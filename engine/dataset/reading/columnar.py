@@ -1,0 +1,67 @@
+"""Rows out of Parquet and Arrow files, batch by batch."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from engine.dataset.reading.plain_values import plain
+from engine.dataset.reading.refusal import MAX_UNPACKED, refusal, unpacks_too_large
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+TITLES = {"parquet": "Parquet", "arrow": "Arrow"}
+_ROWS_A_BATCH = 1000
+
+
+def columnar_kind(raw: bytes) -> str | None:
+    if raw.startswith(b"PAR1"):
+        return "parquet"
+    # A file begins with its name, a stream (as `datasets` writes) with a mark and a length.
+    is_stream = raw.startswith(b"\xff\xff\xff\xff") and len(raw) >= 8
+    return "arrow" if raw.startswith(b"ARROW1") or is_stream else None
+
+
+def columnar_rows(raw: bytes, kind: str, name: str) -> Iterator[dict[str, Any]]:
+    """Raises UserError on the way for what is broken or unpacks to more than MAX_UNPACKED."""
+    import pyarrow
+
+    size = 0
+    try:
+        for batch in _parquet(raw) if kind == "parquet" else _arrow(raw):
+            batch.validate(full=True)
+            size += batch.nbytes
+            if size > MAX_UNPACKED:
+                raise unpacks_too_large(name)
+            for start in range(0, batch.num_rows, _ROWS_A_BATCH):
+                for row in batch.slice(start, _ROWS_A_BATCH).to_pylist():
+                    yield plain(row)
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        raise _broken(kind, name, error) from error
+
+
+def _parquet(raw: bytes) -> Iterator["pyarrow.RecordBatch"]:
+    import pyarrow
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(pyarrow.BufferReader(raw)) as file:
+        yield from file.iter_batches(batch_size=_ROWS_A_BATCH, use_threads=False)
+
+
+def _arrow(raw: bytes) -> Iterator["pyarrow.RecordBatch"]:
+    import pyarrow
+
+    if raw.startswith(b"ARROW1"):
+        with pyarrow.ipc.open_file(pyarrow.BufferReader(raw)) as file:
+            yield from (file.get_batch(i) for i in range(file.num_record_batches))
+    else:
+        with pyarrow.ipc.open_stream(pyarrow.BufferReader(raw)) as stream:
+            yield from stream
+
+
+def _broken(kind: str, name: str, error: Exception) -> UserError:
+    title = TITLES[kind]
+    return refusal(
+        f"{name} is a broken {title} file ({str(error)[:80]}); write it again.",
+        f"{name} 是损坏的 {title} 文件，请重新生成。",
+    )

@@ -1,0 +1,118 @@
+"""A file becomes a table of rows, told apart by content: JSON, CSV, Parquet, Arrow, Excel, text.
+
+Knows nothing of conversations. Nothing here unpickles or executes what it reads.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.dataset.reading.columnar import TITLES, columnar_kind, columnar_rows
+from engine.dataset.reading.decode import decoded, unpacked
+from engine.dataset.reading.json_rows import is_named_json, json_rows, looks_like_json, suffix
+from engine.dataset.reading.paragraphs import text_rows
+from engine.dataset.reading.refusal import MAX_BYTES, MEGABYTE, no_rows, not_flat, refusal
+from engine.dataset.reading.separated import is_surely_a_table, separated_rows, style_of
+from engine.dataset.reading.sheets import is_workbook, sheet_rows
+from engine.dataset.reading.store import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows as they are in the file, and how it was understood.
+
+    `columns` are all names, in order of first appearance. `kind` is json, jsonl, csv, tsv,
+    parquet, arrow, excel or text. `splits` says which rows (from, to) a file that holds several
+    lists calls how; {} for other files.
+    """
+
+    rows: Stored
+    columns: list[str]
+    kind: str
+    encoding: str
+    splits: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def read_table(path: Path) -> Table:
+    """Raises UserError (field "dataset") for what is missing, too large, empty or not a table;
+    its `remedy` is "mend" where engine/dataset/reading/mend.py can write the file anew.
+    """
+    raw = read_bytes(path)
+    try:
+        return _table(raw, path.name)
+    except RecursionError as error:
+        raise not_flat(path.name) from error
+    except MemoryError as error:
+        raise refusal(
+            f"{path.name} needs more memory than there is; split it, or take a part of its rows.",
+            f"内存不够，读不了 {path.name}；请拆分，或只取一部分。",
+        ) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file, unpacked if it is a gzip archive. Raises UserError as read_table does."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise refusal(
+                f"{path.name} has {size / MEGABYTE:.0f} MB; at most {MAX_BYTES // MEGABYTE} MB "
+                "can be read here. Split it, or take a part of its rows.",
+                f"{path.name} 有 {size / MEGABYTE:.0f} MB，这里最多读 "
+                f"{MAX_BYTES // MEGABYTE} MB。请拆分，或只取一部分。",
+            )
+        raw = path.read_bytes()
+    except OSError as error:
+        raise refusal(
+            f"{path.name} cannot be read ({error.strerror}); choose another file.",
+            f"无法读取 {path.name}，请换一个文件。",
+        ) from error
+    return unpacked(raw, path.name)
+
+
+def _table(raw: bytes, name: str) -> Table:
+    if kind := columnar_kind(raw):
+        return _stored(columnar_rows(raw, kind, name), kind, TITLES[kind], name)
+    if is_workbook(raw):
+        return _stored(sheet_rows(raw, name), "excel", "Excel", name)
+    text, encoding = decoded(raw, name)
+    if not text.strip():
+        raise refusal(
+            f"{name} is empty; choose a file with at least one row.",
+            f"{name} 是空的，请选择至少有一行数据的文件。",
+        )
+    if looks_like_json(text, name):
+        found = json_rows(text, name)
+        return _stored(found.rows, found.kind, encoding, name, found.splits)
+    if is_named_json(name):
+        raise refusal(
+            f"{name} is called JSON but its content is not: it begins with "
+            f"{text.strip()[:30]!r}. A JSON file begins with [ or {{; save it as JSON or as CSV.",
+            f"{name} 的扩展名是 JSON，内容却不是：开头是 {text.strip()[:30]!r}。"
+            "JSON 文件应以 [ 或 { 开头，请另存为 JSON 或 CSV。",
+        )
+    if suffix(name) in (".csv", ".tsv") or is_surely_a_table(text):
+        style = style_of(text)
+        return _stored(separated_rows(text, style, name), style.kind, encoding, name)
+    return _stored(text_rows(text), "text", encoding, name)
+
+
+def _stored(
+    rows: Iterable[dict[str, Any]],
+    kind: str,
+    encoding: str,
+    name: str,
+    splits: dict[str, tuple[int, int]] | None = None,
+) -> Table:
+    columns: dict[str, None] = {}
+    stored = Stored(_noting(rows, columns))
+    if not stored:
+        raise no_rows(name)
+    return Table(stored, list(columns), kind, encoding, splits or {})
+
+
+def _noting(rows: Iterable[dict[str, Any]], columns: dict[str, None]) -> Iterator[dict[str, Any]]:
+    """The rows as they pass, their column names noted in order of first appearance."""
+    for row in rows:
+        columns |= dict.fromkeys(row)
+        yield row
