@@ -5,8 +5,8 @@ import re
 import pytest
 
 from engine import characters
-from engine.dataset.formats import to_conversations
-from engine.dataset.read import read_table
+from engine.dataset.meaning.formats import to_conversations
+from engine.dataset.reading.read import read_table
 from engine.errors import UserError
 from engine.library import resolve
 from engine.places import DATA_DIR
@@ -35,7 +35,7 @@ def test_a_card_is_complete(card):
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
 def test_no_exam_question_is_in_a_training_row(card):
     table = read_table(resolve(card.id))
-    conversations = to_conversations(table.rows, table.columns).conversations
+    conversations = to_conversations(table).conversations
     asked = {
         normal(turn["content"])
         for one in conversations
@@ -50,7 +50,7 @@ def test_no_exam_question_is_in_a_training_row(card):
 def test_the_training_answers_bear_the_marks_of_the_exam(card):
     """Else nobody could pass it: at least nine of ten answers of the data are in character."""
     table = read_table(DATA_DIR / "datasets" / card.dataset)
-    conversations = to_conversations(table.rows, table.columns).conversations
+    conversations = to_conversations(table).conversations
     answers = [one["messages"][-1]["content"] for one in conversations]
     marks = [re.compile(marker, re.IGNORECASE) for marker in card.exam["markers"]]
     spoken = sum(any(mark.search(answer) for mark in marks) for answer in answers)

@@ -1,0 +1,1 @@
+"""Rows become conversations: what their columns and turns mean."""

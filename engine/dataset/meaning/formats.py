@@ -1,0 +1,223 @@
+"""Rows become conversations: every row on its own way, all counted by shape and by reason.
+
+A conversation is `{"messages": [{"role", "content"}, ...]}`, perhaps with `"tools"`, or, for plain
+text, `{"text": str}`. A message that calls tools has `"tool_calls"`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.dataset.meaning.columns import Roles, chosen_roles, parse_mapping, readings
+from engine.dataset.meaning.lines import find_script
+from engine.dataset.meaning.reasons import UNKNOWN_COLUMNS, Dropped
+from engine.dataset.meaning.rows import Read, fits, read_row, shape_of
+from engine.dataset.meaning.script import answers_of, nameless_rows, the_speaker
+from engine.dataset.reading.store import Stored
+from engine.errors import Sentence, UserError
+
+if TYPE_CHECKING:
+    from engine.dataset.meaning.lines import Script
+    from engine.dataset.reading.read import Table
+
+TITLES = {
+    "messages": Sentence("messages (OpenAI)", "messages（OpenAI）"),
+    "sharegpt": Sentence("conversations (ShareGPT)", "conversations（ShareGPT）"),
+    "xtuner": Sentence("conversation of system / input / output (xtuner)", "对话（xtuner）"),
+    "firefly": Sentence("conversation of human / assistant (Firefly)", "对话（Firefly）"),
+    "alpaca": Sentence("instruction / input / output (Alpaca)", "指令 / 输入 / 输出（Alpaca）"),
+    "pairs": Sentence("question and answer columns", "问答两列"),
+    "preference": Sentence("chosen and rejected answers", "偏好数据（chosen / rejected）"),
+    "labelled": Sentence("answers labelled good or bad", "标了好坏的回答"),
+    "script": Sentence("script of names and lines", "剧本（人物和台词）"),
+    "marked": Sentence("text with ### Human: / ### Assistant: marks", "带 ### Human: 等标记的文本"),
+    "text": Sentence("plain text", "纯文本"),
+    "mapped": Sentence("columns as you chose them", "按你指定的列"),
+}
+_EXAMPLE_CHARACTERS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """What a table became. `conversations[i]` came from row `sources[i]` of the file (0-based)."""
+
+    format: str  # the commonest shape, a key of TITLES
+    mapping: dict[str, str]  # column -> role, of that shape
+    conversations: Stored
+    sources: list[int]
+    dropped: list[tuple[int, Sentence]]  # (row, why), every row that is left out
+    shapes: Counter  # shape -> rows, those left out too
+    speakers: Counter  # name -> lines of a script; empty when it is none
+    notes: list[Sentence]  # what a person should know
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted while the rows go by."""
+
+    sources: list[int] = field(default_factory=list)
+    dropped: list[tuple[int, Sentence]] = field(default_factory=list)
+    shapes: Counter = field(default_factory=Counter)
+    roles: dict[str, Roles] = field(default_factory=dict)  # of the first row of each shape
+    cut: int = 0
+
+
+def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Conversations:
+    """`mapping` is what a person chose, as `parse_mapping` reads it, `speaker` whose lines of a
+    script are learned; "" finds them.
+
+    Raises UserError: field "dataset" when no row has a known shape or none is left, "mapping" and
+    "speaker" for a faulty choice.
+    """
+    chosen = parse_mapping(mapping)
+    roles = chosen_roles(chosen, table.columns) if chosen else None
+    script = None if chosen else find_script(table.rows)
+    if script:
+        return _from_script(script, table, speaker)
+    tally = _Tally()
+    conversations = Stored(_read_rows(table.rows, roles, tally))
+    if not tally.shapes:
+        raise _unknown(table)
+    _refuse_nothing(tally.sources, tally.dropped)
+    best = tally.shapes.most_common(1)[0][0]
+    return Conversations(
+        format=best,
+        mapping=chosen or _mapping(best, tally.roles[best]),
+        conversations=conversations,
+        sources=tally.sources,
+        dropped=tally.dropped,
+        shapes=tally.shapes,
+        speakers=Counter(),
+        notes=_notes(tally),
+    )
+
+
+def _read_rows(rows: Iterable[dict], chosen: Roles | None, tally: _Tally) -> Iterator[dict]:
+    for number, row in enumerate(rows):
+        found = _chosen(row, chosen) or _detected(row)
+        if not found:
+            tally.dropped.append((number, UNKNOWN_COLUMNS))
+            continue
+        shape, roles = found
+        tally.shapes[shape] += 1
+        tally.roles.setdefault(shape, roles)
+        try:
+            read: Read = read_row(row, shape, roles)
+        except Dropped as drop:
+            tally.dropped.append((number, drop.reason))
+            continue
+        tally.cut += read.cut
+        tally.sources.append(number)
+        yield read.conversation
+
+
+def _chosen(row: dict[str, Any], roles: Roles | None) -> tuple[str, Roles] | None:
+    """A person's choice goes for the rows that have one of the columns it learns from."""
+    learned = (*roles.assistant, *roles.messages, *roles.text) if roles else ()
+    return ("mapped", roles) if any(column in row for column in learned) else None
+
+
+def _detected(row: dict[str, Any]) -> tuple[str, Roles] | None:
+    """The likeliest reading whose columns this row fills; of a row that fills none, the first."""
+    possible = readings(tuple(row))
+    for shape, roles in possible:
+        if fits(row, shape, roles):
+            return shape_of(row, shape, roles), roles
+    return possible[0] if possible else None
+
+
+def _mapping(shape: str, roles: Roles) -> dict[str, str]:
+    if shape == "marked":  # a whole conversation in one text
+        return dict.fromkeys(roles.text, "messages")
+    return roles.mapping()
+
+
+def _from_script(script: "Script", table: "Table", speaker: str) -> Conversations:
+    speakers = script.speakers(table.rows)
+    speaker = the_speaker(speakers, speaker)
+    dropped = list(nameless_rows(script, table.rows))
+    sources: list[int] = []
+
+    def answers() -> Iterator[dict[str, Any]]:
+        for row, answer in answers_of(script.lines(table.rows), speaker):
+            if isinstance(answer, Sentence):
+                dropped.append((row, answer))
+            else:
+                sources.append(row)
+                yield answer
+
+    conversations = Stored(answers())
+    _refuse_nothing(sources, dropped)
+    return Conversations(
+        format="script",
+        mapping={},
+        conversations=conversations,
+        sources=sources,
+        dropped=sorted(dropped),
+        shapes=Counter(script=len(table.rows)),
+        speakers=speakers,
+        notes=[
+            Sentence(
+                f"The lines of {speaker} are learned; what the others say just before them is the "
+                "prompt.",
+                f"学习的是{speaker}的台词，其他人在此之前说的话作为提问。",
+            )
+        ],
+    )
+
+
+def _notes(tally: _Tally) -> list[Sentence]:
+    notes = []
+    if n := tally.shapes["preference"]:
+        notes.append(
+            Sentence(
+                f"Preference data in {n} rows: the chosen answers are used, the rejected ones are "
+                "left out.",
+                f"有 {n} 行是偏好数据：采用 chosen 的回答，不用 rejected 的。",
+            )
+        )
+    if n := tally.shapes["labelled"]:
+        notes.append(
+            Sentence(
+                f"Labels in {n} rows: answers labelled good are used, bad ones are left out.",
+                f"有 {n} 行带标签：采用标为好的回答，不用标为不好的。",
+            )
+        )
+    if n := tally.cut:
+        notes.append(
+            Sentence(
+                f"In {n} conversations the end has no answer; it is cut off, since it would teach "
+                "nothing.",
+                f"有 {n} 段对话的结尾没有回答，学不到东西，已截去。",
+            )
+        )
+    return notes
+
+
+def _refuse_nothing(sources: list[int], dropped: list[tuple[int, Sentence]]) -> None:
+    if sources:
+        return
+    counts = Counter(reason for _, reason in dropped).most_common()
+    reasons = "; ".join(f"{count} x {reason.en}" for reason, count in counts)
+    reasons_zh = "；".join(f"{count} 行{reason.zh}" for reason, count in counts)
+    raise UserError(
+        f"No row can be learned from: {reasons}. Mend the file and choose it again.",
+        f"没有一行可以学习：{reasons_zh}。请改好文件后重新选择。",
+        field="dataset",
+    )
+
+
+def _unknown(table: "Table") -> UserError:
+    listed, listed_zh = ", ".join(table.columns[:12]), "、".join(table.columns[:12])
+    example = json.dumps(next(iter(table.rows), {}), ensure_ascii=False)
+    if len(example) > _EXAMPLE_CHARACTERS:
+        example = example[:_EXAMPLE_CHARACTERS] + " ..."
+    return UserError(
+        f"The columns found are {listed}; their names do not tell what is asked and what is "
+        f'answered. The first row is {example}. Choose the columns under "Which column is what".',
+        f"找到的列是 {listed_zh}，从列名看不出哪列是提问、哪列是回答。第一行是 {example}。"
+        "请在“各列的用途”中指定。",
+        field="dataset",
+    )

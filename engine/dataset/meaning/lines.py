@@ -1,0 +1,149 @@
+"""Whether a table is a script, and who says what in it, line by line."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+from engine.dataset.meaning.columns import columns_named, readings
+from engine.dataset.meaning.dialogue import is_known, role_of
+from engine.dataset.meaning.marked_text import turns_in
+from engine.dataset.meaning.rows import is_filled, turns_of
+
+_SURE_SPEAKERS = "speaker character 角色 说话人 人物".split()
+_SPEAKERS = [*_SURE_SPEAKERS, *"role name actor 姓名 人名".split()]
+_LINES = "line dialogue dialog utterance text content value 台词 对白 文本 内容".split()
+_HEAD = 200
+_MOSTLY = 0.6
+# A name is short, has no stops in it and is no clock time; https:// is no name either.
+_MARKS = r":：。，！？；、,!?;\"“”{}\[\]<>|="
+_NAMED_LINE = re.compile(
+    rf"\s*(?!\d+\s*[:：])(?P<name>[^\s.{_MARKS}][^{_MARKS}]{{0,23}}?)\s*(?:(?<!\d)[:：]|[:：](?!\d))(?!//)"
+    r"\s*(?P<text>\S.*?)\s*"
+)
+
+Said = tuple[str, str]  # name and text; two empty ones for what nobody says
+
+
+class Line(NamedTuple):
+    """What somebody says in a row of the file; without a name it ends the scene."""
+
+    row: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How the lines of one row are read, and whether each row is a scene of its own."""
+
+    lines_in: Callable[[dict[str, Any]], list[Said]]
+    rows_are_scenes: bool
+
+    def lines(self, rows: Iterable[dict[str, Any]]) -> Iterator[Line]:
+        for number, row in enumerate(rows):
+            yield from (Line(number, *said) for said in self.lines_in(row))
+            if self.rows_are_scenes:
+                yield Line(number, "", "")
+
+    def speakers(self, rows: Iterable[dict[str, Any]]) -> Counter:
+        """Lines by name."""
+        return Counter(line.name for line in self.lines(rows) if line.name)
+
+
+def find_script(rows: Iterable[dict[str, Any]]) -> Script | None:
+    """The script that these rows are, judged by the first of them; None for anything else."""
+    head = [row for row in islice(rows, _HEAD) if any(map(is_filled, row.values()))]
+    columns = tuple(dict.fromkeys(column for row in head for column in row))
+    makers = (_of_columns, _of_lists, _of_texts)
+    return next((script for make in makers if (script := make(head, columns))), None)
+
+
+def _of_columns(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | None:
+    """One line a row, with a column for the name."""
+    names = columns_named(_SPEAKERS, columns)
+    spoken = [column for column in columns_named(_LINES, columns) if column not in names]
+    shapes = {shape for shape, _ in readings(columns)}
+    if not (names and spoken) or shapes - {"text", "messages"}:
+        return None
+    name, line = names[0], spoken[0]
+
+    def lines_in(row: dict[str, Any]) -> list[Said]:
+        return [_said(row.get(name), row.get(line))]
+
+    speakers = Counter(lines_in(row)[0][0] for row in head)
+    spoken_rows = len(head) - speakers.pop("", 0)
+    recur = len(speakers) > 1 and spoken_rows >= 2 * len(speakers)
+    if spoken_rows < _MOSTLY * len(head) or not (recur or columns_named(_SURE_SPEAKERS, [name])):
+        return None
+    return Script(lines_in, rows_are_scenes=False) if speakers else None
+
+
+def _of_lists(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | None:
+    """A list of lines a row; each row is a scene."""
+    for shape, roles in readings(columns):
+        if shape != "messages":
+            continue
+        column = roles.messages[0]
+
+        def lines_in(row: dict[str, Any], column: str = column) -> list[Said]:
+            return [_line_of(turn) for turn in turns_of(row.get(column)) or []]
+
+        scenes = [said for row in head if (said := lines_in(row))]
+        lines = sum(map(len, scenes))
+        names = [name for said in scenes for name, _ in said if name and not is_known(name)]
+        if len(set(names)) > 1 and len(names) >= _MOSTLY * lines and len(scenes) * 2 > len(head):
+            return Script(lines_in, rows_are_scenes=True)
+    return None
+
+
+def _of_texts(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | None:
+    """Text whose lines mostly begin with one of a few names; a row is a scene when it usually
+    holds more than one line."""
+    found = readings(columns)
+    shapes = {shape for shape, _ in found}
+    if "text" not in shapes or shapes & {"preference", "alpaca", "pairs"}:
+        return None
+    column = next(roles.text[0] for shape, roles in found if shape == "text")
+
+    def lines_in(row: dict[str, Any]) -> list[Said]:
+        return [_named(line) for line in _cell(row.get(column)).split("\n")]
+
+    texts = [text for row in head if (text := _cell(row.get(column)))]
+    if sum(bool(turns_in(text)) for text in texts) * 2 > len(texts):
+        return None
+    lines = [_named(line) for text in texts for line in text.split("\n") if line.strip()]
+    if not _names_recur(Counter(name for name, _ in lines if name), len(lines)):
+        return None
+    named = [sum(bool(name) for name, _ in lines_in(row)) for row in head]
+    scenes = sum(n > 1 for n in named) * 2 >= sum(n > 0 for n in named)
+    return Script(lines_in, rows_are_scenes=scenes)
+
+
+def _names_recur(names: Counter, lines: int) -> bool:
+    named = sum(names.values())
+    recurring = sum(count for count in names.values() if count > 1)
+    return len(names) > 1 and recurring >= _MOSTLY * named and named >= _MOSTLY * lines
+
+
+def _line_of(turn: Any) -> Said:
+    if isinstance(turn, str):
+        return _named(turn)
+    spoken = columns_named(_LINES, turn) if isinstance(turn, dict) else []
+    return _said(role_of(turn), turn[spoken[0]]) if spoken else ("", "")
+
+
+def _said(who: Any, text: Any) -> Said:
+    said = _cell(who), _cell(text)
+    return said if all(said) else ("", "")
+
+
+def _named(line: str) -> Said:
+    found = _NAMED_LINE.fullmatch(line)
+    return (found["name"], found["text"]) if found else ("", "")
+
+
+def _cell(value: Any) -> str:
+    return str(value).strip() if isinstance(value, str | int | float) else ""

@@ -1,0 +1,46 @@
+"""docs/formats.md out of the very rows and files that the tests read.
+
+`python -m tests.dataset.formats_table` writes it.
+"""
+
+import json
+from pathlib import Path
+
+from engine.dataset.meaning.formats import TITLES
+from tests.dataset.made_files import every_kind
+from tests.dataset.made_rows import SHAPES
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "formats.md"
+HEAD = """# What Greenroom reads
+
+Every row of both tables is read by the tests (`tests/dataset/made_files.py`, `made_rows.py`), from
+which this page is written. Files are told apart by their content; their names say nothing. Rows of
+several shapes may stand in one file: each goes its own way, and the page counts them. Columns that
+are not known are chosen by hand under "Which column is what" (`--mapping question=user,
+answer=assistant`). Scripts (columns of speaker and line, or text of "name: line") have a picker
+for the speaker whose lines are learned (`--speaker`).
+"""
+
+
+def markdown():
+    return "\n".join([HEAD, "## Files", "", *_files(), "", "## Rows", "", *_rows(), ""])
+
+
+def _files():
+    yield "| file | read as | encoding |"
+    yield "|---|---|---|"
+    for name, (kind, encoding, _) in every_kind().items():
+        yield f"| {name} | `{kind}` | {encoding} |"
+
+
+def _rows():
+    yield "| row | format | columns |"
+    yield "|---|---|---|"
+    for row, shape, mapping, _ in SHAPES:
+        written = json.dumps(row, ensure_ascii=False).replace("|", "\\|").replace("`", "'")
+        parts = ", ".join(f"{column.strip()} = {role}" for column, role in mapping.items())
+        yield f"| `{written}` | {TITLES[shape].en} (`{shape}`) | {parts} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(markdown(), encoding="utf-8")

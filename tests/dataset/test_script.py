@@ -1,0 +1,128 @@
+"""Scripts: who speaks, and the lines of one person as answers to the others."""
+
+import pytest
+
+from engine.dataset.meaning.formats import to_conversations
+from engine.dataset.reading.read import Table
+from engine.dataset.reading.store import Stored
+from engine.errors import UserError
+
+
+def read(rows, **choice):
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return to_conversations(Table(Stored(rows), columns, "json", "UTF-8"), **choice)
+
+
+def rows_of(text):
+    return [{"text": line} for line in text.split("|")]
+
+
+def pairs(found):
+    return [tuple(m["content"] for m in one["messages"]) for one in found.conversations]
+
+
+PLAY = "Ann: Hi.|Bob: Hm?|Ann: I said hi.|Ann: To you.|Cy: Me too.|Bob: Ah.||Bob: Late.|Ann: Yes."
+
+
+def test_the_lines_of_one_person_answer_what_the_others_say_before():
+    """Several people are named, one is not; lines of one person are one; a scene ends at the
+    empty line, behind which Bob has nobody to answer."""
+    found = read(rows_of(PLAY), speaker="Bob")
+    assert pairs(found) == [("Hi.", "Hm?"), ("Ann: I said hi.\nAnn: To you.\nCy: Me too.", "Ah.")]
+    assert found.sources == [1, 5]
+    assert [(row, why.en) for row, why in found.dropped] == [
+        (6, "it names no speaker"),
+        (7, "nobody speaks before this line"),
+    ]
+    assert (found.format, found.shapes, found.mapping) == ("script", {"script": 9}, {})
+    assert found.speakers == {"Ann": 4, "Bob": 3, "Cy": 1}
+    assert [note.en for note in found.notes] == [
+        "The lines of Bob are learned; what the others say just before them is the prompt."
+    ]
+
+
+def test_who_speaks_most_is_chosen():
+    found = read(rows_of(PLAY))
+    assert pairs(found) == [("Hm?", "I said hi.\nTo you."), ("Late.", "Yes.")]
+    assert found.sources == [2, 8]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("role", "text"), ("speaker", "line"), ("name", "content"), ("Character", "Dialogue"),
+     ("角色", "台词")],
+)  # fmt: skip
+def test_a_column_of_names_and_one_of_lines(name, line):
+    said = [("甲", "走吗"), ("乙", "不"), ("甲", "好"), ("", "幕落"), ("乙", "唉")]
+    found = read([{name: who, line: text} for who, text in said], speaker="乙")
+    assert pairs(found) == [("走吗", "不")]
+    assert [(row, why.en) for row, why in found.dropped] == [
+        (3, "it names no speaker"),
+        (4, "nobody speaks before this line"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        lambda *said: [{"role": who, "content": text} for who, text in said],
+        lambda *said: [{"speaker": who, "text": text} for who, text in said],
+        lambda *said: [f"{who}：{text}" for who, text in said],
+    ],
+)
+def test_a_list_of_lines_in_each_row(scene):
+    """Each row is a scene: what is said in one is no prompt in the next."""
+    rows = [
+        {"dialogue": scene(("甲", "一"), ("乙", "二"))},
+        {"dialogue": scene(("乙", "三"), ("甲", "四"))},
+    ]
+    found = read(rows, speaker="乙")
+    assert (pairs(found), found.sources) == ([("一", "二")], [0])
+    assert [(row, why.en) for row, why in found.dropped] == [(1, "nobody speaks before this line")]
+
+
+def test_paragraphs_of_several_lines_are_scenes():
+    found = read(rows_of("甲：一\n乙：二\n甲：三|乙：四\n甲：五"), speaker="甲")
+    assert pairs(found) == [("二", "三"), ("四", "五")]
+    assert found.sources == [0, 1]
+
+
+def test_a_prompt_goes_back_six_lines():
+    text = "|".join([*(f"A: {i}" for i in range(9)), "B: x"])
+    assert pairs(read(rows_of(text), speaker="B")) == [("3\n4\n5\n6\n7\n8", "x")]
+
+
+def test_of_user_and_assistant_the_assistant_answers():
+    assert pairs(read(rows_of("User: a|User: b|User: c|Assistant: d|User: e|Assistant: f"))) == [
+        ("a\nb\nc", "d"),
+        ("e", "f"),
+    ]
+
+
+def test_nobody_of_that_name():
+    with pytest.raises(UserError) as raised:
+        read(rows_of(PLAY), speaker="Zoe")
+    assert str(raised.value) == (
+        "Nobody called 'Zoe' speaks in this file; those who speak most are Ann, Bob, Cy. "
+        "Choose one of them."
+    )
+    assert raised.value.field == "speaker"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        rows_of("One day: it rained.|We stayed in.|Then it stopped.|We went out."),
+        rows_of("at 10:30|at 10:45|at 11:30|http://a.b|https://c.d"),
+        [{"name": f"Article {i}", "text": "Long."} for i in range(9)],
+    ],
+)
+def test_prose_is_no_script(rows):
+    found = read(rows)
+    assert (found.format, found.speakers) == ("text", {})
+    assert len(found.conversations) == len(rows)
+
+
+def test_a_choice_of_columns_overrules_a_script():
+    found = read(rows_of(PLAY), mapping="text=text")
+    assert (found.format, len(found.conversations)) == ("mapped", 8)
