@@ -1,0 +1,35 @@
+"""What is said in a conversation, as texts: all of it, the question, the answer."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def texts_of(conversation: dict[str, Any]) -> list[str]:
+    """Every text of it in order, the system prompt and tool results too."""
+    if "text" in conversation:
+        return [conversation["text"]]
+    return [message["content"] for message in conversation["messages"]]
+
+
+def with_texts(conversation: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The conversation with each of its texts changed."""
+    if "text" in conversation:
+        return conversation | {"text": change(conversation["text"])}
+    messages = [m | {"content": change(m["content"])} for m in conversation["messages"]]
+    return conversation | {"messages": messages}
+
+
+def answer_of(conversation: dict[str, Any]) -> str:
+    """What the assistant says last; a plain text is all answer. "" when only tools are called."""
+    if "text" in conversation:
+        return conversation["text"]
+    return _last(conversation["messages"], "assistant")
+
+
+def question_of(conversation: dict[str, Any]) -> str:
+    """What the user says last; "" in a plain text."""
+    return _last(conversation.get("messages", []), "user")
+
+
+def _last(messages: list[dict[str, Any]], role: str) -> str:
+    return next((m["content"] for m in reversed(messages) if m["role"] == role), "")
