@@ -1,0 +1,261 @@
+"""Conversations written out in another format, as a file that other tools read."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+from engine.dataset.making.write import write_rows
+from engine.dataset.meaning.formats import Conversations
+from engine.dataset.reading.read import Table
+from engine.dataset.reading.store import Stored
+from engine.errors import Sentence, UserError
+
+Row = dict[str, Any]
+# A question that stood in two columns: what it became -> (instruction, input).
+Parts = dict[str, tuple[str, str]]
+
+LOSSES = {
+    "system": Sentence(
+        "{rows} conversations have a system prompt; it is left out.",
+        "{rows} 段对话有系统提示词，会被去掉。",
+    ),
+    "tools": Sentence(
+        "{rows} conversations use tools; the tools are left out, and only what was asked and "
+        "answered in words stays.",
+        "{rows} 段对话用到了工具；工具部分会被去掉，只留下用文字写的提问和回答。",
+    ),
+    "turns": Sentence(
+        "{rows} conversations have several turns; each answer becomes a row of its own that knows "
+        "nothing of the turns before it.",
+        "{rows} 段对话有多轮；每个回答各成一行，看不到前面的几轮。",
+    ),
+    "roles": Sentence(
+        "{rows} conversations become running text, in which a trainer no longer tells questions "
+        "from answers; it learns all of it.",
+        "{rows} 段对话会变成连续的文本，训练时分不清提问和回答，全部都会被学习。",
+    ),
+    "described": Sentence(
+        "{rows} conversations say which tools there are; their calls and results stay, as text, "
+        "but the descriptions of the tools are left out.",
+        "{rows} 段对话带有工具说明；调用和结果会写成文字，工具说明会被去掉。",
+    ),
+    "plain": Sentence(
+        "{rows} rows are plain text without a question; they become answers to an empty question, "
+        "which most trainers leave out. The format text holds them as they are.",
+        "{rows} 行是没有提问的纯文本，会变成对空提问的回答，多数训练工具会跳过它们。"
+        "选“text”格式可以原样保留。",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """Rows written, and by kind (a key of LOSSES) how many conversations lost that."""
+
+    rows: int
+    lost: dict[str, int]
+
+
+def convert(found: Conversations, to: str, out: Path, table: Table | None = None) -> Converted:
+    """Writes JSON, JSON Lines, CSV or Parquet, by the ending of `out`.
+
+    With the `table` that `found` comes from, a question that stood there in two columns (Alpaca's
+    instruction and input) stands in two again where the format has them. Raises UserError (field
+    "to") for an unknown format or one that can hold no row of these, (field "out") as write_rows.
+    """
+    write = _writer(to)
+    lost: Counter[str] = Counter()
+
+    def rows() -> Iterator[Row]:
+        for one, parts in zip(found.conversations, _parts(found, table), strict=False):
+            lost.update(_lost(one, to))
+            yield from write(one, parts)
+
+    written = Stored(rows())
+    if not written:
+        raise UserError(
+            f"Nothing in this dataset can be written as {to}: there are tool calls, but no answer "
+            "in words. Choose messages or sharegpt, which hold tool calls.",
+            f"这份数据没有能写成 {to} 的内容：只有工具调用，没有文字回答。"
+            "请选能容纳工具调用的 messages 或 sharegpt。",
+            field="to",
+        )
+    write_rows(written, out)
+    return Converted(len(written), dict(lost))
+
+
+def losses(found: Conversations, to: str) -> dict[str, int]:
+    """What `convert` would lose, without writing. Raises UserError (field "to")."""
+    _writer(to)
+    return dict(Counter(kind for one in found.conversations for kind in _lost(one, to)))
+
+
+def _writer(to: str) -> Callable[[Row, Parts], list[Row]]:
+    if to not in FORMATS:
+        raise UserError(
+            f"{to!r} is no format; choose one of {', '.join(FORMATS)}.",
+            f"没有 {to!r} 这种格式；请从 {'、'.join(FORMATS)} 中选择。",
+            field="to",
+        )
+    return FORMATS[to]
+
+
+def _lost(conversation: Row, to: str) -> list[str]:
+    if "text" in conversation:
+        return [] if to == "text" else ["plain"]
+    messages = conversation["messages"]
+    has = {
+        "system": messages[0]["role"] == "system",
+        "tools": "tools" in conversation
+        or any(m["role"] == "tool" or m.get("tool_calls") for m in messages),
+        "turns": sum(m["role"] == "user" for m in messages) > 1,
+        "roles": True,
+        "described": "tools" in conversation,
+    }
+    return [kind for kind in _CANNOT_HOLD[to] if has[kind]]
+
+
+_CANNOT_HOLD = {
+    "messages": (),
+    "alpaca": ("tools",),
+    "sharegpt": (),
+    "prompt-completion": ("system", "tools", "turns"),
+    "context-target": ("system", "tools", "turns"),
+    "text": ("roles", "described"),
+}
+
+
+def _parts(found: Conversations, table: Table | None) -> Iterator[Parts]:
+    """For each conversation the parts of its question, {} for a question of one part."""
+    instructions = [name for name, role in found.mapping.items() if role == "user"]
+    inputs = [name for name, role in found.mapping.items() if role == "input"]
+    if table is None or not inputs:
+        yield from repeat({}, len(found.conversations))
+        return
+    rows = enumerate(table.rows)
+    number, row = next(rows)
+    for source in found.sources:
+        while number < source:
+            number, row = next(rows)
+        instruction, input_ = _joined(row, instructions), _joined(row, inputs)
+        both = instruction and input_
+        yield {f"{instruction}\n{input_}": (instruction, input_)} if both else {}
+
+
+def _joined(row: Row, columns: list[str]) -> str:
+    texts = (str(row.get(name) or "").strip() for name in columns)
+    return "\n".join(text for text in texts if text)
+
+
+def _pairs(conversation: Row) -> list[tuple[str, str]]:
+    """Each question with the answer in words that ends its turn; tool calls are no answer."""
+    if "text" in conversation:
+        return [("", conversation["text"])]
+    pairs, question, answer = [], "", None
+    for message in conversation["messages"]:
+        if message["role"] == "user":
+            if answer is not None:
+                pairs.append((question, answer))
+            question, answer = message["content"], None
+        elif message["role"] == "assistant":
+            answer = None if message.get("tool_calls") else message["content"]
+    return pairs if answer is None else [*pairs, (question, answer)]
+
+
+def _messages(conversation: Row, _: Parts) -> list[Row]:
+    if "text" in conversation:
+        return [{"messages": [{"role": "assistant", "content": conversation["text"]}]}]
+    return [conversation]
+
+
+def _alpaca(conversation: Row, parts: Parts) -> list[Row]:
+    """The last question and answer, and those before as the history of this one row."""
+    pairs = _pairs(conversation)
+    if not pairs:
+        return []
+    *history, (question, answer) = pairs
+    instruction, input_ = parts.get(question, (question, ""))
+    row: Row = {"instruction": instruction, "input": input_, "output": answer}
+    if system := _system(conversation):
+        row["system"] = system
+    if history:
+        row["history"] = [list(pair) for pair in history]
+    return [row]
+
+
+def _system(conversation: Row) -> str:
+    first = conversation.get("messages", [{"role": ""}])[0]
+    return first["content"] if first["role"] == "system" else ""
+
+
+_SHAREGPT_NAMES = {"user": "human", "assistant": "gpt", "tool": "observation"}
+
+
+def _sharegpt(conversation: Row, _: Parts) -> list[Row]:
+    """The system prompt and the tools (as JSON text) stand in columns of their own."""
+    if "text" in conversation:
+        return [{"conversations": [{"from": "gpt", "value": conversation["text"]}]}]
+    turns = [
+        {"from": "function_call", "value": _calls(message)}
+        if message.get("tool_calls")
+        else {"from": _SHAREGPT_NAMES[message["role"]], "value": message["content"]}
+        for message in conversation["messages"]
+        if message["role"] != "system"
+    ]
+    row: Row = {"conversations": turns}
+    if system := _system(conversation):
+        row["system"] = system
+    if "tools" in conversation:
+        row["tools"] = json.dumps(conversation["tools"], ensure_ascii=False)
+    return [row]
+
+
+def _calls(message: Row) -> str:
+    """As JSON: the call's name and arguments, a list of them when there are several."""
+    calls = [call["function"] for call in message["tool_calls"]]
+    return json.dumps(calls[0] if len(calls) == 1 else calls, ensure_ascii=False)
+
+
+def _prompt_completion(conversation: Row, _: Parts) -> list[Row]:
+    return [{"prompt": question, "completion": a} for question, a in _pairs(conversation) if a]
+
+
+def _context_target(conversation: Row, parts: Parts) -> list[Row]:
+    """In the frame of the ChatGLM tutorials, which has no way to quote: a question with a line
+    "Input: ..." of its own comes back without that word."""
+    rows = []
+    for question, answer in _pairs(conversation):
+        if not answer:
+            continue
+        instruction, input_ = parts.get(question, (question, ""))
+        lines = [f"Instruction: {instruction}", *([f"Input: {input_}"] if input_ else [])]
+        context = "\n".join([*lines, "Answer: "]) if question else ""
+        rows.append({"context": context, "target": answer})
+    return rows
+
+
+_SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
+
+
+def _text(conversation: Row, _: Parts) -> list[Row]:
+    if "text" in conversation:
+        return [conversation]
+    lines = (
+        f"{_SPEAKERS[m['role']]}: {_calls(m) if m.get('tool_calls') else m['content']}"
+        for m in conversation["messages"]
+    )
+    return [{"text": "\n".join(lines)}]
+
+
+FORMATS: dict[str, Callable[[Row, Parts], list[Row]]] = {
+    "messages": _messages,
+    "alpaca": _alpaca,
+    "sharegpt": _sharegpt,
+    "prompt-completion": _prompt_completion,
+    "context-target": _context_target,
+    "text": _text,
+}

@@ -1,0 +1,154 @@
+"""Rows become a file: JSON, JSON Lines, CSV or Parquet, by the ending of its name."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Row = dict[str, Any]
+
+_ROWS_A_BATCH = 1000
+# Objects that have other keys in every row: a Parquet column has one type, so they are text there.
+_FREE_OBJECTS = ("tools", "arguments")
+
+
+def write_rows(rows: Sequence[Row], out: Path) -> None:
+    """Replaces `out` once all rows (JSON values) are written; CSV and Parquet read them twice.
+
+    Raises UserError (field "out") for an ending that is not in ENDINGS, or a place that cannot be
+    written.
+    """
+    write = ENDINGS.get(out.suffix.lower())
+    if write is None:
+        raise UserError(
+            f"{out.name!r} does not say what kind of file to write; let its name end in "
+            f"{', '.join(ENDINGS)}.",
+            f"从文件名 {out.name!r} 看不出要写成哪种文件；请以 {'、'.join(ENDINGS)} 之一结尾。",
+            field="out",
+        )
+    partial = out.with_name(f".{out.name}.part")
+    try:
+        try:
+            write(rows, partial)
+            partial.replace(out)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror or error}); choose another place.",
+            f"无法写入 {out}（{error.strerror or error}），请换一个位置。",
+            field="out",
+        ) from error
+
+
+def _write_json(rows: Sequence[Row], out: Path) -> None:
+    with out.open("w", encoding="utf-8", newline="\n") as file:
+        before = "[\n  "
+        for row in rows:
+            text = json.dumps(row, ensure_ascii=False, indent=2)
+            file.write(before + text.replace("\n", "\n  "))
+            before = ",\n  "
+        file.write("\n]\n" if rows else "[]\n")
+
+
+def _write_json_lines(rows: Sequence[Row], out: Path) -> None:
+    with out.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _write_csv(rows: Sequence[Row], out: Path) -> None:
+    """With a byte order mark, without which Excel takes Chinese for another encoding.
+
+    One column alone could not be told from a text; it gets pandas' nameless column of numbers
+    before it, which readers know and leave out.
+    """
+    columns = _columns(rows)
+    is_numbered = len(columns) == 1
+    with out.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*([""] if is_numbered else []), *columns])
+        for number, row in enumerate(rows):
+            cells = [_as_text(row.get(name)) for name in columns]
+            writer.writerow([*([number] if is_numbered else []), *cells])
+
+
+def _write_parquet(rows: Sequence[Row], out: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = _columns(rows)
+    types = _types(rows, columns)
+    schema = pyarrow.schema([(name, types[name] or pyarrow.string()) for name in columns])
+    with out.open("wb") as file, pyarrow.parquet.ParquetWriter(file, schema) as writer:
+        for batch in _batches(rows, columns):
+            for name in columns:
+                if types[name] is None:
+                    batch[name] = [_as_text(value) for value in batch[name]]
+            writer.write_table(pyarrow.table(batch, schema=schema))
+
+
+ENDINGS: dict[str, Callable[[Sequence[Row], Path], None]] = {
+    ".json": _write_json,
+    ".jsonl": _write_json_lines,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+}
+
+
+def _columns(rows: Iterable[Row]) -> list[str]:
+    """In order of their first appearance."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _types(rows: Sequence[Row], columns: list[str]) -> dict[str, "pyarrow.DataType | None"]:
+    """The one type that holds all of a column's values; None where there is none."""
+    import pyarrow
+
+    types: dict[str, Any] = dict.fromkeys(columns, pyarrow.null())
+    for batch in _batches(rows, columns):
+        for name in columns:
+            if types[name] is not None:
+                types[name] = _wider(types[name], batch[name])
+    return {name: None if "struct<>" in str(found) else found for name, found in types.items()}
+
+
+def _wider(known: "pyarrow.DataType", values: list[Any]) -> "pyarrow.DataType | None":
+    import pyarrow
+
+    try:
+        both = [pyarrow.schema([("", one)]) for one in (known, pyarrow.array(values).type)]
+        return pyarrow.unify_schemas(both, promote_options="permissive").field(0).type
+    except (pyarrow.ArrowException, OverflowError):
+        return None
+
+
+def _batches(rows: Sequence[Row], columns: list[str]) -> Iterator[dict[str, list[Any]]]:
+    """Column by column, with None where a row lacks one."""
+    left = iter(rows)
+    while some := [_fixed(row) for row in islice(left, _ROWS_A_BATCH)]:
+        yield {name: [row.get(name) for row in some] for name in columns}
+
+
+def _fixed(value: Any) -> Any:
+    """The value with its free objects as JSON text."""
+    if isinstance(value, list):
+        return [_fixed(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _as_text(inner) if name in _FREE_OBJECTS else _fixed(inner)
+        for name, inner in value.items()
+    }
