@@ -136,13 +136,43 @@ class TrainConfig:
         ),
         "data",
     )
+    mapping: str = option(
+        "",
+        ("Columns", "列的用途"),
+        (
+            "question=user, answer=assistant; empty: found by itself",
+            "如 question=user, answer=assistant；留空则自动识别",
+        ),
+        "data",
+    )
+    speaker: str = option(
+        "",
+        ("Speaker", "说话人"),
+        (
+            "in a script, whose lines are learned; empty: who speaks most",
+            "剧本中学谁的台词；留空则为台词最多的人",
+        ),
+        "data",
+    )
     eval_size: float = option(
         0.1,
-        ("Kept for validation", "留作验证的比例"),
-        ("share of the rows that is never trained on", "不参与训练的数据所占比例"),
+        ("Kept for validation", "留作验证"),
+        (
+            "below 1 a share of the rows, from 1 on a number of rows; never trained on",
+            "小于 1 为占全部数据的比例，1 以上为条数；不参与训练",
+        ),
         "data",
         low=0.0,
-        high=0.5,
+        high=1_000_000,
+    )
+    eval_dataset: str = option(
+        "",
+        ("Validation file", "验证数据"),
+        (
+            "a dataset of its own for validation; empty: rows of the training data",
+            "另用一份数据来验证；留空则从训练数据里留出",
+        ),
+        "data",
     )
     sample_prompts: str = option(
         "",

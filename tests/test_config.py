@@ -17,7 +17,8 @@ from engine.options import add_flags, choices, field_names, markdown_table
 NAMES = [
     *("dataset", "model_name_or_path", "load_in_4bit", "system_prompt", "num_train_epochs"),
     *("learning_rate", "max_length", "lora_r", "per_device_train_batch_size", "lora_alpha"),
-    *("lora_dropout", "lora_target_modules", "loss_on", "packing", "eval_size", "sample_prompts"),
+    *("lora_dropout", "lora_target_modules", "loss_on", "packing", "mapping", "speaker"),
+    *("eval_size", "eval_dataset", "sample_prompts"),
     *("max_steps", "gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "optim"),
     *("weight_decay", "max_grad_norm", "seed", "load_in_8bit", "bnb_4bit_quant_type"),
     *("bnb_4bit_use_double_quant", "dtype", "gradient_checkpointing", "logging_steps"),
@@ -107,7 +108,7 @@ def test_an_unknown_option_is_asked_back():
         ("learning_rate", float("nan")),
         ("learning_rate", float("inf")),
         ("num_train_epochs", float("-inf")),
-        ("eval_size", 0.51),
+        ("eval_size", 1_000_001),
         ("lora_r", 0),
         ("lora_r", 1025),
         ("max_length", 7),

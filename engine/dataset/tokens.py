@@ -3,70 +3,152 @@
 The preview colours its output and the trainer trains on its output; there is no second one.
 """
 
+import itertools
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.dataset.prompt import render, with_system
+from engine.dataset.prompt import render_all, with_system
 
 if TYPE_CHECKING:
+    from tokenizers import Encoding
     from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
+_ROWS_A_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One row as tokens. `input_ids` and `labels` are what is trained on (cut to max_length);
-    `all_ids` and `offsets` (characters in `text`) are of the whole row, `end_ids` end a turn."""
+    `all_ids` and `offsets` (characters in `text`) are of the whole row, `end_ids` end a turn,
+    `ranges` are the (first, last + 1) tokens of the whole row that are learned."""
 
     text: str
-    input_ids: list[int]
-    labels: list[int]
     all_ids: list[int]
-    offsets: list[tuple[int, int]]
+    ranges: list[tuple[int, int]]
+    max_length: int
     end_ids: frozenset[int]
+    encoding: "Encoding"
+
+    @property
+    def input_ids(self) -> list[int]:
+        return self.all_ids[: self.max_length]
+
+    @property
+    def labels(self) -> list[int]:
+        labels = [IGNORED] * len(self.all_ids)
+        for first, last in self.ranges:
+            labels[first:last] = self.all_ids[first:last]
+        return labels[: self.max_length]
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        return self.encoding.offsets
 
     @property
     def learned(self) -> int:
-        return sum(label != IGNORED for label in self.labels)
+        most = self.max_length
+        return sum(min(last, most) - min(first, most) for first, last in self.ranges)
 
     @property
     def lost(self) -> int:
-        return len(self.all_ids) - len(self.input_ids)
+        return max(0, len(self.all_ids) - self.max_length)
 
     @property
     def end_is_learned(self) -> bool:
-        return any(label in self.end_ids for label in self.labels)
+        return not all(
+            self.end_ids.isdisjoint(self.all_ids[first : min(last, self.max_length)])
+            for first, last in self.ranges
+        )
 
 
-def encode(
+def encode_all(
     tokenizer: "PreTrainedTokenizerBase",
-    conversation: dict[str, Any],
+    conversations: Iterable[dict[str, Any]],
     *,
     max_length: int,
     loss_on: str = "answers",
     system_prompt: str = "",
-) -> Encoded:
-    """`conversation` as in formats.py; `loss_on` is answers, last_answer or everything.
+) -> Iterator[Encoded]:
+    """`conversations` as in formats.py; `loss_on` is answers, last_answer or everything.
 
-    The first token is never learned: nothing stands before it from which to predict it, and in a
-    packed row its predecessor belongs to somebody else.
+    The tokenizer works on one batch (without the GIL) while the next is rendered.
     """
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()  # a tokenizer.json may ask for both
+    backend.no_padding()
     end_ids = end_of_turn_ids(tokenizer)
-    if "text" in conversation:
-        text = conversation["text"] + (tokenizer.eos_token or "")
-        spans = [(0, len(text))]
-    else:
-        rendered = render(tokenizer, with_system(conversation["messages"], system_prompt))
-        text, spans = rendered.text, rendered.answers
-        if loss_on == "last_answer":
-            spans = spans[-1:]
-        elif loss_on == "everything":
-            spans = [(0, len(text))]
-    batch = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    ids, offsets = batch["input_ids"], batch["offset_mapping"]
-    labels = _labels(ids, offsets, spans)
-    return Encoded(text, ids[:max_length], labels[:max_length], ids, offsets, end_ids)
+
+    def finished(read, job) -> Iterator[Encoded]:
+        for (text, spans), encoding in zip(read, job.result(), strict=True):
+            ranges = [_tokens_of(span, encoding, len(text)) for span in spans]
+            yield Encoded(text, encoding.ids, ranges, max_length, end_ids, encoding)
+
+    rows, ahead = iter(conversations), None
+    with ThreadPoolExecutor(1) as pool:
+        while some := list(itertools.islice(rows, _ROWS_A_BATCH)):
+            read = _texts_and_spans(tokenizer, some, loss_on, system_prompt)
+            texts = [text for text, _ in read]
+            job = pool.submit(backend.encode_batch, texts, add_special_tokens=False)
+            if ahead:
+                yield from finished(*ahead)
+            ahead = read, job
+        if ahead:
+            yield from finished(*ahead)
+
+
+def encode(
+    tokenizer: "PreTrainedTokenizerBase", conversation: dict[str, Any], **options: Any
+) -> Encoded:
+    """`encode_all` of one conversation."""
+    (encoded,) = encode_all(tokenizer, [conversation], **options)
+    return encoded
+
+
+def _texts_and_spans(
+    tokenizer, conversations: list[dict[str, Any]], loss_on: str, system_prompt: str
+) -> list[tuple[str, list[tuple[int, int]]]]:
+    """What is read of each, and the characters of it that are learned."""
+    spoken = [one for one in conversations if "messages" in one]
+    rendered = iter(
+        render_all(
+            tokenizer,
+            [(with_system(one["messages"], system_prompt), one.get("tools")) for one in spoken],
+        )
+    )
+    read = []
+    for one in conversations:
+        if "text" in one:
+            text = one["text"] + (tokenizer.eos_token or "")
+            read.append((text, [(0, len(text))]))
+            continue
+        text, answers = next(rendered)
+        whole = [(0, len(text))]
+        spans = {"answers": answers, "last_answer": answers[-1:], "everything": whole}[loss_on]
+        read.append((text, spans))
+    return read
+
+
+def _tokens_of(span: tuple[int, int], encoding: "Encoding", length: int) -> tuple[int, int]:
+    """The tokens that begin within a span of characters, as (first, last + 1).
+
+    The row's first token is never learned: nothing stands before it from which to predict it, and
+    in a packed row its predecessor belongs to somebody else.
+    """
+    first, last = (_first_from(at, encoding, length) for at in span)
+    return max(1, first), max(1, last)
+
+
+def _first_from(at: int, encoding: "Encoding", length: int) -> int:
+    """The first token that begins at this character or after it."""
+    while at < length:
+        token = encoding.char_to_token(at)
+        if token is not None:
+            return token + (encoding.token_to_chars(token)[0] < at)
+        at += 1  # white space that belongs to no token's offsets
+    return len(encoding)
 
 
 def end_of_turn_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
@@ -80,9 +162,10 @@ def segments(encoded: Encoded) -> list[tuple[str, str]]:
     """The row's text in pieces that tile it, each with its mark: learned, end (of turn, learned),
     read (only) or cut (off). A character of several tokens takes the mark of its first."""
     marks = ["read"] * len(encoded.text)
-    for i in reversed(range(len(encoded.all_ids))):
-        start, end = encoded.offsets[i]
-        marks[start:end] = [_mark(encoded, i)] * (end - start)
+    labels, offsets = encoded.labels, encoded.offsets
+    for i in reversed(range(len(offsets))):
+        start, end = offsets[i]
+        marks[start:end] = [_mark(i, labels, encoded.end_ids)] * (end - start)
     pieces: list[tuple[str, str]] = []
     begin = 0
     for at in range(1, len(marks) + 1):
@@ -92,22 +175,9 @@ def segments(encoded: Encoded) -> list[tuple[str, str]]:
     return pieces
 
 
-def _mark(encoded: Encoded, i: int) -> str:
-    if i >= len(encoded.input_ids):
+def _mark(i: int, labels: list[int], end_ids: frozenset[int]) -> str:
+    if i >= len(labels):
         return "cut"
-    if encoded.labels[i] == IGNORED:
+    if labels[i] == IGNORED:
         return "read"
-    return "end" if encoded.labels[i] in encoded.end_ids else "learned"
-
-
-def _labels(ids, offsets, spans) -> list[int]:
-    labels = [IGNORED] * len(ids)
-    at = 0
-    for i, (start, _) in enumerate(offsets):
-        while at < len(spans) and start >= spans[at][1]:
-            at += 1
-        if at < len(spans) and start >= spans[at][0]:
-            labels[i] = ids[i]
-    if labels:
-        labels[0] = IGNORED
-    return labels
+    return "end" if labels[i] in end_ids else "learned"

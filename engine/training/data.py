@@ -1,16 +1,22 @@
-"""The rows a run trains and validates on: read, split, encoded, packed. Estimate and training use
-the same rows, so that the steps foretold are the steps done."""
+"""The rows a run trains and validates on: read, split, encoded, packed. The estimate plans with the
+same function, so that the steps foretold are the steps done."""
 
 import hashlib
-import random
+from array import array
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
-from engine.dataset.formats import Conversations, to_conversations
+from engine.dataset import opened
+from engine.dataset.lengths import Lengths, measure
+from engine.dataset.meaning.formats import Conversations, to_conversations
 from engine.dataset.packing import join, pack
-from engine.dataset.read import read_table
-from engine.dataset.tokens import Encoded, encode
+from engine.dataset.reading.read import Table, read_table
+from engine.dataset.split import split
+from engine.dataset.tokens import IGNORED, Encoded
 from engine.errors import Sentence, UserError
 from engine.library import resolve
 
@@ -20,44 +26,102 @@ if TYPE_CHECKING:
 NOTHING_TO_LEARN = Sentence(
     "nothing to learn in it within the longest row", "在最大长度内没有可学的内容"
 )
-_FEWEST_FOR_EVAL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file in all its stages."""
+
+    path: Path
+    table: Table
+    found: Conversations
+    lengths: Lengths
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which rows share a sequence, by number; `facts` is what dataset.json says. The numbers of
+    `evaluation` are those of the second file when there is one."""
+
+    train: list[list[int]]
+    evaluation: list[list[int]]
+    longest: int  # tokens in the longest training sequence
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Sequences of {input_ids, labels, position_ids}, and the facts for dataset.json."""
 
-    train: list[dict[str, list[int]]]
-    evaluation: list[dict[str, list[int]]]
+    train: "Sequences"
+    evaluation: "Sequences"
     facts: dict[str, Any]
 
 
+class Rows:
+    """Encoded rows at four bytes a token. `take` is handed to whoever encodes."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[array, list[tuple[int, int]]]] = []
+
+    def take(self, one: Encoded) -> None:
+        self._rows.append((array("i", one.input_ids), one.ranges))
+
+    def __getitem__(self, number: int) -> dict[str, list[int]]:
+        ids, ranges = self._rows[number]
+        input_ids = ids.tolist()
+        labels = [IGNORED] * len(input_ids)
+        for first, last in ranges:
+            labels[first:last] = input_ids[first:last]
+        return {"input_ids": input_ids, "labels": labels}
+
+
+class Sequences(Sequence):
+    """Packs of rows, joined when they are asked for."""
+
+    def __init__(self, rows: Rows, packs: list[list[int]]):
+        self._rows, self._packs = rows, packs
+
+    def __len__(self) -> int:
+        return len(self._packs)
+
+    def __getitem__(self, at: int) -> dict[str, list[int]]:
+        return join([self._rows[number] for number in self._packs[at]])
+
+
+def foresee(
+    config: TrainConfig,
+    tokenizer: "PreTrainedTokenizerBase",
+    progress: Callable[[float], None] = lambda share: None,
+) -> Plan:
+    """The plan of a run that may be asked for again and again: what is known is kept.
+
+    `progress` as in engine.dataset.opened. Raises UserError as `prepare` does.
+    """
+
+    def source(path: Path, mapping: str, speaker: str) -> Source:
+        found = opened.conversations(path, mapping, speaker)
+        lengths = opened.lengths(path, mapping, speaker, tokenizer, progress, **_options(config))
+        return Source(path, opened.table(path), found, lengths)
+
+    return _plan(config, *_sources(config, source))
+
+
 def prepare(config: TrainConfig, tokenizer: "PreTrainedTokenizerBase") -> Prepared:
-    """Raises UserError (field "dataset" or "max_length") when nothing is left to train on."""
-    path = resolve(config.dataset)
-    table = read_table(path)
-    found = to_conversations(table.rows, table.columns)
-    encoded = [
-        encode(
-            tokenizer,
-            conversation,
-            max_length=config.max_length,
-            loss_on=config.loss_on,
-            system_prompt=config.system_prompt,
-        )
-        for conversation in found.conversations
-    ]
-    usable = [row for row in encoded if row.learned]
-    if not usable:
-        raise UserError(
-            f"No row has anything to learn within {config.max_length} tokens; choose a longer "
-            "longest row.",
-            f"在 {config.max_length} 个 token 内没有可学的内容，请把最长一条调大。",
-            field="max_length",
-        )
-    train, evaluation = _split(usable, config)
-    facts = _facts(config, path, found, encoded, train, evaluation)
-    return Prepared(_sequences(train, config), _sequences(evaluation, config), facts)
+    """Raises UserError (field "dataset", "mapping", "eval_dataset", "eval_size", "max_length")."""
+    encoded: list[Rows] = []
+
+    def source(path: Path, mapping: str, speaker: str) -> Source:
+        table = read_table(path)
+        found = to_conversations(table, mapping, speaker)
+        encoded.append(Rows())
+        each = encoded[-1].take
+        lengths = measure(tokenizer, found.conversations, each=each, **_options(config))
+        return Source(path, table, found, lengths)
+
+    planned = _plan(config, *_sources(config, source))
+    train, evaluation = planned.train, planned.evaluation
+    return Prepared(Sequences(encoded[0], train), Sequences(encoded[-1], evaluation), planned.facts)
 
 
 def steps(config: TrainConfig, sequences: int) -> int:
@@ -68,40 +132,93 @@ def steps(config: TrainConfig, sequences: int) -> int:
     return max(1, round(config.num_train_epochs * -(-sequences // batch)))
 
 
-def _split(rows: list[Encoded], config: TrainConfig) -> tuple[list[Encoded], list[Encoded]]:
-    """The same seed always keeps the same rows back."""
-    order = list(range(len(rows)))
-    random.Random(config.seed).shuffle(order)
-    kept_back = round(len(rows) * config.eval_size) if len(rows) >= _FEWEST_FOR_EVAL else 0
-    chosen = set(order[:kept_back])
-    train = [row for i, row in enumerate(rows) if i not in chosen]
-    return train, [row for i, row in enumerate(rows) if i in chosen]
+def _options(config: TrainConfig) -> dict[str, Any]:
+    return {
+        "max_length": config.max_length,
+        "loss_on": config.loss_on,
+        "system_prompt": config.system_prompt,
+    }
 
 
-def _sequences(rows: list[Encoded], config: TrainConfig) -> list[dict[str, list[int]]]:
-    items = [{"input_ids": row.input_ids, "labels": row.labels} for row in rows]
+def _sources(config: TrainConfig, source: Callable) -> tuple[Source, Source | None]:
+    """The file to train on, and the second file when there is one, which maps itself."""
+    training = source(resolve(config.dataset), config.mapping, config.speaker)
+    if not config.eval_dataset:
+        return training, None
+    try:
+        return training, source(resolve(config.eval_dataset), "", config.speaker)
+    except UserError as error:
+        raise UserError(*error.sentence, field="eval_dataset") from error
+
+
+def _plan(config: TrainConfig, source: Source, second: Source | None) -> Plan:
+    usable = set((source.lengths.trained > 0).nonzero()[0].tolist())
+    if not usable:
+        raise UserError(
+            f"No row has anything to learn within {config.max_length} tokens; choose a longer "
+            "longest row.",
+            f"在 {config.max_length} 个 token 内没有可学的内容，请把最长一条调大。",
+            field="max_length",
+        )
+    held_out = second or source
+    if second:
+        train, evaluation = sorted(usable), (second.lengths.trained > 0).nonzero()[0].tolist()
+    else:
+        parts = split(source.found, config.eval_size, config.seed, source.table.splits)
+        train, evaluation = ([i for i in part if i in usable] for part in parts)
+    if not train:
+        raise UserError(
+            "All rows are held back for validation; none is left to train on. Lower eval_size.",
+            "所有数据都留作验证，没有剩下可训练的。请调小验证集。",
+            field="eval_size",
+        )
+    packs = _packs(config, source.lengths, train)
+    kept = source.lengths.total - source.lengths.lost
+    facts = _facts(config, source, second, train) | {"eval_rows": len(evaluation)}
+    return Plan(
+        packs,
+        _packs(config, held_out.lengths, evaluation),
+        max(int(kept[pack].sum()) for pack in packs),
+        facts,
+    )
+
+
+def _packs(config: TrainConfig, lengths: Lengths, rows: list[int]) -> list[list[int]]:
     if not config.packing:
-        return [join([item]) for item in items]
-    bins = pack([len(item["input_ids"]) for item in items], config.max_length)
-    return [join([items[i] for i in sorted(one)]) for one in bins]
+        return [[row] for row in rows]
+    kept = (lengths.total - lengths.lost)[rows].tolist()
+    return [[rows[i] for i in sorted(one)] for one in pack(kept, config.max_length)]
 
 
-def _facts(config, path, found: Conversations, encoded, train, evaluation) -> dict[str, Any]:
-    dropped = [{"reason": r.en, "reason_zh": r.zh, "rows": n} for r, n in found.dropped.items()]
-    empty = sum(not row.learned for row in encoded)
+def _facts(
+    config: TrainConfig, source: Source, second: Source | None, train: list[int]
+) -> dict[str, Any]:
+    found, lengths = source.found, source.lengths
+    reasons = Counter(reason for _, reason in found.dropped)
+    dropped = [{"reason": r.en, "reason_zh": r.zh, "rows": n} for r, n in reasons.items()]
+    empty = int((lengths.trained == 0).sum())
     if empty:
         reason = NOTHING_TO_LEARN
         dropped.append({"reason": reason.en, "reason_zh": reason.zh, "rows": empty})
+    kept = lengths.total - lengths.lost
     return {
         "source": str(config.dataset),
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "file": source.path.name,
+        "sha256": _sha256(source.path),
+        "eval_file": second.path.name if second else "",
+        "eval_sha256": _sha256(second.path) if second else "",
         "format": found.format,
-        "rows": len(found.conversations) + sum(found.dropped.values()),
+        "mapping": found.mapping,
+        "speaker": config.speaker,
+        "rows": len(source.table.rows),
         "dropped": dropped,
         "train_rows": len(train),
-        "eval_rows": len(evaluation),
-        "train_tokens": sum(len(row.input_ids) for row in train),
-        "learned_tokens": sum(row.learned for row in train),
-        "truncated_rows": sum(row.lost > 0 for row in encoded),
+        "train_tokens": int(kept[train].sum()),
+        "learned_tokens": int(lengths.trained[train].sum()),
+        "truncated_rows": int((lengths.lost > 0).sum()),
     }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

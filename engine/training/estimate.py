@@ -3,6 +3,7 @@
 import dataclasses
 import statistics
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -12,15 +13,20 @@ from engine.hardware import memory_now, pick_device
 from engine.models.adapter import lora_parameters
 from engine.models.load import load_config, load_tokenizer
 from engine.training import runs
-from engine.training.data import prepare, steps
+from engine.training.data import foresee, steps
 from engine.training.memory import Shape, predict
 
 _START_SECONDS = 12  # importing torch, transformers and peft, and loading a small base, on 2 cores
 _SHARE_REACHED = 0.35  # of this machine's matrix speed, by the shipped base on 2 cores
 
 
-def estimate(values: dict[str, Any]) -> dict[str, Any]:
-    """Never raises for what a person chose: `reasons` then says why the run cannot start."""
+def estimate(
+    values: dict[str, Any], progress: Callable[[float], None] = lambda share: None
+) -> dict[str, Any]:
+    """Never raises for what a person chose: `reasons` then says why the run cannot start.
+
+    `progress` hears shares of one while new rows are encoded, and may raise to end it.
+    """
     try:
         config = TrainConfig.from_dict(values)
     except UserError as error:
@@ -29,16 +35,16 @@ def estimate(values: dict[str, Any]) -> dict[str, Any]:
     if reasons:
         return {"reasons": reasons}
     try:
-        return _estimate(config)
+        return _estimate(config, progress)
     except UserError as error:
         return {"reasons": [_reason(error.field, error.sentence)]}
 
 
-def _estimate(config: TrainConfig) -> dict[str, Any]:
+def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[str, Any]:
     device = pick_device(config.dtype)
     shape = model_shape(config.model_name_or_path, config.lora_r, config.lora_target_modules)
-    prepared = prepare(config, load_tokenizer(config.model_name_or_path)[0])
-    longest = max(len(row["input_ids"]) for row in prepared.train)
+    planned = foresee(config, kept_tokenizer(config.model_name_or_path)[0], progress)
+    longest, facts = planned.longest, planned.facts
     dtype = str(device.dtype).removeprefix("torch.")
     memory = memory_now()[0]
 
@@ -47,10 +53,10 @@ def _estimate(config: TrainConfig) -> dict[str, Any]:
 
     parts = predict(config, shape, dtype, device.type, longest)
     peak_gib = sum(parts.values())
-    max_steps = steps(config, len(prepared.train))
+    max_steps = steps(config, len(planned.train))
     sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps
-    share = min(1.0, sequences / len(prepared.train))  # of an epoch, in one step
-    tokens = prepared.facts["train_tokens"] * share
+    share = min(1.0, sequences / len(planned.train))  # of an epoch, in one step
+    tokens = facts["train_tokens"] * share
     fits = peak_gib <= memory.free_gib
     return {
         "peak_gib": peak_gib,
@@ -62,17 +68,23 @@ def _estimate(config: TrainConfig) -> dict[str, Any]:
         "dtype": dtype,
         "dtype_reason": device.reason._asdict(),
         "steps": max_steps,
-        "effective_batch_rows": round(prepared.facts["train_rows"] * share, 1),
+        "effective_batch_rows": round(facts["train_rows"] * share, 1),
         "effective_batch_tokens": round(tokens),
         "trainable_parameters": shape.trainable_parameters,
         "total_parameters": shape.total_parameters,
-        "train_rows": prepared.facts["train_rows"],
-        "eval_rows": prepared.facts["eval_rows"],
+        "train_rows": facts["train_rows"],
+        "eval_rows": facts["eval_rows"],
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
         "ladder": _ladder(config, peak),
         "reasons": _device_reasons(config, device)
         + ([] if fits else [_too_large(peak_gib, memory)]),
     }
+
+
+@lru_cache(maxsize=2)
+def kept_tokenizer(model_name_or_path: str):
+    """As load_tokenizer; the same object for the same base, so that its rows stay known."""
+    return load_tokenizer(model_name_or_path)
 
 
 @lru_cache(maxsize=8)

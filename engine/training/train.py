@@ -9,7 +9,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import datasets
 import peft
 import torch
 import transformers
@@ -120,8 +119,8 @@ def _trainer(
     trainer = PackedTrainer(
         model=model,
         args=arguments(config, path, device, max_steps, evaluates),
-        train_dataset=datasets.Dataset.from_list(prepared.train),  # Arrow: 8 bytes a token
-        eval_dataset=datasets.Dataset.from_list(prepared.evaluation) if evaluates else None,
+        train_dataset=prepared.train,
+        eval_dataset=prepared.evaluation if evaluates else None,
         data_collator=Collator(tokenizer.pad_token_id),
         processing_class=tokenizer,
         callbacks=[progress, Samples(path, config, tokenizer, progress)],
@@ -152,7 +151,9 @@ def _keep_facts(path: Path, facts: dict[str, Any]) -> None:
     file = path / "dataset.json"
     if not file.is_file():
         file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
-    elif json.loads(file.read_text(encoding="utf-8"))["sha256"] != facts["sha256"]:
+        return
+    before = json.loads(file.read_text(encoding="utf-8"))
+    if any(before.get(n, facts[n]) != facts[n] for n in ("sha256", "mapping", "eval_sha256")):
         raise UserError(
             f"{facts['file']} has changed since this run began, so it cannot go on; clone the run "
             "into the form and start a new one.",

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from engine.dataset.inspect import inspect, table_page
+from engine.dataset.inspect import inspect, one_row, table_page
 from engine.errors import UserError
 
 ROWS = [
@@ -24,23 +24,44 @@ def file(tmp_path, write_rows):
 
 def test_the_whole_report(file, tokenizer):
     """Row 2 has no answer, row 3 is row 1 again, row 4 is longer than the longest row."""
-    report = inspect(file, tokenizer, **OPTIONS)
+    told = []
+    report = inspect(
+        file, tokenizer, progress=lambda share, so_far=None: told.append((share, so_far)), **OPTIONS
+    )
     longest = report["lengths"]["max"]
-    problems = [(one["kind"], one["rows"], one["examples"]) for one in report.pop("problems")]
-    assert problems == [
+    problems = report.pop("problems")
+    found = [(one["kind"], one["rows"], [e["row"] for e in one["examples"]]) for one in problems]
+    assert found == [
+        ("empty_answers", 1, [2]),
         ("nothing_to_learn", 1, [4]),
-        ("truncated", 1, [4]),
+        ("few_rows", 3, []),
         ("duplicates", 1, [3]),
+        ("too_long", 1, [4]),
+        ("short_answers", 3, [1, 3, 4]),
     ]
+    copies = next(one for one in problems if one["kind"] == "duplicates")
+    assert (copies["severity"], copies["repair"]) == ("mild", "duplicates")
+    assert copies["repair_title"].keys() == copies["advice"].keys() == {"en", "zh"}
+    assert report.pop("placeholders") == []
+    so_far = next(figures for _, figures in told if figures)
+    assert so_far == report
+    assert [share for share, _ in told] == sorted(share for share, _ in told)
     assert longest > 16
+    assert report.pop("pictures")["packing"] == {"rows": 2, "packs": 2, "filled": 0.8125}
+    pairs = {"en": "question and answer columns", "zh": "问答两列"}
     assert report == {
         "format": "pairs",
-        "format_title": {"en": "question and answer columns", "zh": "问答两列"},
+        "format_title": pairs,
         "kind": "jsonl",
         "encoding": "UTF-8",
         "rows": 4,
+        "usable": 3,
         "columns": ["prompt", "response"],
         "mapping": {"prompt": "user", "response": "assistant"},
+        "shapes": [{"format": "pairs", "title": pairs, "rows": 4}],
+        "speakers": [],
+        "splits": {},
+        "notes": [],
         "dropped": [{"reason": {"en": "it has no answer", "zh": "没有回答"}, "count": 1}],
         "total_tokens": 13 + 13 + 16,
         "trained_tokens": 6,
@@ -58,7 +79,7 @@ def test_the_whole_report(file, tokenizer):
 
 
 def test_one_row_in_full(file, tokenizer):
-    report = inspect(file, tokenizer, row=1, **OPTIONS)
+    report = one_row(file, tokenizer, 1, **OPTIONS)
     assert (report["row"], report["source_row"]) == (1, 2)
     assert report["messages"] == [
         {"role": "user", "content": "Hi"},
@@ -83,13 +104,14 @@ def test_no_end_learned_is_said(tmp_path, write_rows, tokenizer):
     file = write_rows(tmp_path / "a.jsonl", [{"prompt": "Hi", "response": "Yes. " * 30}])
     report = inspect(file, tokenizer, **OPTIONS)
     assert report["end_token_trained"] is False
-    assert [one["kind"] for one in report["problems"]] == ["end_not_learned", "truncated"]
+    kinds = {one["kind"] for one in report["problems"]}
+    assert kinds >= {"end_not_learned", "too_long"}
 
 
 @pytest.mark.parametrize("row", [-1, 3])
 def test_a_row_that_is_not_there(file, tokenizer, row):
     with pytest.raises(UserError, match=f"There is no row {row}; the rows go from 0 to 2") as e:
-        inspect(file, tokenizer, row=row, **OPTIONS)
+        one_row(file, tokenizer, row, **OPTIONS)
     assert e.value.field == "row"
 
 
@@ -97,9 +119,18 @@ def test_the_table_page_is_the_file_as_it_is(file, write_rows):
     page = table_page(file, start=1, count=2)
     assert page == {
         "columns": ["prompt", "response"],
+        "numbers": [1, 2],
         "rows": [["Hi", ""], ["Hi", "Yes."]],
         "total": 4,
     }
+    found = table_page(file, 0, 9, search="go")
+    assert (found["numbers"], found["total"]) == ([3], 1)
     write_rows(file, [{"prompt": "x" * 400, "response": "y"}])
     os.utime(file, (1, 1))  # a changed file is read anew
     assert table_page(file, 0, 9)["rows"] == [["x" * 300 + " ...", "y"]]
+
+
+def test_rows_that_stand_in_the_validation_file_too(file, tmp_path, write_rows, tokenizer):
+    second = write_rows(tmp_path / "held.jsonl", [{"question": "Hi", "answer": "Yes."}])
+    report = inspect(file, tokenizer, held_out=second, **OPTIONS)
+    assert {one["kind"]: one["rows"] for one in report["problems"]}["leakage"] == 2

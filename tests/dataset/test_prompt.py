@@ -4,7 +4,13 @@ import copy
 
 import pytest
 
-from engine.dataset.prompt import PLAIN_TEMPLATE, render, with_system, with_template
+from engine.dataset.prompt import (
+    PLAIN_TEMPLATE,
+    render,
+    render_all,
+    with_system,
+    with_template,
+)
 from engine.errors import UserError
 
 TURNS = [
@@ -83,7 +89,7 @@ def test_a_template_that_rewrites_earlier_turns_teaches_the_last_answer(tokenize
 
 def test_a_template_that_refuses_is_a_sentence(tokenizer):
     with pytest.raises(UserError, match="chat template refuses the conversation: The roles are"):
-        render(tokenizer, [{"role": "tool", "content": "x"}])
+        render(tokenizer, [{"role": "critic", "content": "x"}])
 
 
 def test_the_system_prompt_stands_before_rows_without_their_own():
@@ -98,3 +104,88 @@ def test_marks_of_the_template_within_a_message_do_not_end_it(tokenizer):
     said = "{{ 7 * 7 }} {% generation %}"
     rendered = render(tokenizer, [{"role": "user", "content": said}])
     assert said in rendered.text
+
+
+ASKED = {"role": "user", "content": "Where?"}
+CALL = {"type": "function", "function": {"name": "find", "arguments": {"what": "猫"}}}
+CALLING = {"role": "assistant", "content": "", "tool_calls": [CALL]}
+RESULT = {"role": "tool", "content": '{"at": 3}'}
+TOLD = {"role": "assistant", "content": "At 3."}
+TOOLS = [{"type": "function", "function": {"name": "find", "description": "", "parameters": {}}}]
+
+
+def with_chat_template(tokenizer, template):
+    other = copy.deepcopy(tokenizer)
+    other.chat_template = template
+    return other
+
+
+def test_tools_in_words_where_the_template_knows_none(tokenizer):
+    """The tools stand in the system prompt, calls are answers that are learned, results that
+    follow each other are one turn of the user."""
+    messages = [TURNS[0], ASKED, CALLING, RESULT, RESULT, TOLD]
+    rendered = render(tokenizer, messages, TOOLS)
+    assert rendered.text == (
+        "<|im_start|>system\nBe kind.\n\n"
+        "You may call these tools. To call one, answer with its call alone.\n<tools>\n"
+        '{"type": "function", "function": {"name": "find", "description": "", "parameters": {}}}'
+        "\n</tools><|im_end|>\n"
+        "<|im_start|>user\nWhere?<|im_end|>\n"
+        '<|im_start|>assistant\n<tool_call>\n{"name": "find", "arguments": {"what": "猫"}}\n'
+        "</tool_call><|im_end|>\n"
+        '<|im_start|>user\n<tool_response>\n{"at": 3}\n</tool_response>\n'
+        '<tool_response>\n{"at": 3}\n</tool_response><|im_end|>\n'
+        "<|im_start|>assistant\nAt 3.<|im_end|>\n"
+    )
+    assert answers(rendered) == [
+        '<tool_call>\n{"name": "find", "arguments": {"what": "猫"}}\n</tool_call><|im_end|>',
+        "At 3.<|im_end|>",
+    ]
+    assert CALLING["content"] == ""
+    assert render(tokenizer, messages[1:], TOOLS).text.startswith("<|im_start|>system\nYou may")
+
+
+def test_tools_go_through_a_template_that_knows_them(tokenizer):
+    knowing = with_chat_template(
+        tokenizer,
+        "{% if tools %}[{{ tools[0].function.name }}]{% endif %}{% for m in messages %}{{ m.role }}"
+        ":{% if m.tool_calls %}{{ m.tool_calls[0].function.arguments.what }}{% endif %}"
+        "{{ m.content }};{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}",
+    )
+    rendered = render(knowing, [ASKED, CALLING, RESULT, TOLD], TOOLS)
+    assert rendered.text == '[find]user:Where?;assistant:猫;tool:{"at": 3};assistant:At 3.;'
+    assert answers(rendered) == ["猫;", "At 3.;"]
+    asked = render(knowing, [ASKED], TOOLS, add_generation_prompt=True)
+    assert asked.text == "[find]user:Where?;assistant:"
+
+
+def test_a_template_that_wants_arguments_as_text_gets_them(tokenizer):
+    joining = with_chat_template(
+        tokenizer,
+        "{% for m in messages %}{{ m.role + ':' + m.content }}{% for c in m.tool_calls %}"
+        "{{ 'call ' + c.function.arguments }}{% endfor %};{% endfor %}",
+    )
+    assert render(joining, [ASKED, CALLING]).text == ('user:Where?;assistant:call {"what": "猫"};')
+
+
+def test_a_last_call_is_learned_where_the_template_rewrites(tokenizer):
+    """The prompt to answer is not the beginning of what is trained, and the call has no text that
+    could be found instead."""
+    rewriting = with_chat_template(
+        tokenizer,
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% for c in m.tool_calls %}"
+        "call {{ c.function.name }}{% endfor %};{% endfor %}"
+        "{% if add_generation_prompt %}[assistant]<think>{% endif %}",
+    )
+    assert answers(render(rewriting, [ASKED, CALLING])) == ["call find;"]
+
+
+def test_many_are_rendered_as_each_alone(tokenizer, plain):
+    some = [(TURNS, None), ([ASKED, CALLING, RESULT, TOLD], TOOLS), (TURNS[1:3], None)]
+    knowing = with_chat_template(
+        tokenizer,
+        "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}"
+        "{{ m.tool_calls }}{{ m.content }}{{ eos_token }}{% endfor %}",
+    )
+    for one in (tokenizer, plain, knowing):
+        assert render_all(one, some) == [render(one, *conversation) for conversation in some]

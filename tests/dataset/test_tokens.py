@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dataset.tokens import encode, segments
+from engine.dataset.prompt import render
+from engine.dataset.tokens import encode, encode_all, segments
 
 X = -100
 TALK = {
@@ -124,3 +125,34 @@ def test_the_learned_tokens_say_the_answers(tokenizer, row):
     ids = [label for label in encoded.labels if label != X]
     expected = "".join(f"{text}<|im_end|>" for text in said)
     assert tokenizer.decode(ids) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(TALKS, st.sampled_from(["answers", "last_answer"]))
+def test_learned_are_exactly_the_tokens_that_begin_within_an_answer(tokenizer, row, loss_on):
+    """Against the rendered spans and the offsets as Transformers gives them, token by token."""
+    rendered = render(tokenizer, row["messages"])
+    spans = rendered.answers[-1:] if loss_on == "last_answer" else rendered.answers
+    batch = tokenizer(rendered.text, add_special_tokens=False, return_offsets_mapping=True)
+    labels = [
+        token if any(start <= begins < end for start, end in spans) else X
+        for token, (begins, _) in zip(batch["input_ids"], batch["offset_mapping"], strict=True)
+    ]
+    encoded = encode(tokenizer, row, max_length=100_000, loss_on=loss_on)
+    assert (encoded.all_ids, encoded.labels) == (batch["input_ids"], labels)
+    assert encoded.learned == sum(label != X for label in labels)
+    assert encoded.offsets == batch["offset_mapping"]
+
+
+def test_many_rows_are_encoded_as_each_alone(tokenizer):
+    """Over the borders of batches, in order."""
+    rows = [{"text": f"Row {i}. 第{i}行。" * (i % 3 + 1)} for i in range(1203)]
+    together = [one.all_ids for one in encode_all(tokenizer, rows, max_length=50)]
+    assert together == [encode(tokenizer, row, max_length=50).all_ids for row in rows]
+
+
+def test_truncation_written_into_a_tokenizer_cuts_nothing(tokenizer):
+    """Some tokenizer.json files ask for 512 tokens and padding; max_length alone decides."""
+    tokenizer.backend_tokenizer.enable_truncation(4)
+    tokenizer.backend_tokenizer.enable_padding(length=64)
+    assert named(tokenizer, encode(tokenizer, TALK, max_length=99).all_ids) == PIECES

@@ -1,16 +1,21 @@
 """What a run trains on: the split, the counts, and the steps that follow."""
 
 import hashlib
+import json
 
 import pytest
 
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training.data import prepare, steps
+from engine.training.data import foresee, prepare, steps
 
 
 def config(path, **changes):
     return TrainConfig(dataset=str(path), packing=False, **changes)
+
+
+def rows_of(prepared):
+    return list(prepared.train), list(prepared.evaluation)
 
 
 @pytest.fixture
@@ -23,9 +28,9 @@ def test_the_same_seed_keeps_the_same_rows_back(tmp_path, write_rows, rows, toke
     first = prepare(config(file, eval_size=0.25), tokenizer)
     again = prepare(config(file, eval_size=0.25), tokenizer)
     other = prepare(config(file, eval_size=0.25, seed=1), tokenizer)
-    assert first == again
-    assert first.evaluation != other.evaluation
-    texts = [tuple(one["input_ids"]) for one in first.train + first.evaluation]
+    assert rows_of(first) == rows_of(again)
+    assert list(first.evaluation) != list(other.evaluation)
+    texts = [tuple(one["input_ids"]) for one in sum(rows_of(first), [])]
     assert (len(first.train), len(first.evaluation), len(set(texts))) == (30, 10, 40)
 
 
@@ -103,3 +108,54 @@ def test_packing_keeps_every_token(tmp_path, write_rows, rows, tokenizer):
 )
 def test_steps_exactly(options, sequences, expected):
     assert steps(TrainConfig(**options), sequences) == expected
+
+
+def test_a_second_file_is_the_validation(tmp_path, write_rows, rows, tokenizer):
+    """All rows of the first are trained on, whatever share is named; both files are remembered."""
+    file = write_rows(tmp_path / "a.jsonl", rows)
+    second = write_rows(tmp_path / "b.jsonl", [{"question": "Who?", "answer": "Nobody."}])
+    prepared = prepare(config(file, eval_dataset=str(second), eval_size=0.5), tokenizer)
+    assert (len(prepared.train), len(prepared.evaluation)) == (40, 1)
+    ids = prepared.evaluation[0]["input_ids"]
+    assert "Nobody." in tokenizer.decode(ids)
+    digest = hashlib.sha256(second.read_bytes()).hexdigest()
+    assert (prepared.facts["eval_file"], prepared.facts["eval_sha256"]) == ("b.jsonl", digest)
+    assert (prepared.facts["train_rows"], prepared.facts["eval_rows"]) == (40, 1)
+
+
+def test_a_bad_second_file_is_told_at_its_own_field(tmp_path, write_rows, rows, tokenizer):
+    file = write_rows(tmp_path / "a.jsonl", rows)
+    with pytest.raises(UserError, match="There is no dataset 'nowhere'") as raised:
+        prepare(config(file, eval_dataset="nowhere"), tokenizer)
+    assert raised.value.field == "eval_dataset"
+
+
+def test_a_file_with_its_own_parts_validates_on_them(tmp_path, rows, tokenizer):
+    file = tmp_path / "parts.json"
+    file.write_text(json.dumps({"train": rows[:30], "valid": rows[30:35]}), encoding="utf-8")
+    prepared = prepare(config(file, eval_size=0.4), tokenizer)
+    assert (len(prepared.train), len(prepared.evaluation)) == (30, 5)
+
+
+def test_a_count_of_rows_is_kept_back(tmp_path, write_rows, rows, tokenizer):
+    file = write_rows(tmp_path / "a.jsonl", rows)
+    prepared = prepare(config(file, eval_size=7), tokenizer)
+    assert (len(prepared.train), len(prepared.evaluation)) == (33, 7)
+
+
+def test_chosen_columns_are_trained_on(tmp_path, write_rows, tokenizer):
+    file = write_rows(tmp_path / "a.jsonl", [{"x": "Hi", "y": "Yes."}] * 3)
+    prepared = prepare(config(file, mapping="x=user, y=assistant"), tokenizer)
+    assert len(prepared.train) == 3
+    assert prepared.facts["mapping"] == {"x": "user", "y": "assistant"}
+
+
+def test_the_plan_is_what_is_prepared(tmp_path, write_rows, rows, tokenizer):
+    """The estimate's way, which encodes nothing twice, comes to the same packs and facts."""
+    file = write_rows(tmp_path / "a.jsonl", rows)
+    asked = TrainConfig(dataset=str(file), max_length=64, eval_size=0.2)
+    planned, prepared = foresee(asked, tokenizer), prepare(asked, tokenizer)
+    assert planned.facts == prepared.facts
+    assert len(planned.train) == len(prepared.train)
+    assert len(planned.evaluation) == len(prepared.evaluation)
+    assert planned.longest == max(len(one["input_ids"]) for one in prepared.train)

@@ -129,6 +129,7 @@ def test_dataset_json_counts_what_was_trained(at_home, small_dataset):
     assert facts.keys() == {
         *("source", "file", "sha256", "format", "rows", "dropped", "train_rows", "eval_rows"),
         *("train_tokens", "learned_tokens", "truncated_rows"),
+        *("mapping", "speaker", "eval_file", "eval_sha256"),
     }
     assert (facts["rows"], facts["train_rows"], facts["eval_rows"]) == (24, 19, 5)
     assert (facts["file"], facts["dropped"]) == (small_dataset.name, [])

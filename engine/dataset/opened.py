@@ -1,0 +1,73 @@
+"""Files read, understood and measured, kept while people look at them. Safe to ask from threads."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from engine.dataset.lengths import Lengths, measure
+from engine.dataset.meaning.formats import Conversations, to_conversations
+from engine.dataset.reading.read import Table, read_table
+
+_KEPT = 8
+_ROWS_A_WORD = 1000
+_reading = threading.Lock()
+_measuring = threading.Lock()
+_lengths: dict[tuple, Lengths] = {}
+
+
+def table(path: Path) -> Table:
+    """The rows as they are, also of a file that nobody understands. Raises UserError."""
+    with _reading:
+        return _table(path, _changed_at(path))
+
+
+def conversations(path: Path, mapping: str = "", speaker: str = "") -> Conversations:
+    """Raises UserError (field "dataset" or "mapping")."""
+    with _reading:
+        return _found(path, _changed_at(path), mapping, speaker)
+
+
+def lengths(
+    path: Path,
+    mapping: str,
+    speaker: str,
+    tokenizer: Any,
+    progress: Callable[[float], None] = lambda share: None,
+    **options: Any,
+) -> Lengths:
+    """`options` are those of `encode_all`; `progress` hears shares of one while rows are encoded,
+    and may raise to end it."""
+    found = conversations(path, mapping, speaker)
+    key = (path, _changed_at(path), mapping, speaker, tokenizer, *sorted(options.items()))
+    with _measuring:
+        if key not in _lengths:
+            rows = _told(found.conversations, progress)
+            known = measure(tokenizer, rows, **options)
+            while len(_lengths) >= _KEPT:
+                del _lengths[next(iter(_lengths))]
+            _lengths[key] = known
+        return _lengths[key]
+
+
+def _told(rows: Sequence, progress: Callable[[float], None]) -> Iterator[Any]:
+    for number, row in enumerate(rows):
+        if number % _ROWS_A_WORD == 0:
+            progress(number / len(rows))
+        yield row
+
+
+def _changed_at(path: Path) -> float:
+    """A changed file is a new one; one that is not there is read all the same, and says so."""
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+@lru_cache(maxsize=4)
+def _table(path: Path, changed_at: float) -> Table:
+    return read_table(path)
+
+
+@lru_cache(maxsize=4)
+def _found(path: Path, changed_at: float, mapping: str, speaker: str) -> Conversations:
+    return to_conversations(_table(path, changed_at), mapping, speaker)

@@ -1,0 +1,50 @@
+"""Which conversations are kept back for validation: the same seed always keeps the same ones."""
+
+import random
+
+from engine.dataset.meaning.formats import Conversations
+from engine.errors import UserError
+
+HELD_BACK = frozenset(["valid", "validation", "val", "dev", "test", "eval"])
+_FEWEST_FOR_A_SHARE = 10
+
+
+def split(
+    found: Conversations, eval_size: float, seed: int, table_splits: dict[str, tuple[int, int]]
+) -> tuple[list[int], list[int]]:
+    """Indices of the training and of the validation conversations, each in ascending order.
+
+    A file's own splits (rows from..to of the table) go before `eval_size`, unless one side of them
+    would be empty. Below 1 that is a share, of which files of fewer than 10 conversations are
+    spared; from 1 on a count. Raises UserError (field "eval_size") for a count above half.
+    """
+    count = len(found.conversations)
+    chosen = _of_the_file(found.sources, table_splits)
+    if not 0 < len(chosen) < count:
+        order = list(range(count))
+        random.Random(seed).shuffle(order)
+        chosen = set(order[: _how_many(count, eval_size)])
+    train = [i for i in range(count) if i not in chosen]
+    return train, sorted(chosen)
+
+
+def _of_the_file(sources: list[int], table_splits: dict[str, tuple[int, int]]) -> set[int]:
+    ranges = [
+        range(*rows) for name, rows in table_splits.items() if name.strip().lower() in HELD_BACK
+    ]
+    return {i for i, source in enumerate(sources) if any(source in rows for rows in ranges)}
+
+
+def _how_many(count: int, eval_size: float) -> int:
+    if eval_size < 1:
+        kept_back = min(round(count * eval_size), count - 1)
+        return kept_back if count >= _FEWEST_FOR_A_SHARE else 0
+    if eval_size > count / 2:
+        raise UserError(
+            f"{eval_size:g} rows for validation are more than half of the {count} that there are; "
+            f"keep at most {count // 2}, or a share such as 0.1.",
+            f"留作验证的 {eval_size:g} 条超过了总数 {count} 条的一半；"
+            f"请最多留 {count // 2} 条，或填比例，例如 0.1。",
+            field="eval_size",
+        )
+    return int(eval_size)
