@@ -13,7 +13,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "500")
 
 import gradio as gr
 
-from engine import desk
+from engine.desk import client as desk
 from engine.hardware import where
 from ui import page, theme
 from ui.text import i18n, say

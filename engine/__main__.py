@@ -27,30 +27,31 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from engine.dataset.inspect import inspect
+    from engine.dataset.inspect import inspect, one_row
     from engine.library import resolve
     from engine.models.load import load_tokenizer
 
     path = resolve(options.file)
     tokenizer, _ = load_tokenizer(options.model)
-    report = inspect(
-        path,
-        tokenizer,
-        max_length=options.max_length,
-        loss_on=options.loss_on,
-        system_prompt=options.system_prompt,
-        row=options.row,
-    )
+    names = ("mapping", "speaker", "max_length", "loss_on", "system_prompt")
+    asked = {name: getattr(options, name) for name in names}
+    report = inspect(path, tokenizer, **asked)
+    if options.row is not None:
+        report |= one_row(path, tokenizer, options.row, **asked)
     _show(options, report)
     return 0
 
 
 def _convert(options: argparse.Namespace) -> int:
-    from engine.dataset.convert import convert
+    from engine.dataset import opened
+    from engine.dataset.making.convert import LOSSES, convert
     from engine.library import resolve
 
-    rows = convert(resolve(options.file), options.to, Path(options.out))
-    _show(options, {"rows": rows, "out": options.out})
+    path = resolve(options.file)
+    found = opened.conversations(path, options.mapping, options.speaker)
+    done = convert(found, options.to, Path(options.out), opened.table(path))
+    lost = [LOSSES[kind].en.format(rows=rows) for kind, rows in done.lost.items() if rows]
+    _show(options, {"rows": done.rows, "out": options.out, "lost": lost})
     return 0
 
 
@@ -153,6 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("file")
     convert.add_argument("--to", required=True)
     convert.add_argument("--out", required=True)
+    for one in (inspect, convert):
+        one.add_argument("--mapping", default="", help="question=user, answer=assistant")
+        one.add_argument("--speaker", default="", help="in a script, whose lines are the answers")
     estimate = command("estimate", _estimate, "steps, memory and time before the start")
     estimate.add_argument("target", nargs="?", metavar="CONFIG.yaml")
     add_flags(estimate, TrainConfig)

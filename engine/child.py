@@ -107,7 +107,7 @@ class Child:
 
     def _raise(self, error: dict[str, str] | None) -> None:
         if error:
-            raise UserError(error["en"], error["zh"], error["field"])
+            raise UserError(**error)
 
     def _died(self, call: str) -> UserError:
         code = self._process.wait() if self._process else 0
@@ -164,7 +164,7 @@ def _questions() -> Callable[[], dict[str, Any] | None]:
 
 def _sentence(error: Exception) -> dict[str, str]:
     if isinstance(error, UserError):
-        return {"en": error.sentence.en, "zh": error.sentence.zh, "field": error.field}
+        return error.sentence._asdict() | {"field": error.field, "remedy": error.remedy}
     traceback.print_exception(error)
     if "out of memory" in str(error).lower() or isinstance(error, MemoryError):
         return {

@@ -53,8 +53,8 @@ def child_environment() -> dict[str, str]:
     OpenMP's threads must sleep while they wait: training and chat share a laptop's few cores, and
     waiting threads that spin made a training ten times slower beside another (2026-11-21, 2 cores).
     """
-    quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return os.environ | quiet | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1"}
+    ours = {"TOKENIZERS_PARALLELISM": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return os.environ | ours | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1"}
 
 
 def memory_now() -> list[DeviceMemory]:

@@ -6,9 +6,9 @@ import threading
 import time
 from pathlib import Path
 
-from engine import desk
 from engine.chat import client
 from engine.config import TrainConfig
+from engine.desk import client as desk
 from engine.errors import UserError
 from engine.hardware import child_environment, memory_now, where
 from engine.training import runs

@@ -1,17 +1,16 @@
 """The datasets that can be chosen by name: shipped samples, and files people brought."""
 
+import filecmp
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.characters import list_characters
-from engine.dataset.read import read_table
 from engine.errors import Sentence, UserError
 from engine.places import DATA_DIR, runs_dir
 
 _UPLOAD_ID = re.compile(r"[\w.-]{1,120}")
-SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def list_datasets() -> list[Dataset]:
     uploads = [
         Dataset(path.name, Sentence(path.name, path.name), path, False, "", "")
         for path in sorted(_uploads().glob("*"))
-        if path.suffix.lower() in SUFFIXES
+        if path.is_file() and not path.name.startswith(".")
     ]
     return samples + uploads
 
@@ -75,21 +74,9 @@ def resolve(dataset: str) -> Path:
     return path if path.is_file() and not known else require(dataset)
 
 
-def add_upload(path: Path | str, filename: str) -> str:
-    """Copies a file into the library under its own name and returns its id.
-
-    Raises UserError (field "dataset") for a file that cannot be read as a table.
-    """
+def keep(path: Path | str, filename: str) -> str:
+    """Copies a file into the library under its own name and returns its id; reads nothing."""
     name = re.sub(r"[^\w.-]+", "-", Path(filename).name).strip(".-") or "data"
-    suffix = Path(name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UserError(
-            f"{Path(filename).name} is a {suffix or 'nameless'} file; bring JSON, JSON Lines, CSV "
-            "or Parquet.",
-            f"{Path(filename).name} 不是可读的类型；请上传 JSON、JSON Lines、CSV 或 Parquet。",
-            field="dataset",
-        )
-    read_table(Path(path))
     target = _free_name(_uploads() / name[-100:], Path(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target)
@@ -119,7 +106,7 @@ def _free_name(wanted: Path, source: Path) -> Path:
         path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
         if path.name in taken:
             continue
-        if not path.exists() or path.read_bytes() == source.read_bytes():
+        if not path.exists() or filecmp.cmp(path, source, shallow=False):
             return path
     raise UserError(
         f"A thousand uploads are called {wanted.name}; remove some or rename yours.",

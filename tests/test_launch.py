@@ -15,7 +15,7 @@ from engine.training import runs
 def started(monkeypatch):
     """Instead of processes: the folders for which one would have been started."""
     paths = []
-    monkeypatch.setattr("engine.desk.estimate", lambda config: {"reasons": []})
+    monkeypatch.setattr("engine.desk.client.estimate", lambda config: {"reasons": []})
     monkeypatch.setattr(launch, "_launch", paths.append)
     return paths
 
@@ -52,7 +52,7 @@ def test_a_run_just_queued_counts_as_busy(started):
 
 def test_what_cannot_work_starts_nothing(started, monkeypatch):
     reason = {"field": "optim", "en": "It needs a GPU.", "zh": "需要显卡。"}
-    monkeypatch.setattr("engine.desk.estimate", lambda config: {"reasons": [reason]})
+    monkeypatch.setattr("engine.desk.client.estimate", lambda config: {"reasons": [reason]})
     with pytest.raises(UserError, match="It needs a GPU") as raised:
         launch.start(TrainConfig())
     assert (raised.value.field, raised.value.sentence.zh) == ("optim", "需要显卡。")

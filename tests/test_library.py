@@ -4,14 +4,14 @@ import pytest
 
 from engine import library
 from engine.errors import UserError
-from engine.library import add_upload, list_datasets, remove, resolve
+from engine.library import keep, list_datasets, remove, resolve
 from engine.places import DATA_DIR
 
 
 def bring(folder, name="mine.csv", text="prompt,response\nHi,Yes.\n", called=None):
     path = folder / f"upload-{name}"
     path.write_text(text, encoding="utf-8")
-    return add_upload(path, called or name)
+    return keep(path, called or name)
 
 
 def test_the_samples_come_first_with_their_characters():
@@ -65,16 +65,6 @@ def test_a_name_cannot_leave_the_folder(tmp_path, runs_folder):
     id = bring(tmp_path, called="../../../evil.csv")
     assert id == "evil.csv"
     assert resolve(id) == runs_folder / "datasets" / "evil.csv"
-
-
-def test_what_is_no_table_is_not_kept(tmp_path, runs_folder):
-    with pytest.raises(UserError, match="is called JSON but its content is not"):
-        bring(tmp_path, "a.json", "hello")
-    with pytest.raises(UserError, match="a.exe is a .exe file; bring JSON"):
-        bring(tmp_path, "a.exe")
-    with pytest.raises(UserError, match="is a nameless file"):
-        bring(tmp_path, "a", called="a")
-    assert not (runs_folder / "datasets").exists()
 
 
 @pytest.mark.parametrize("id", ["lighthouse-keeper", "../calm-otter-0000/config.yaml", "", "none"])

@@ -1,0 +1,215 @@
+"""The desk's other end: answers the page's questions. `python -m engine.desk.process`."""
+
+import gc
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.child import serve
+from engine.dataset import opened
+from engine.desk.jobs import Job
+from engine.training.estimate import kept_tokenizer
+
+_JOBS_KEPT = 4
+_jobs: dict[str, Job] = {}
+
+
+def _warm_up() -> Iterator[bool]:
+    import peft  # noqa: F401
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+
+    gc.freeze()  # the libraries' million objects need not be looked at while rows are encoded
+    yield True
+
+
+def _read(path: str) -> Iterator[int]:
+    yield len(opened.table(Path(path)).rows)
+
+
+def _mend(path: str, out: str) -> Iterator[list[dict[str, str]]]:
+    from engine.dataset.reading.mend import mend
+
+    yield [change._asdict() for change in mend(Path(path), Path(out))]
+
+
+def _download(hub_id: str, split: str, token: str, folder: str) -> Iterator[str]:
+    from engine.dataset.reading.hub import download
+
+    yield str(download(hub_id, split, token, Path(folder)))
+
+
+def _identity(name: str, maker: str, language: str, out: str) -> Iterator[int]:
+    from engine.dataset.making.identity import identity_rows
+
+    rows = identity_rows(name, maker, language)
+    _write(Path(out), rows)
+    yield len(rows)
+
+
+def _understood(path: str, mapping: str, speaker: str) -> Iterator[dict[str, Any]]:
+    from engine.dataset.inspect import understood
+
+    yield understood(Path(path), mapping, speaker)
+
+
+def _inspect(
+    path: str, model_name_or_path: str, held_out: str | None, **options: Any
+) -> Iterator[dict[str, Any]]:
+    from engine.dataset.inspect import inspect
+
+    def work(progress):
+        tokenizer, note = kept_tokenizer(model_name_or_path)
+        second = Path(held_out) if held_out else None
+        report = inspect(Path(path), tokenizer, held_out=second, progress=progress, **options)
+        return report | {"template_note": note and note._asdict()}
+
+    changed_at = [Path(one).stat().st_mtime for one in (path, held_out) if one]
+    yield _look(work, "inspect", path, model_name_or_path, held_out, changed_at, options)
+
+
+def _estimate(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Never the same twice: free memory and the speed of earlier runs are part of it."""
+    from engine.training.estimate import estimate
+
+    look = _look(lambda progress: estimate(config, progress), "estimate", config)
+    if "report" in look:
+        del _jobs[_key("estimate", config)]
+    yield look
+
+
+def _look(work: Callable, *asked: Any) -> dict[str, Any]:
+    """How far this work is; begins it when it is new, or was given up."""
+    key = _key(*asked)
+    if key not in _jobs or _jobs[key].failed:
+        while len(_jobs) >= _JOBS_KEPT:
+            del _jobs[next(iter(_jobs))]
+        _jobs[key] = Job(work)
+    return _jobs[key].look()
+
+
+def _key(*asked: Any) -> str:
+    return json.dumps(asked, sort_keys=True)
+
+
+def _row(path: str, model_name_or_path: str, number: int, **options: Any) -> Iterator[dict]:
+    from engine.dataset.inspect import one_row
+
+    yield one_row(Path(path), kept_tokenizer(model_name_or_path)[0], number, **options)
+
+
+def _table(path: str, start: int, count: int, search: str) -> Iterator[dict[str, Any]]:
+    from engine.dataset.inspect import table_page
+
+    yield table_page(Path(path), start, count, search)
+
+
+def _dropped(path: str, mapping: str, speaker: str, out: str) -> Iterator[int]:
+    table = opened.table(Path(path))
+    found = opened.conversations(Path(path), mapping, speaker)
+    _write(
+        Path(out),
+        (
+            {"row": number + 1, "reason": reason.en, "reason_zh": reason.zh}
+            | {"content": table.rows[number]}
+            for number, reason in found.dropped
+        ),
+    )
+    yield len(found.dropped)
+
+
+def _convert(path: str, to: str, mapping: str, speaker: str, out: str) -> Iterator[dict[str, Any]]:
+    from engine.dataset.making.convert import convert
+
+    found = opened.conversations(Path(path), mapping, speaker)
+    done = convert(found, to, Path(out), opened.table(Path(path)))
+    yield {"rows": done.rows, "lost": _lost(done.lost)}
+
+
+def _losses(path: str, to: str, mapping: str, speaker: str) -> Iterator[list[dict[str, str]]]:
+    from engine.dataset.making.convert import losses
+
+    yield _lost(losses(opened.conversations(Path(path), mapping, speaker), to))
+
+
+def _lost(counts: dict[str, int]) -> list[dict[str, str]]:
+    from engine.dataset.making.convert import LOSSES
+
+    return [
+        {"en": LOSSES[kind].en.format(rows=rows), "zh": LOSSES[kind].zh.format(rows=rows)}
+        for kind, rows in counts.items()
+        if rows
+    ]
+
+
+def _messages(path: str, mapping: str, speaker: str, system_prompt: str, out: str) -> Iterator[int]:
+    from engine.dataset.prompt import with_system
+
+    found = opened.conversations(Path(path), mapping, speaker)
+    _write(
+        Path(out),
+        (
+            one | {"messages": with_system(one["messages"], system_prompt)}
+            if "messages" in one
+            else one
+            for one in found.conversations
+        ),
+    )
+    yield len(found.conversations)
+
+
+def _repair(
+    path: str,
+    kinds: list[str],
+    fill: dict[str, str],
+    held_out: str | None,
+    mapping: str,
+    speaker: str,
+    out: str,
+) -> Iterator[list[dict[str, Any]]]:
+    from collections import Counter
+
+    from engine.dataset.doctor.repair import repair
+
+    changes = repair(
+        opened.conversations(Path(path), mapping, speaker),
+        kinds,
+        Path(out),
+        held_out=opened.conversations(Path(held_out)) if held_out else None,
+        table=opened.table(Path(path)),
+        mapping=mapping,
+        fill=fill,
+    )
+    counts = Counter((one.kind, one.action) for one in changes)
+    yield [
+        {"kind": kind, "removed": counts[kind, "removed"], "changed": counts[kind, "changed"]}
+        for kind in dict.fromkeys(one.kind for one in changes)
+    ]
+
+
+def _write(out: Path, rows) -> None:
+    with out.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "warm_up": _warm_up,
+            "read": _read,
+            "mend": _mend,
+            "download": _download,
+            "identity": _identity,
+            "understood": _understood,
+            "inspect": _inspect,
+            "row": _row,
+            "table": _table,
+            "dropped": _dropped,
+            "convert": _convert,
+            "losses": _losses,
+            "messages": _messages,
+            "repair": _repair,
+            "estimate": _estimate,
+        }
+    )

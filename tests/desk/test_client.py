@@ -1,0 +1,139 @@
+"""What the page asks of its data, through the real process: kept, read, measured, mended."""
+
+import json
+
+import pytest
+
+from engine import library
+from engine.desk import client as desk
+from engine.errors import UserError
+
+ASKED = {"max_length": 64, "loss_on": "answers", "system_prompt": "", "mapping": "", "speaker": ""}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def process():
+    yield
+    desk.close()
+
+
+def bring(folder, rows, name="mine.jsonl"):
+    path = folder / name
+    text = rows if isinstance(rows, str) else "".join(json.dumps(row) + "\n" for row in rows)
+    path.write_text(text, encoding="utf-8")
+    return desk.add(path, name)
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+ROWS = [
+    {"prompt": "Hi", "response": "Yes."},
+    {"prompt": "Hi", "response": "Yes."},
+    {"prompt": "Ho", "response": ""},
+    {"prompt": "Ha", "response": "No."},
+]
+
+
+def test_a_file_is_kept_understood_and_measured(tmp_path):
+    """The report by and by, then one row; the row left out comes with its reason."""
+    dataset = bring(tmp_path, ROWS)
+    facts = desk.understood(dataset)
+    assert (facts["format"], facts["rows"], facts["usable"]) == ("pairs", 4, 3)
+    assert facts["mapping"] == {"prompt": "user", "response": "assistant"}
+    looks = list(desk.inspecting(dataset, "sprout", **ASKED))
+    assert all(set(look) == {"share"} for look in looks[:-1])
+    report = looks[-1]["report"]
+    assert report["pictures"]["packing"]["rows"] == 3
+    found = {one["kind"]: one["rows"] for one in report["problems"]}
+    assert found["duplicates"] == 1
+    assert desk.inspect(dataset, "sprout", **ASKED) == report
+    row = desk.row(dataset, "sprout", 2, **ASKED)
+    assert (row["source_row"], row["messages"][1]["content"]) == (3, "No.")
+    (left_out,) = lines_of(desk.dropped(dataset))
+    assert (left_out["row"], left_out["content"]) == (3, ROWS[2])
+    assert left_out["reason"] == "it has no answer"
+
+
+def test_a_file_that_cannot_be_read_is_not_kept(tmp_path, runs_folder):
+    with pytest.raises(UserError, match="is called JSON but its content is not"):
+        bring(tmp_path, "Roses are red.", "poem.json")
+    assert len(library.list_datasets()) == 2
+    assert not list((runs_folder / "datasets").iterdir())
+
+
+def test_what_lies_there_stays_when_the_same_is_brought_again(tmp_path):
+    assert [bring(tmp_path, ROWS), bring(tmp_path, ROWS)] == ["mine.jsonl", "mine.jsonl"]
+
+
+def test_a_broken_file_is_mended_into_a_new_one(tmp_path):
+    """The comma behind the last row."""
+    path = tmp_path / "broken.json"
+    path.write_text('[{"prompt": "Hi", "response": "Yes."},\n]', encoding="utf-8")
+    with pytest.raises(UserError, match="line 1, column 38") as raised:
+        desk.add(path, path.name)
+    assert raised.value.remedy == "mend"
+    added, changes = desk.add_mended(path, path.name)
+    assert added == "broken-mended.jsonl"
+    assert len(changes) == 1
+    assert desk.understood(added)["rows"] == 1
+
+
+def test_a_choice_of_columns_is_read_and_kept(tmp_path):
+    dataset = bring(tmp_path, [{"a": "Hi", "b": "Yes."}])
+    with pytest.raises(UserError, match="a, b"):
+        desk.understood(dataset)
+    mapping = "a=user, b=assistant"
+    assert desk.understood(dataset, mapping)["mapping"] == {"a": "user", "b": "assistant"}
+    kept = desk.keep_as_messages(dataset, mapping, system_prompt="Be kind.")
+    assert kept == "mine-messages.jsonl"
+    (row,) = lines_of(library.require(kept))
+    assert [m["content"] for m in row["messages"]] == ["Be kind.", "Hi", "Yes."]
+
+
+def test_a_copy_is_mended_and_its_changes_listed(tmp_path):
+    dataset = bring(tmp_path, ROWS)
+    before = library.require(dataset).read_bytes()
+    added, changes, counts = desk.repair(dataset, ["duplicates"], {})
+    assert added == "mine-repaired.jsonl"
+    assert counts == [{"kind": "duplicates", "removed": 1, "changed": 0}]
+    assert [one["row"] for one in lines_of(changes)] == [2]
+    assert desk.understood(added)["rows"] == 2
+    assert library.require(dataset).read_bytes() == before
+
+
+def test_another_format_says_what_it_cannot_hold(tmp_path):
+    talk = [("user", "Hi"), ("assistant", "Yes."), ("user", "Ho"), ("assistant", "No.")]
+    row = {"messages": [{"role": role, "content": text} for role, text in talk]}
+    dataset = bring(tmp_path, [row])
+    (before,) = desk.losses(dataset, "prompt-completion")
+    out, done = desk.convert(dataset, "prompt-completion")
+    assert done == {"rows": 2, "lost": [before]}
+    assert lines_of(out) == [
+        {"prompt": "Hi", "completion": "Yes."},
+        {"prompt": "Ho", "completion": "No."},
+    ]
+    assert desk.losses(dataset, "sharegpt") == []
+
+
+def test_rows_are_searched(tmp_path):
+    dataset = bring(tmp_path, ROWS)
+    page = desk.table(dataset, search="ha")
+    assert (page["numbers"], page["rows"], page["total"]) == ([3], [["Ha", "No."]], 1)
+
+
+def test_it_learns_who_it_is():
+    dataset = desk.add_identity("小灯", "Ada", "both")
+    assert dataset == "identity-小灯.jsonl"
+    assert desk.understood(dataset)["rows"] >= 120
+
+
+def test_the_hub_without_a_network_is_a_sentence(monkeypatch):
+    """Offline, as all tests are; the token stands in no word of it."""
+    with pytest.raises(UserError, match="someone/data could not be fetched") as raised:
+        desk.add_from_hub("someone/data", token="hf_secret")
+    assert raised.value.field == "hub"
+    assert "hf_secret" not in str(raised.value)
+    with pytest.raises(UserError, match="is no dataset id"):
+        desk.add_from_hub("../etc")
