@@ -11,14 +11,14 @@ from typing import Any, get_type_hints
 
 import gradio as gr
 
-from engine import desk, hardware, launch
+from engine import hardware, launch
 from engine.chat import client
 from engine.chat.sampling import DEFAULTS
 from engine.config import TrainConfig, default_config
+from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
 from engine.training.runs import Run
-from ui import data_foot
 
 
 def build() -> None:
@@ -102,21 +102,28 @@ def inspect_dataset(
     loss_on: str = "answers",
     system_prompt: str = "",
     row: int = -1,
+    mapping: str = "",
+    speaker: str = "",
 ) -> dict:
     """What a model would learn from a dataset; row (0-based) adds that row, -1 none."""
-    return desk.inspect(
-        dataset,
-        model_name_or_path,
-        max_length=max_length,
-        loss_on=loss_on,
-        system_prompt=system_prompt,
-        row=None if row < 0 else row,
-    )
+    asked = {
+        "max_length": max_length,
+        "loss_on": loss_on,
+        "system_prompt": system_prompt,
+        "mapping": mapping,
+        "speaker": speaker,
+    }
+    report = desk.inspect(dataset, model_name_or_path, **asked)
+    if row < 0:
+        return report
+    return report | desk.row(dataset, model_name_or_path, row, **asked)
 
 
-def convert_dataset(dataset: str, to: str = "messages") -> str:
+def convert_dataset(
+    dataset: str, to: str = "messages", mapping: str = "", speaker: str = ""
+) -> str:
     """To messages, alpaca, sharegpt, prompt-completion, context-target or text; the text itself."""
-    return data_foot.convert_to_temp(dataset, to).read_text(encoding="utf-8")
+    return desk.convert(dataset, to, ".jsonl", mapping, speaker)[0].read_text(encoding="utf-8")
 
 
 def estimate_memory(config: TrainConfig) -> dict:

@@ -1,89 +1,65 @@
-"""What the Data tab does without tokens: the table of raw rows, and conversion."""
-
-import tempfile
-from pathlib import Path
+"""The foot of the Data tab: what was left out, a copy to keep, and other formats to download."""
 
 import gradio as gr
 
-from engine import desk
+from engine import characters
+from engine.desk import client as desk
 from engine.errors import UserError
-from ui import cards
+from ui import cards, form
 from ui.chosen import Chosen
-from ui.text import language, say, t
+from ui.text import both, language, say, t
 
 FORMATS = ("messages", "alpaca", "sharegpt", "prompt-completion", "context-target", "text")
-PAGE = 50
+ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-def table(chosen: Chosen) -> None:
-    """Fifty rows at a time as they stand in the file, cut on the server."""
-    start = gr.Slider(
-        1, 2, 1, step=PAGE, label=t("data_table_page"), elem_id="table_start", visible=False
+def build(chosen: Chosen, fields: form.Fields) -> gr.DownloadButton:
+    """Returns the button of the rows that were left out; whoever reads the data shows it."""
+    dropped = gr.DownloadButton(
+        t("data_dropped_rows"), visible=False, size="sm", elem_id="dropped_rows"
     )
-    rows = gr.Dataframe(
-        interactive=False,
-        wrap=True,
-        datatype="str",
-        type="array",
-        max_height=460,
-        elem_id="data_table",
-        buttons=["fullscreen"],
+    read_as = [fields["mapping"], fields["speaker"]]
+    _build_keep(chosen, read_as)
+    _build_convert(chosen, read_as)
+    return dropped
+
+
+def _build_keep(chosen: Chosen, read_as: list) -> None:
+    with gr.Accordion(t("data_keep_title"), open=False, elem_id="keep_box"):
+        gr.Markdown(t("data_keep_how"), elem_classes="soft")
+        with gr.Row(equal_height=True):
+            cast = gr.Dropdown(
+                [(t("data_keep_nobody"), ""), *((one.name, one.id) for one in _cards())],
+                value="",
+                label=t("data_keep_character"),
+                elem_id="keep_character",
+                scale=3,
+            )
+            keep = gr.Button(t("data_keep"), elem_id="keep")
+        said = gr.HTML(cards.nothing(), elem_id="keep_said", elem_classes="bare")
+
+    def kept(dataset, character, mapping, speaker, request: gr.Request):
+        lang = language(request)
+        if not dataset:
+            return gr.skip(), cards.sentence(say("data_no_dataset", lang), "mild")
+        prompt = characters.get(character).system_prompt if character else ""
+        try:
+            added = desk.keep_as_messages(dataset, mapping, speaker, prompt)
+        except UserError as error:
+            return gr.skip(), cards.sentence(error.sentence.in_language(lang))
+        return added, cards.sentence(say("data_added", lang, name=added), "calm")
+
+    keep.click(
+        kept, [chosen.dataset, cast, *read_as], [chosen.dataset, said], api_visibility="private"
     )
-    said = gr.HTML(cards.nothing(), elem_classes="bare soft")
-    chosen.dataset.change(
-        _first_page, chosen.dataset, [start, rows, said], concurrency_limit=None, **QUIET
-    )
-    start.input(
-        _page,
-        [chosen.dataset, start],
-        [rows, said],
-        trigger_mode="always_last",
-        concurrency_limit=None,
-        **QUIET,
-    )
 
 
-def _first_page(dataset: str, request: gr.Request):
-    rows, said = _page(dataset, 1, request)
-    if not dataset or said == cards.nothing():
-        return gr.Slider(visible=False), rows, said
-    total = desk.table(dataset, 0, 1)["total"]
-    slider = gr.Slider(value=1, maximum=max(2, total), visible=total > PAGE)
-    return slider, rows, said
+def _cards() -> list:
+    return characters.list_characters()
 
 
-def _page(dataset: str, start: int, request: gr.Request):
-    """The rows from `start` (counted from 1); reading problems are told above, not here."""
-    if not dataset:
-        return None, cards.nothing()
-    try:
-        page = desk.table(dataset, int(start) - 1, PAGE)
-    except UserError:
-        return None, cards.nothing()
-    said = say(
-        "data_table_shown",
-        language(request),
-        first=int(start),
-        last=int(start) - 1 + len(page["rows"]),
-        total=cards.number(page["total"]),
-    )
-    shown = {"headers": page["columns"], "data": page["rows"]}
-    widths = _widths(page["columns"], page["rows"])
-    return gr.Dataframe(value=shown, column_widths=widths), cards.paragraph(said, "soft")
-
-
-def _widths(columns: list[str], rows: list[list[str]]) -> list[str]:
-    """Shares of the table's width after the text in each column; none too narrow for its name."""
-    lengths = [
-        max(len(name) + 4, 12, min(60, sum(len(row[i]) for row in rows) / max(1, len(rows))))
-        for i, name in enumerate(columns)
-    ]
-    return [f"{100 * length / sum(lengths):.0f}%" for length in lengths]
-
-
-def build(chosen: Chosen) -> None:
-    """Convert and download."""
+def _build_convert(chosen: Chosen, read_as: list) -> None:
     with gr.Accordion(t("data_convert_title"), open=False, elem_id="convert_box"):
         with gr.Row(equal_height=True):
             to = gr.Dropdown(
@@ -93,31 +69,51 @@ def build(chosen: Chosen) -> None:
                 elem_id="convert_to",
                 scale=3,
             )
+            ending = gr.Dropdown(
+                list(ENDINGS), value=".jsonl", label=t("data_ending"), elem_id="convert_ending"
+            )
             convert = gr.Button(t("data_convert"), elem_id="convert")
             download = gr.DownloadButton(
                 t("data_download"), visible=False, variant="primary", elem_id="convert_download"
             )
         said = gr.HTML(cards.nothing(), elem_id="convert_said", elem_classes="bare")
-    convert.click(_convert, [chosen.dataset, to], [download, said], api_visibility="private")
-    to.input(lambda: gr.DownloadButton(visible=False), None, download, queue=False, **QUIET)
+    inputs = [chosen.dataset, to, ending, *read_as]
+    convert.click(_convert, inputs, [download, said], api_visibility="private")
+    gr.on(
+        [to.input, ending.input],
+        _losses,
+        [chosen.dataset, to, *read_as],
+        [download, said],
+        **QUIET,
+    )
     chosen.dataset.change(
-        lambda: gr.DownloadButton(visible=False), None, download, queue=False, **QUIET
+        lambda: (gr.DownloadButton(visible=False), cards.nothing()),
+        None,
+        [download, said],
+        queue=False,
+        **QUIET,
     )
 
 
-def convert_to_temp(dataset: str, to: str) -> Path:
-    """A converted copy in the temporary folder, from where Gradio may hand it out."""
-    ending = ".json" if to in ("alpaca", "sharegpt") else ".jsonl"
-    folder = Path(tempfile.mkdtemp(prefix="greenroom-"))
-    return desk.convert(dataset, to, str(folder / f"{Path(dataset).stem}-{to}{ending}"))
+def _losses(dataset, to, mapping, speaker, request: gr.Request):
+    """Said before: what the format cannot hold."""
+    hidden = gr.DownloadButton(visible=False)
+    try:
+        lost = desk.losses(dataset, to, mapping, speaker) if dataset else []
+    except UserError:  # told above, where the data is read
+        lost = []
+    lang = language(request)
+    return hidden, "".join(cards.sentence(both(one).in_language(lang), "mild") for one in lost)
 
 
-def _convert(dataset: str, to: str, request: gr.Request):
+def _convert(dataset, to, ending, mapping, speaker, request: gr.Request):
     lang = language(request)
     if not dataset:
         return gr.skip(), cards.sentence(say("data_no_dataset", lang), "mild")
     try:
-        written = convert_to_temp(dataset, to)
+        written, done = desk.convert(dataset, to, ending, mapping, speaker)
     except UserError as error:
         return gr.skip(), cards.sentence(error.sentence.in_language(lang))
-    return gr.DownloadButton(value=str(written), visible=True), cards.nothing()
+    said = cards.sentence(say("data_converted", lang, rows=cards.number(done["rows"])), "calm")
+    said += "".join(cards.sentence(both(one).in_language(lang), "mild") for one in done["lost"])
+    return gr.DownloadButton(value=str(written), visible=True), said

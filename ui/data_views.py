@@ -1,5 +1,7 @@
 """What was understood of a dataset: facts of `desk.inspect` in, HTML out. Knows no component."""
 
+import json
+
 from ui import cards
 from ui.cards import number
 from ui.text import both, say
@@ -32,10 +34,27 @@ def understood(facts: dict, language: str) -> str:
     roles = " · ".join(
         f"{column}{ARROW}{role}" for column, role in facts["mapping"].items() if column != role
     )
-    note = facts.get("template_note")
-    said = cards.sentence(both(note).in_language(language), "mild") if note else ""
     mapping = f'<span class="soft">{cards.text(roles)}</span>'
-    return cards.card("", f"<div>{cards.text(read_as)} {kept} &ensp;{mapping}</div>", said)
+    more = [both(note).in_language(language) for note in facts["notes"]]
+    if facts.get("template_note"):
+        more.append(both(facts["template_note"]).in_language(language))
+    notes = "".join(cards.sentence(words, "mild") for words in [*_parts(facts, language), *more])
+    return cards.card("", f"<div>{cards.text(read_as)} {kept} &ensp;{mapping}</div>", notes)
+
+
+def _parts(facts: dict, language: str) -> list[str]:
+    """A file of several shapes, or of several splits, in words."""
+    said = []
+    if len(facts["shapes"]) > 1:
+        counted = [
+            f"{number(one['rows'])} × {both(one['title']).in_language(language)}"
+            for one in facts["shapes"]
+        ]
+        said.append(say("data_mixed", language, shapes=" · ".join(counted)))
+    if facts["splits"]:
+        counted = [f"{name} {number(rows)}" for name, rows in facts["splits"].items()]
+        said.append(say("data_splits", language, splits=" · ".join(counted)))
+    return said
 
 
 def statement(facts: dict, max_length: int, language: str) -> str:
@@ -95,28 +114,20 @@ def conversation(facts: dict, language: str) -> str:
     for message in facts["messages"]:
         role = message["role"]
         kind = role if role in ("user", "system") else "assistant"
-        known = role in ("user", "assistant", "system")
+        known = role in ("user", "assistant", "system", "tool")
         name = say(f"data_{role}", language) if known else role
-        words = cards.text(message["content"])
+        words = cards.text(_said(message))
         turns.append(f'<div class="turn {kind}"><b>{cards.text(name)}</b>{words}</div>')
     return cards.card("", "".join(turns))
+
+
+def _said(message: dict) -> str:
+    """The words of a turn; a tool call as JSON."""
+    calls = [one["function"] for one in message.get("tool_calls") or []]
+    written = [json.dumps(one, ensure_ascii=False, indent=1) for one in calls]
+    return "\n".join(part for part in (message.get("content") or "", *written) if part)
 
 
 def prompt(facts: dict) -> str:
     """The exact text that the model gets."""
     return cards.card("", f'<div class="mask">{cards.text(facts["text"])}</div>')
-
-
-def doctor(facts: dict, language: str) -> str:
-    """Findings, as the engine ordered them: worst first."""
-    title = say("data_doctor", language)
-    if not facts["problems"]:
-        healthy = say("data_healthy", language)
-        return cards.card(title, f'<span class="good">{cards.text(healthy)}</span>')
-    found = []
-    for one in facts["problems"]:
-        words = both(one["advice"]).in_language(language)
-        if one.get("rows"):
-            words = f"{say('data_problem', language, rows=number(one['rows']))}: {words}"
-        found.append(words)
-    return cards.card(title, cards.bullets(found))

@@ -37,6 +37,8 @@ def _component(one: dataclasses.Field, value) -> Component:
     if one.name == "model_name_or_path":
         offered = [(t("train_sprout"), SPROUT)]
         return gr.Dropdown(offered, value=value, allow_custom_value=True, **words)
+    if one.name == "eval_dataset":
+        return gr.Dropdown([("", "")], value=value, allow_custom_value=True, **words)
     if one.name == "loss_on":
         return gr.Dropdown(learn_choices(), value=value, **words)
     if choices(one):
@@ -48,6 +50,11 @@ def _component(one: dataclasses.Field, value) -> Component:
         lines = one.metadata["lines"]
         return gr.Textbox(value=value, lines=lines, max_lines=max(lines, 8), **words)
     return gr.Number(value=value, **words)
+
+
+def no_second(language: str) -> list[tuple[str, str]]:
+    """The choice of no validation file."""
+    return [(say("data_no_second", language), "")]
 
 
 def learn_choices() -> list[tuple]:

@@ -3,9 +3,12 @@
 Element ids that tests may rely on (besides those in tab_runs, tab_chat and chat_panel):
 frame: header show_me show_again own_data guide guide_close notice thread thread_data thread_base
 thread_run thread_voices memory tabs
-data: dataset upload upload_said remove_upload data_statement data_row data_learn data_problem
-data_understood data_mask data_table data_conversation data_prompt data_doctor convert_box
-convert_to convert convert_download go_train
+data: dataset upload upload_said mend_upload remove_upload hub_box hub_id hub_split hub_token
+hub_fetch identity_box identity_name identity_maker identity_language identity_make data_statement
+data_problem data_understood data_mapping role_NAME data_speaker mapping_again data_row data_learn
+data_mask table_search table_start data_table table_said data_conversation data_prompt data_lengths
+data_doctor repair_box repairs fill repair repair_said changes dropped_rows keep_box keep_character
+keep keep_said convert_box convert_to convert_ending convert convert_download convert_said go_train
 train: option_NAME for each option, advanced summary verdict start start_said run_side run_card stop
 stop_ask go_on stop_keep stop_delete resume another talk run_said plot_loss loss_says run_answers
 run_memory curves_box log_box run_log
@@ -19,6 +22,7 @@ from engine.training import runs
 from ui import (
     api,
     cards,
+    data_choice,
     form,
     memory,
     show_me,
@@ -77,8 +81,8 @@ def _nothing_chosen() -> Chosen:
         voice=gr.State(""),
         question=gr.State(""),
         tabs=gr.Tabs(elem_id="tabs", render=False),
-        tick=gr.Timer(2),
-        slow=gr.Timer(5),
+        tick=gr.Timer(3),
+        slow=gr.Timer(10),
     )
 
 
@@ -142,7 +146,7 @@ def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, n
             show.again: gr.Button(visible=bool(listed) and not guide["step"]),
             chosen.dataset: dataset,
             data.picker: gr.Radio(
-                tab_data.choices(lang), value=dataset if dataset in known else None
+                data_choice.choices(lang), value=dataset if dataset in known else None
             ),
             card: summary.waiting(lang),
         }

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from engine import desk, launch
+from engine import launch
 from engine.config import default_config
+from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
 from ui import cards, form, run_side, summary

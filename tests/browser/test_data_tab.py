@@ -58,7 +58,7 @@ def test_an_upload_shows_format_rows_and_mask(visit, tmp_path, write_rows):
 BAD_FILES = {
     "poem.json": ("Roses are red.\n", "is called JSON but its content is not"),
     "nothing.jsonl": ("", "is empty; choose a file with at least one row"),
-    "notes.pdf": ("%PDF-1.4", "bring JSON, JSON Lines, CSV or Parquet"),
+    "notes.bin": ("\x00\x01\x02" * 50, "save it as"),
 }
 
 
@@ -73,3 +73,58 @@ def test_a_bad_file_is_told_in_a_sentence(visit, tmp_path):
         expect(person.see("upload_said", ".sentence")).to_contain_text(sentence)
         expect(person.see("data_mask", ".mask")).to_be_visible()
         expect(person.see("thread_data")).to_contain_text("Lighthouse keeper")
+
+
+def test_a_broken_file_is_mended_at_a_button(visit, tmp_path):
+    """The place of the fault, then a new file with all rows."""
+    (tmp_path / "comma.json").write_text(
+        '[{"prompt": "Hi", "response": "Yes."},\n{"prompt": "Ho", "response": "No."},\n]',
+        encoding="utf-8",
+    )
+    person = visit()
+    person.wait_for_data()
+    person.upload(tmp_path / "comma.json")
+    expect(person.see("upload_said", ".sentence")).to_contain_text("line 2, column 36")
+    person.see("mend_upload").click()
+    expect(person.see("upload_said")).to_contain_text("comma-mended.jsonl is in your library")
+    expect(person.see("data_statement")).to_contain_text("2, all used")
+    expect(person.see("data_mask", ".mask")).to_contain_text("Yes.")
+
+
+def test_columns_that_nobody_knows_are_chosen_by_hand(visit, tmp_path):
+    """The sentence names the columns, the pickers stand open, and a pick is read at once."""
+    (tmp_path / "odd.csv").write_text("alpha,beta\nHi,Yes.\nHo,No.\n", encoding="utf-8")
+    person = visit()
+    person.wait_for_data()
+    person.upload(tmp_path / "odd.csv")
+    expect(person.see("data_problem", ".sentence")).to_contain_text("alpha, beta")
+    for role, column in (("user", "alpha"), ("assistant", "beta")):
+        person.see(f"role_{role}", "input").first.click()
+        person.page.get_by_role("option", name=column, exact=True).last.click()
+        person.see(f"role_{role}", "input").first.press("Tab")  # closes its list
+    expect(person.see("data_statement")).to_contain_text("2, all used")
+    learned = "".join(person.see("data_mask", ".mask .learned").all_inner_texts())
+    assert "Yes." in learned
+    expect(person.see("data_problem", ".sentence")).to_have_count(0)
+
+
+def test_the_doctor_finds_and_mends_into_a_copy(visit, tmp_path, write_rows):
+    """A copy without the doubled row becomes the dataset; raw rows are searched; lengths drawn."""
+    rows = [{"prompt": f"Say {n % 6}.", "completion": f"Here is {n % 6}."} for n in range(7)]
+    file = write_rows(tmp_path / "twice.jsonl", rows)
+    person = visit()
+    person.wait_for_data()
+    person.upload(file)
+    finding = person.see("data_doctor", ".finding").filter(has_text="Exact copies")
+    expect(finding).to_contain_text("1 rows")
+    person.see("repairs", "label").filter(has_text=re.compile("cop", re.I)).first.click()
+    person.see("repair").click()
+    expect(person.see("repair_said")).to_contain_text("twice-repaired.jsonl is a mended copy")
+    expect(person.see("thread_data")).to_contain_text("twice-repaired.jsonl · 6 rows")
+    expect(person.see("changes")).to_be_visible()
+    person.see("view_table-button").last.click()
+    person.see("table_search", ":is(input, textarea)").fill("is 4")
+    expect(person.see("table_said")).to_contain_text("Rows 1 to 1 of 1 that hold these words")
+    person.see("view_lengths-button").last.click()
+    expect(person.see("data_lengths", ".bars i")).not_to_have_count(0)
+    expect(person.see("data_lengths")).to_contain_text("Packed, 6 rows make 1 sequences")

@@ -41,8 +41,8 @@ def test_an_unknown_run_in_the_address_is_told(visit):
         expect(person.see("thread_base")).to_contain_text("sprout")
 
 
-def test_start_watch_stop_and_keep(visit, server, free_device):
-    """Start, the loss moves; Stop asks; Go on goes on; Stop and keep leaves an adapter."""
+def test_start_watch_stop_keep_and_resume(visit, server, client, free_device):
+    """Start, the loss moves; Stop asks; Go on goes on; an adapter is kept; Resume goes on."""
     person = visit()
     person.wait_for_data()
     person.go_to("train")
@@ -70,6 +70,11 @@ def test_start_watch_stop_and_keep(visit, server, free_device):
     expect(person.see("talk")).to_be_visible()
     expect(person.see("resume")).to_be_visible()
     assert (server.runs / run_id / "adapter" / "adapter_model.safetensors").is_file()
+    step = client.predict(run_id, api_name="/run_status")["step"]
+    person.see("resume").click()
+    expect(person.see("stop")).to_be_visible()
+    person.wait_for_step_after(step)
+    client.predict(run_id, api_name="/stop_run")
 
 
 def test_a_reload_in_the_middle_finds_the_run(visit, going_run, finished_run):

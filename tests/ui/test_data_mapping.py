@@ -1,0 +1,58 @@
+"""The pickers of columns: what they say as text, and what a reading writes into them."""
+
+import pytest
+
+from ui import data_mapping, form
+
+NOTHING = [[], None, None, None, None, None]
+PICKED = [["title", "ask"], None, "answer", None, None, None]
+TEXT = "title=user, ask=user, answer=assistant"
+FACTS = {
+    "columns": ["title", "ask", "answer"],
+    "mapping": {"ask": "user", "answer": "assistant"},
+    "speakers": [{"name": "Mara", "lines": 7}, {"name": "Tom", "lines": 2}],
+}
+
+
+@pytest.fixture(scope="module")
+def pickers():
+    import gradio as gr
+
+    with gr.Blocks():
+        form.create()
+        return data_mapping.build()
+
+
+def values(pickers, updates):
+    """What is written into the pickers, by role."""
+    return {r: updates[one].value for r, one in pickers.roles.items() if one in updates}
+
+
+def test_what_is_picked_as_text():
+    assert data_mapping.text_of(NOTHING) == ""
+    assert data_mapping.text_of(PICKED) == TEXT
+
+
+def test_what_was_found_is_written_into_the_pickers(pickers):
+    asked = {"mapping": "", "speaker": ""}
+    shown = data_mapping.shown(pickers, FACTS, NOTHING, asked)
+    empty = dict.fromkeys(("input", "system", "messages", "text"))
+    assert values(pickers, shown) == empty | {"user": ["ask"], "assistant": "answer"}
+    assert shown[pickers.speaker].value == "Mara"
+    assert shown[pickers.speaker].visible is True
+
+
+def test_what_a_person_picks_is_not_written_back(pickers):
+    """They may have picked more while the file was read."""
+    asked = {"mapping": TEXT, "speaker": "Tom"}
+    shown = data_mapping.shown(pickers, FACTS, PICKED, asked)
+    assert values(pickers, shown) == {}
+    assert shown[pickers.speaker].value == "Tom"
+    assert values(pickers, data_mapping.asking(pickers, ["title"], PICKED, TEXT)) == {}
+
+
+def test_a_cloned_runs_mapping_is_written_into_the_pickers(pickers):
+    asked = {"mapping": TEXT, "speaker": ""}
+    facts = FACTS | {"mapping": {"title": "user", "ask": "user", "answer": "assistant"}}
+    shown = data_mapping.shown(pickers, facts, NOTHING, asked)
+    assert values(pickers, shown)["user"] == ["title", "ask"]

@@ -1,0 +1,139 @@
+"""The ways to choose a dataset: samples, what was brought, a file, the Hub, rows made here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from engine import library
+from engine.desk import client as desk
+from engine.errors import UserError
+from ui import cards
+from ui.chosen import Chosen
+from ui.text import both, language, say, t
+
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    picker: gr.Radio
+    remove: gr.Button
+    said: gr.HTML
+
+
+def choices(lang: str) -> list[tuple[str, str]]:
+    """The library as choices of the picker."""
+    return [(one.title.in_language(lang), one.id) for one in library.list_datasets()]
+
+
+def build(chosen: Chosen) -> Choice:
+    picker = gr.Radio(label=t("data_dataset"), elem_id="dataset")
+    upload = gr.File(label=t("data_upload"), elem_id="upload", height=140)
+    said = gr.HTML(cards.nothing(), elem_id="upload_said", elem_classes="bare")
+    mend = gr.Button(t("data_mend"), size="sm", visible=False, elem_id="mend_upload")
+    remove = gr.Button(t("data_remove"), size="sm", visible=False, elem_id="remove_upload")
+    choice = Choice(picker, remove, said)
+    _wire_upload(chosen, choice, upload, mend)
+    _build_hub(chosen, said)
+    _build_identity(chosen, said)
+    picker.input(lambda value: (value, cards.nothing()), picker, [chosen.dataset, said], **QUIET)
+    remove.click(_remove, chosen.dataset, [chosen.dataset, said], **QUIET)
+    return choice
+
+
+def _wire_upload(chosen: Chosen, choice: Choice, upload: gr.File, mend: gr.Button) -> None:
+    broken = gr.State(None)  # (path, name) of the upload that could be mended
+    outputs = [chosen.dataset, upload, choice.said, mend, broken]
+    upload.upload(_add, upload, outputs, api_visibility="private")
+    mend.click(_mend, broken, [chosen.dataset, choice.said, mend], api_visibility="private")
+
+
+def _add(path: str, request: gr.Request):
+    lang, name = language(request), Path(path).name
+    hidden = gr.Button(visible=False)
+    try:
+        added = desk.add(path, name)
+    except UserError as error:
+        said = cards.sentence(error.sentence.in_language(lang))
+        if error.remedy == "mend":
+            return gr.skip(), None, said, gr.Button(visible=True), (path, name)
+        return gr.skip(), None, said, hidden, None
+    return added, None, _added(name, lang), hidden, None
+
+
+def _mend(broken: tuple[str, str], request: gr.Request):
+    lang = language(request)
+    try:
+        added, changes = desk.add_mended(*broken)
+    except UserError as error:
+        return gr.skip(), cards.sentence(error.sentence.in_language(lang)), gr.Button(visible=False)
+    lines = [both(change).in_language(lang) for change in changes]
+    said = _added(added, lang) + cards.card(say("data_mended", lang), cards.bullets(lines))
+    return added, said, gr.Button(visible=False)
+
+
+def _added(name: str, lang: str) -> str:
+    return cards.sentence(say("data_added", lang, name=name), "calm")
+
+
+def _remove(dataset: str, request: gr.Request):
+    try:
+        library.remove(dataset)
+    except UserError as error:
+        return gr.skip(), cards.sentence(error.sentence.in_language(language(request)))
+    return "", cards.nothing()
+
+
+def _build_hub(chosen: Chosen, said: gr.HTML) -> None:
+    with gr.Accordion(t("data_hub"), open=False, elem_id="hub_box"):
+        hub_id = gr.Textbox(
+            label=t("data_hub_id"), placeholder="owner/name", max_lines=1, elem_id="hub_id"
+        )
+        with gr.Row():
+            split = gr.Textbox(
+                label=t("data_hub_split"), placeholder="train", max_lines=1, elem_id="hub_split"
+            )
+            token = gr.Textbox(
+                label=t("data_hub_token"), type="password", max_lines=1, elem_id="hub_token"
+            )
+        fetch = gr.Button(t("data_hub_fetch"), elem_id="hub_fetch")
+
+    def fetched(hub_id: str, split: str, token: str, request: gr.Request):
+        lang = language(request)
+        try:
+            added = desk.add_from_hub(hub_id, split, token)
+        except UserError as error:
+            return gr.skip(), "", cards.sentence(error.sentence.in_language(lang))
+        return added, "", _added(added, lang)
+
+    fetch.click(
+        fetched, [hub_id, split, token], [chosen.dataset, token, said], api_visibility="private"
+    )
+
+
+def _build_identity(chosen: Chosen, said: gr.HTML) -> None:
+    with gr.Accordion(t("data_identity"), open=False, elem_id="identity_box"):
+        gr.Markdown(t("data_identity_how"), elem_classes="soft")
+        with gr.Row():
+            name = gr.Textbox(label=t("data_identity_name"), max_lines=1, elem_id="identity_name")
+            maker = gr.Textbox(
+                label=t("data_identity_maker"), max_lines=1, elem_id="identity_maker"
+            )
+        spoken = gr.Radio(
+            [(t("data_identity_both"), "both"), ("English", "en"), ("中文", "zh")],
+            value="both",
+            label=t("data_identity_language"),
+            elem_id="identity_language",
+        )
+        make = gr.Button(t("data_identity_make"), elem_id="identity_make")
+
+    def made(name: str, maker: str, spoken: str, request: gr.Request):
+        lang = language(request)
+        try:
+            added = desk.add_identity(name, maker, spoken)
+        except UserError as error:
+            return gr.skip(), cards.sentence(error.sentence.in_language(lang))
+        return added, _added(added, lang)
+
+    make.click(made, [name, maker, spoken], [chosen.dataset, said], api_visibility="private")
