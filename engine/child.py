@@ -125,13 +125,21 @@ def serve(calls: dict[str, Callable[..., Iterator[Any]]]) -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not mix with the answers
     questions = _questions()
-    while (question := questions()) is not None:
-        try:
-            for value in calls[question["call"]](**question["arguments"]):
-                print(json.dumps({"value": value}), file=out, flush=True)
-            print("{}", file=out, flush=True)
-        except Exception as error:
-            print(json.dumps({"error": _sentence(error)}), file=out, flush=True)
+    with contextlib.suppress(BrokenPipeError):  # nobody is there to answer any more
+        while (question := questions()) is not None:
+            for answer in _answers(calls, question):
+                print(json.dumps(answer), file=out, flush=True)
+
+
+def _answers(calls: dict[str, Callable[..., Iterator[Any]]], question: dict) -> Iterator[dict]:
+    """The values of a call, then {} or its error."""
+    try:
+        for value in calls[question["call"]](**question["arguments"]):
+            yield {"value": value}
+    except Exception as error:
+        yield {"error": _sentence(error)}
+    else:
+        yield {}
 
 
 _stopping = threading.Event()

@@ -18,6 +18,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as engine.hardware.child_environment, for torch in here
 
+SHORT_RUN_STEPS = 16
+
 
 @pytest.fixture(autouse=True)
 def runs_folder(tmp_path, monkeypatch):
@@ -227,3 +229,52 @@ def page_process(tmp_path_factory):
         if one.process and one.process.poll() is None:
             one.close()
         one.end_runs()
+
+
+@pytest.fixture(scope="session")
+def server(page_process):
+    """The page process that most tests of the page and of its API share."""
+    process = page_process()
+    process.start()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    from gradio_client import Client
+
+    return Client(server.url, verbose=False)
+
+
+@pytest.fixture(scope="session")
+def finished_run(client):
+    """Id of a real run of the lighthouse keeper, started through the API: short, but long enough
+    to be heard."""
+    from engine import characters
+
+    card = characters.get("lighthouse-keeper")
+    run_id = client.predict(
+        dataset=card.id,
+        system_prompt=card.system_prompt,
+        sample_prompts=card.questions[0],
+        max_steps=SHORT_RUN_STEPS,
+        eval_steps=SHORT_RUN_STEPS // 2,
+        api_name="/start_run",
+    )
+
+    def ended():
+        status = client.predict(run_id, api_name="/run_status")
+        assert status["state"] != "failed", status["message"]
+        return not status["alive"]
+
+    until(ended, 240, f"{run_id} ends")
+    return run_id
+
+
+@pytest.fixture
+def free_device(server):
+    """No run is alive, neither before the test nor after it."""
+    server.end_runs()
+    yield
+    server.end_runs()

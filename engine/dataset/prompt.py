@@ -1,5 +1,6 @@
 """The one place where a conversation becomes the text a model reads, in training and in chat."""
 
+import threading
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,10 @@ PLAIN_NOTE = Sentence(
     "这个模型没有自己的对话模板；这里用 Greenroom 的简单模板（User: / Assistant:），"
     "并随适配器一起保存。",
 )
+
+
+# Transformers keeps one compiled template for all threads, and its generation marks hold state.
+_rendering = threading.Lock()
 
 
 class Rendered(NamedTuple):
@@ -116,14 +121,15 @@ def _rendered(
     from transformers.utils.chat_template_utils import render_jinja_template
 
     template = tokenizer.get_chat_template(tools=tools)
-    texts, spans = render_jinja_template(
-        conversations=conversations,
-        tools=tools,
-        chat_template=template,
-        return_assistant_tokens_mask="{% generation" in template.replace("{%-", "{%"),
-        add_generation_prompt=add_generation_prompt,
-        **tokenizer.special_tokens_map,
-    )
+    with _rendering:
+        texts, spans = render_jinja_template(
+            conversations=conversations,
+            tools=tools,
+            chat_template=template,
+            return_assistant_tokens_mask="{% generation" in template.replace("{%-", "{%"),
+            add_generation_prompt=add_generation_prompt,
+            **tokenizer.special_tokens_map,
+        )
     spans = spans or [[]] * len(texts)
     return [(text, [tuple(one) for one in some]) for text, some in zip(texts, spans, strict=True)]
 

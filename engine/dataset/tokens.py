@@ -4,6 +4,7 @@ The preview colours its output and the trainer trains on its output; there is no
 """
 
 import itertools
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from engine.dataset.prompt import render_all, with_system
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding
+    from tokenizers import Encoding, Tokenizer
     from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
 _ROWS_A_BATCH = 500
+_changing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,7 @@ def encode_all(
     The tokenizer works on one batch (without the GIL) while the next is rendered.
     """
     backend = tokenizer.backend_tokenizer
-    backend.no_truncation()  # a tokenizer.json may ask for both
-    backend.no_padding()
+    _cut_nothing(backend)
     end_ids = end_of_turn_ids(tokenizer)
 
     def finished(read, job) -> Iterator[Encoded]:
@@ -97,6 +98,16 @@ def encode_all(
             ahead = read, job
         if ahead:
             yield from finished(*ahead)
+
+
+def _cut_nothing(backend: "Tokenizer") -> None:
+    """A tokenizer.json may ask for truncation and padding. It is changed only where it does: while
+    another thread encodes, tokenizers refuses any change."""
+    with _changing:
+        if backend.truncation:
+            backend.no_truncation()
+        if backend.padding:
+            backend.no_padding()
 
 
 def encode(

@@ -1,20 +1,15 @@
-"""What the browser tests share: one chromium, one page process, one short real run, one visitor."""
+"""What the browser tests share: one chromium, one visitor, a run that goes on."""
 
-import dataclasses
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-ROOT = Path(__file__).parent.parent.parent
 PATIENCE_MS = 45_000
-SHORT_RUN_STEPS = 16
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -31,47 +26,6 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="package")
-def server(chromium, page_process):
-    """The page process that most tests share."""
-    process = page_process()
-    process.start()
-    yield process
-    process.close()
-
-
-@pytest.fixture(scope="package")
-def client(server):
-    from gradio_client import Client
-
-    return Client(server.url, verbose=False)
-
-
-@pytest.fixture(scope="package")
-def finished_run(server):
-    """Id of a real run of the lighthouse keeper: short, but long enough to be heard."""
-    from engine import characters
-    from engine.config import default_config
-    from engine.training import runs
-
-    card = characters.get("lighthouse-keeper")
-    config = dataclasses.replace(
-        default_config(),
-        dataset=card.id,
-        system_prompt=card.system_prompt,
-        sample_prompts=card.questions[0],
-        max_steps=SHORT_RUN_STEPS,
-        eval_steps=SHORT_RUN_STEPS // 2,
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNS_DIR", str(server.runs))
-        path = runs.create(config)
-        train = [sys.executable, "-m", "engine", "train", str(path)]
-        ended = subprocess.run(train, cwd=ROOT, capture_output=True, text=True, timeout=240)
-        assert runs.get(path.name).state == "finished", ended.stderr
-    return path.name
-
-
 @pytest.fixture
 def copied_run(server, finished_run):
     """A copy of the finished run, to be renamed or deleted."""
@@ -80,14 +34,6 @@ def copied_run(server, finished_run):
     (copy / "name").write_text("spare-vole", encoding="utf-8")
     yield copy
     shutil.rmtree(copy, ignore_errors=True)
-
-
-@pytest.fixture
-def free_device(server):
-    """No run is alive, neither before the test nor after it."""
-    server.end_runs()
-    yield
-    server.end_runs()
 
 
 @pytest.fixture

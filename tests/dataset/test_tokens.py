@@ -1,5 +1,7 @@
 """What the loss sees, token by token."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,3 +158,15 @@ def test_truncation_written_into_a_tokenizer_cuts_nothing(tokenizer):
     tokenizer.backend_tokenizer.enable_truncation(4)
     tokenizer.backend_tokenizer.enable_padding(length=64)
     assert named(tokenizer, encode(tokenizer, TALK, max_length=99).all_ids) == PIECES
+
+
+def test_threads_do_not_disturb_each_other(tokenizer):
+    """The page looks at a row while all rows are measured."""
+    rows = [{"messages": TALK["messages"] * (n % 3 + 1)} for n in range(600)]
+
+    def encoded(_):
+        return [one.labels for one in encode_all(tokenizer, rows, max_length=99)]
+
+    alone = encoded(0)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(encoded, range(8))) == [alone] * 8
