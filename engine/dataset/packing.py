@@ -41,18 +41,21 @@ def join(rows: list[dict[str, list[int]]]) -> dict[str, list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class Collator:
-    """Pads sequences on the right to the longest of the batch; `real_tokens` counts the others.
+    """Pads sequences on the right to the longest of the batch, or a little further to a multiple;
+    `real_tokens` counts the others.
 
     There is no attention mask: Transformers reads the boundaries from position_ids (its
     masking_utils), and the padding is one more sequence that nobody sees and nothing learns from.
     """
 
     pad_token_id: int
+    pad_to_multiple_of: int = 1
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, "torch.Tensor | int"]:
         import torch
 
         longest = max(len(row["input_ids"]) for row in rows)
+        longest = -(-longest // self.pad_to_multiple_of) * self.pad_to_multiple_of
         fill = {"input_ids": self.pad_token_id, "labels": IGNORED}
         batch: dict[str, Any] = {name: [] for name in ("input_ids", "labels", "position_ids")}
         for row in rows:

@@ -121,7 +121,9 @@ def _trainer(
         args=arguments(config, path, device, max_steps, evaluates),
         train_dataset=prepared.train,
         eval_dataset=prepared.evaluation if evaluates else None,
-        data_collator=Collator(tokenizer.pad_token_id),
+        # Equal shapes let torch use its blocks again: up to 7 GiB less and faster on an
+        # H200 (2026-11-21, packs of 1,024).
+        data_collator=Collator(tokenizer.pad_token_id, 64 if device.type == "cuda" else 1),
         processing_class=tokenizer,
         callbacks=[progress, Samples(path, config, tokenizer, progress)],
     )

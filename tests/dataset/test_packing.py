@@ -60,3 +60,17 @@ def test_collator_exactly():
         "labels": [[X, 6, X, X], [X, X, 9, 4]],
         "position_ids": [[0, 1, 0, 1], [0, 0, 1, 2]],
     }
+
+
+def test_padding_up_to_a_multiple():
+    """Shapes are equal though the longest rows are not; 8 stays 8, 3 becomes 4."""
+    collate = Collator(pad_token_id=0, pad_to_multiple_of=4)
+    row = {"input_ids": [5, 6, 7], "labels": [X, 6, 7], "position_ids": [0, 1, 2]}
+    batch = collate([row])
+    assert batch.pop("real_tokens") == 3
+    assert {name: tensor.tolist() for name, tensor in batch.items()} == {
+        "input_ids": [[5, 6, 7, 0]],
+        "labels": [[X, 6, 7, X]],
+        "position_ids": [[0, 1, 2, 0]],
+    }
+    assert collate([join([row, row]), join([row])])["input_ids"].shape == (2, 8)
