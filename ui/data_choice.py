@@ -1,5 +1,6 @@
 """The ways to choose a dataset: samples, what was brought, a file, the Hub, rows made here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,15 @@ def _mend(broken: tuple[str, str], request: gr.Request):
     return added, said, gr.Button(visible=False)
 
 
+def _brought(lang: str, add: Callable[..., str], *asked: str):
+    """The new dataset and a word on it, or what was wrong."""
+    try:
+        added = add(*asked)
+    except UserError as error:
+        return gr.skip(), cards.sentence(error.sentence.in_language(lang))
+    return added, _added(added, lang)
+
+
 def _added(name: str, lang: str) -> str:
     return cards.sentence(say("data_added", lang, name=name), "calm")
 
@@ -100,15 +110,10 @@ def _build_hub(chosen: Chosen, said: gr.HTML) -> None:
         fetch = gr.Button(t("data_hub_fetch"), elem_id="hub_fetch")
 
     def fetched(hub_id: str, split: str, token: str, request: gr.Request):
-        lang = language(request)
-        try:
-            added = desk.add_from_hub(hub_id, split, token)
-        except UserError as error:
-            return gr.skip(), "", cards.sentence(error.sentence.in_language(lang))
-        return added, "", _added(added, lang)
+        return "", *_brought(language(request), desk.add_from_hub, hub_id, split, token)
 
     fetch.click(
-        fetched, [hub_id, split, token], [chosen.dataset, token, said], api_visibility="private"
+        fetched, [hub_id, split, token], [token, chosen.dataset, said], api_visibility="private"
     )
 
 
@@ -129,11 +134,6 @@ def _build_identity(chosen: Chosen, said: gr.HTML) -> None:
         make = gr.Button(t("data_identity_make"), elem_id="identity_make")
 
     def made(name: str, maker: str, spoken: str, request: gr.Request):
-        lang = language(request)
-        try:
-            added = desk.add_identity(name, maker, spoken)
-        except UserError as error:
-            return gr.skip(), cards.sentence(error.sentence.in_language(lang))
-        return added, _added(added, lang)
+        return _brought(language(request), desk.add_identity, name, maker, spoken)
 
     make.click(made, [name, maker, spoken], [chosen.dataset, said], api_visibility="private")

@@ -17,6 +17,7 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 SHOWN_BY = ("max_length", "loss_on", "system_prompt", "mapping", "speaker")
 READ_BY = ("model_name_or_path", *SHOWN_BY, "eval_dataset")
 _TYPING_SECONDS = 0.3
+_SESSIONS_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ class _Latest:
         self._by_session: dict[str, object] = {}
 
     def begin(self, session: str) -> object:
-        if len(self._by_session) > 1000:
-            self._by_session.clear()  # the readings of a thousand visitors end early; no harm
+        self._by_session.pop(session, None)
+        while len(self._by_session) >= _SESSIONS_KEPT:
+            del self._by_session[next(iter(self._by_session))]  # who has read least lately
         token = self._by_session[session] = object()
         return token
 
@@ -95,10 +97,10 @@ def row_reader(views: Views, chosen: Chosen, fields: form.Fields) -> dict:
     """Arguments of an event that shows another row of the same dataset."""
 
     def show(request: gr.Request, **values):
-        dataset, number_ = values.pop("dataset"), int(values.pop("row") or 1)
+        dataset, row = values.pop("dataset"), int(values.pop("row") or 1)
         model = values.pop("model_name_or_path")
         try:
-            return _row(views, dataset, model, number_, _shown(values), language(request))
+            return _row(views, dataset, model, row, _shown(values), language(request))
         except UserError:  # told above, where the data is read
             return gr.skip()
 
@@ -147,7 +149,7 @@ def _reading(views: Views, values: dict, row: int, picked: list, lang: str) -> I
         yield (
             _measured(views, report, asked["max_length"], lang)
             | {views.facts: report}
-            | (data_doctor.shown(views.doctor, report, lang))
+            | data_doctor.shown(views.doctor, report, lang)
         )
     except UserError as error:
         said = cards.sentence(error.sentence.in_language(lang))

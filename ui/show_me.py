@@ -136,6 +136,12 @@ def wire(
         concurrency_limit=None,
         **QUIET,
     )
+    _wire_ways_out(made, chosen)
+
+
+def _wire_ways_out(made: Frame, chosen: Chosen) -> None:
+    """Closing the guide, and the quiet link for those who bring their own data."""
+    show = made.show
     made.close.click(
         lambda: (NOWHERE, cards.nothing(), gr.Button(visible=False), gr.Button(visible=True)),
         None,

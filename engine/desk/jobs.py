@@ -38,6 +38,10 @@ class Job:
         return {"share": 1.0, "report": self._report}
 
     @property
+    def ended(self) -> bool:
+        return not self._thread.is_alive()
+
+    @property
     def failed(self) -> bool:
         """Also when it was given up: it begins anew when somebody asks again."""
         return self._error is not None

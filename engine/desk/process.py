@@ -82,8 +82,8 @@ def _look(work: Callable, *asked: Any) -> dict[str, Any]:
     """How far this work is; begins it when it is new, or was given up."""
     key = _key(*asked)
     if key not in _jobs or _jobs[key].failed:
-        while len(_jobs) >= _JOBS_KEPT:
-            del _jobs[next(iter(_jobs))]
+        for old in [one for one, job in _jobs.items() if job.ended][: 1 - _JOBS_KEPT]:
+            del _jobs[old]  # not one that goes on: whoever waits for it would begin it anew
         _jobs[key] = Job(work)
     return _jobs[key].look()
 

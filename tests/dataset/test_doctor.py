@@ -7,6 +7,7 @@ import pytest
 
 from engine.dataset.doctor.examine import Finding, examine
 from engine.dataset.lengths import Lengths
+from engine.dataset.meaning.reasons import LIST_ANSWER
 from engine.errors import Sentence
 
 
@@ -196,7 +197,7 @@ def test_what_was_dropped_is_named_by_its_reason():
     ]
     dropped = [
         (0, Sentence("it has no answer", "没有回答")),
-        (1, Sentence("its answer is a list", "回答是列表")),
+        (1, LIST_ANSWER),
         (2, Sentence("it does not begin with a question", "不是以提问开头")),
         (3, Sentence("a cell is an object", "有一格是对象")),
     ]

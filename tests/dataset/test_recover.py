@@ -6,16 +6,17 @@ from types import SimpleNamespace
 import pytest
 
 from engine.dataset.doctor.recover import (
-    answer_columns,
     ends_with_user,
     join_list_answers,
     kind_of_drop,
     order_turns,
 )
 from engine.dataset.doctor.repair import Change, repair
+from engine.dataset.meaning.columns import answer_columns
+from engine.dataset.meaning.reasons import EMPTY_ANSWER, LIST_ANSWER
 from engine.dataset.reading.read import Table
 from engine.dataset.reading.store import Stored
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence
 
 
 def turns(*said, role="role", content="content"):
@@ -70,9 +71,9 @@ def test_the_last_turn_of_the_user():
 
 def test_columns_of_answers():
     assert answer_columns(["Response ", "回答", "prompt", "output"]) == [
+        "output",
         "Response ",
         "回答",
-        "output",
     ]
 
 
@@ -89,21 +90,6 @@ REASONS = {
 }
 
 
-@pytest.fixture
-def reader(monkeypatch):
-    """Stands for the reading of formats: a row is read when user and assistant take turns."""
-
-    def read(table, mapping=""):
-        assert mapping == "messages=messages"
-        good = [i for i, row in enumerate(table.rows) if len(row["messages"]) == 2]
-        if not good:
-            raise UserError("none", "无")
-        return SimpleNamespace(sources=good, conversations=[table.rows[i] for i in good])
-
-    monkeypatch.setattr("engine.dataset.meaning.formats.to_conversations", read)
-
-
-@pytest.mark.usefixtures("reader")
 def test_mended_rows_come_back_in_their_place(tmp_path):
     """Row 1 before row 2; row 3 is listed as removed; row 4 cannot be mended and stays out."""
     table = Table(Stored(ROWS), ["messages"], "jsonl", "UTF-8")
@@ -120,7 +106,6 @@ def test_mended_rows_come_back_in_their_place(tmp_path):
     assert [json.loads(line) for line in lines] == [mended, ROWS[1]]
 
 
-@pytest.mark.usefixtures("reader")
 def test_nothing_comes_back_when_nothing_can_be_read(tmp_path):
     table = Table(Stored(ROWS), ["messages"], "jsonl", "UTF-8")
     found = SimpleNamespace(conversations=[ROWS[1]], sources=[1], dropped=[(3, REASONS[3])])
@@ -143,5 +128,6 @@ def test_the_cut_last_turn_is_listed(tmp_path):
 def test_reasons_that_the_doctor_has_a_name_for():
     kinds = [kind_of_drop(reason) for reason in REASONS.values()]
     assert kinds == ["role_order", "empty_answers", "role_order"]
-    assert kind_of_drop(Sentence("its answer is a list of 2", "回答是列表")) == "list_answers"
+    assert kind_of_drop(LIST_ANSWER) == "list_answers"
+    assert kind_of_drop(EMPTY_ANSWER) == "empty_answers"
     assert kind_of_drop(Sentence("its columns are not known", "列名无法识别")) == ""

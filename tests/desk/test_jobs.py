@@ -21,7 +21,7 @@ def test_progress_then_the_report():
     assert job.look(patience=0.01) in ({"share": 0.0}, {"share": 0.25})
     go_on.set()
     assert job.look(patience=10) == {"share": 1.0, "report": {"rows": 3}}
-    assert job.failed is False
+    assert (job.failed, job.ended) == (False, True)
 
 
 def test_what_is_known_so_far_stays_known():

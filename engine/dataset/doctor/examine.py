@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from engine.dataset.doctor.advice import ADVICE
 from engine.dataset.doctor.checkup import Checkup, Tally, example
 from engine.dataset.doctor.duplicates import question_key
-from engine.dataset.doctor.recover import answer_columns, ends_with_user, kind_of_drop
+from engine.dataset.doctor.recover import ends_with_user, kind_of_drop
 from engine.dataset.doctor.turns import texts_of
+from engine.dataset.meaning.columns import answer_columns
 from engine.errors import Sentence
 
 if TYPE_CHECKING:

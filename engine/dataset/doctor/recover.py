@@ -5,6 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from engine.dataset.meaning.columns import answer_columns
+from engine.dataset.meaning.dialogue import content_key, side_of
+from engine.dataset.meaning.reasons import (
+    EMPTY_ANSWER,
+    LIST_ANSWER,
+    NO_ANSWER,
+    NO_QUESTION,
+    ROLE_ORDER,
+)
 from engine.dataset.reading.store import Stored
 from engine.errors import Sentence, UserError
 
@@ -12,30 +21,19 @@ if TYPE_CHECKING:
     from engine.dataset.meaning.formats import Conversations
     from engine.dataset.reading.read import Table
 
-# How the reason of a dropped row begins -> the doctor's name for it.
 _KINDS = {
-    "it has no answer": "empty_answers",
-    "its answer is a list": "list_answers",
-    "two turns of one side follow each other": "role_order",
-    "it does not begin with a question": "role_order",
+    NO_ANSWER: "empty_answers",
+    EMPTY_ANSWER: "empty_answers",
+    LIST_ANSWER: "list_answers",
+    ROLE_ORDER: "role_order",
+    NO_QUESTION: "role_order",
 }
-_ANSWERS = ("output response completion answer reply target 回答 答案 答复 输出").split()
 _ANSWERING = {"chosen", "rejected", "completion", "response", "output"}  # beside a list of turns
-_SIDES = {
-    **dict.fromkeys(("user", "human"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "bot", "model"), "assistant"),
-}
-_ROLE_KEYS, _CONTENT_KEYS = ("role", "from"), ("content", "value")
 
 
 def kind_of_drop(reason: Sentence) -> str:
     """The kind of finding, "" for reasons that the doctor has no name for."""
-    return next((kind for start, kind in _KINDS.items() if reason.en.startswith(start)), "")
-
-
-def answer_columns(columns: list[str]) -> list[str]:
-    """The columns that hold answers by their name."""
-    return [column for column in columns if column.strip().lower() in _ANSWERS]
+    return _KINDS.get(reason, "")
 
 
 def recovered(
@@ -63,7 +61,7 @@ def ends_with_user(row: dict[str, Any]) -> bool:
     """Whether turns of the row end with one of the user, and no other column answers it."""
     if not _ANSWERING.isdisjoint(row):
         return False
-    return any(turns and _side(turns[-1]) == "user" for turns in map(_turns, row.values()))
+    return any(turns and side_of(turns[-1]) == "user" for turns in map(_turns, row.values()))
 
 
 def join_list_answers(row: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +86,7 @@ def _turns(value: Any) -> list[dict[str, Any]]:
             value = json.loads(value)
         except ValueError:
             return []
-    if isinstance(value, list) and all(isinstance(x, dict) and _side(x) for x in value):
+    if isinstance(value, list) and all(isinstance(x, dict) and side_of(x) for x in value):
         return value
     return []
 
@@ -97,25 +95,16 @@ def _ordered(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ordered: list[dict[str, Any]] = []
     for turn in turns:
         before = ordered[-1] if ordered else {}
-        if _side(turn) == "assistant" and _side(before) in ("", "system"):
+        if side_of(turn) == "assistant" and side_of(before) in ("", "system"):
             continue
-        key = _key(turn, _CONTENT_KEYS)
+        key = content_key(turn)
         texts = [before.get(key), turn.get(key)]
         spoken = all(isinstance(text, str) for text in texts) and "tool_calls" not in turn | before
-        if _side(turn) == _side(before) and _side(turn) in _SIDES.values() and spoken:
+        if side_of(turn) == side_of(before) and side_of(turn) in ("user", "assistant") and spoken:
             ordered[-1] = before | {key: "\n\n".join(texts)}
         else:
             ordered.append(turn)
     return ordered
-
-
-def _side(turn: dict[str, Any]) -> str:
-    role = str(turn.get(_key(turn, _ROLE_KEYS), "")).lower()
-    return _SIDES.get(role, role)
-
-
-def _key(turn: dict[str, Any], keys: tuple[str, ...]) -> str:
-    return next((key for key in keys if key in turn), "")
 
 
 _MENDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

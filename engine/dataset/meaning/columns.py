@@ -86,6 +86,11 @@ def columns_named(names: Iterable[str], columns: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(column for name in names for column in spelled.get(name, [])))
 
 
+def answer_columns(columns: Iterable[str]) -> list[str]:
+    """The columns that hold answers by their name, the likeliest first."""
+    return columns_named(_ANSWERS, columns)
+
+
 def _stems(name: str) -> Iterable[str]:
     while ending := next((s for s in _ENDINGS if name.endswith(s) and name != s), None):
         name = name[: -len(ending)]

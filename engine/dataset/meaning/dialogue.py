@@ -46,6 +46,17 @@ def role_of(turn: Any) -> Any:
     return turn[key] if key else None
 
 
+def side_of(turn: dict[str, Any]) -> str:
+    """Which side of a chat speaks in a turn; a person's name as it is; "" for nobody."""
+    role = role_of(turn)
+    return "" if role is None else SIDES.get(str(role).strip().lower(), str(role))
+
+
+def content_key(turn: dict[str, Any]) -> str:
+    """Under which name a turn holds what is said; "" when there is none."""
+    return _key(turn, _CONTENT_KEYS) or ""
+
+
 def is_known(role: Any) -> bool:
     """Whether this role is a side of a chat rather than a person's name."""
     return str(role).strip().lower() in SIDES
