@@ -11,7 +11,7 @@ from typing import Any
 from engine.config import TrainConfig, default_config
 from engine.errors import UserError
 from engine.hardware import child_environment
-from engine.options import add_flags, field_names
+from engine.options.declare import add_flags, field_names
 from engine.places import SPROUT
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.config import GROUPS, TrainConfig, default_config
 from engine.errors import UserError
-from engine.options import add_flags, choices, field_names, markdown_table
+from engine.options.declare import add_flags, choices, field_names, markdown_table
 
 # Saved runs and other programs rely on these names. Renaming one breaks them: think twice, then
 # change this list with the code.

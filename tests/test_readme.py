@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import TrainConfig
-from engine.options import markdown_table
+from engine.options.declare import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = [ROOT / "app.py", *(ROOT / "engine").rglob("*.py"), *(ROOT / "ui").rglob("*.py")]

@@ -11,7 +11,7 @@ from gradio.components import Component
 
 from engine.config import GROUPS, TrainConfig, default_config
 from engine.errors import Sentence, UserError
-from engine.options import choices
+from engine.options.declare import choices
 from engine.places import SPROUT
 from ui.text import say, t
 

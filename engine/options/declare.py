@@ -14,6 +14,7 @@ def option(
     default: Any,
     label: tuple[str, str],
     help: tuple[str, str],
+    *,
     group: str,
     low: float | None = None,
     high: float | None = None,
