@@ -21,6 +21,21 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as engine.hardware.child_environmen
 SHORT_RUN_STEPS = 16
 
 
+_OF_THE_PAGE = ("tests/browser/", "tests/test_api.py", "tests/test_page_start.py")
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of the page share one page, one run and one device: one worker takes them all, while
+    the other takes the rest. (xdist's own groups do not reach pytest 9's node ids.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class PageTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "page" if nodeid.startswith(_OF_THE_PAGE) else nodeid
+
+    return PageTogether(config, log)
+
+
 @pytest.fixture(autouse=True)
 def runs_folder(tmp_path, monkeypatch):
     """Nothing a test does may reach the real runs/."""
