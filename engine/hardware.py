@@ -54,7 +54,9 @@ def child_environment() -> dict[str, str]:
     waiting threads that spin made a training ten times slower beside another (2026-11-21, 2 cores).
     """
     ours = {"TOKENIZERS_PARALLELISM": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return os.environ | ours | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1"}
+    ours |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1"}
+    # Memory of the card that was reserved for one size serves another.
+    return os.environ | ours | {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
 
 
 def memory_now() -> list[DeviceMemory]:

@@ -1,13 +1,8 @@
-"""Short rows share one sequence and do not see each other: best-fit packing, and the collator."""
+"""Short rows share one sequence and do not see each other: best-fit packing, and padding."""
 
 import bisect
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from engine.dataset.tokens import IGNORED
-
-if TYPE_CHECKING:
-    import torch
 
 
 def pack(lengths: list[int], capacity: int) -> list[list[int]]:
@@ -39,29 +34,21 @@ def join(rows: list[dict[str, list[int]]]) -> dict[str, list[int]]:
     return joined
 
 
-@dataclass(frozen=True, slots=True)
-class Collator:
-    """Pads sequences on the right to the longest of the batch, or a little further to a multiple;
-    `real_tokens` counts the others.
+def padded(
+    rows: list[dict[str, list[int]]], pad_token_id: int, multiple: int = 1
+) -> dict[str, list[list[int]]]:
+    """Sequences side by side, padded on the right to a multiple that holds the longest.
 
     There is no attention mask: Transformers reads the boundaries from position_ids (its
-    masking_utils), and the padding is one more sequence that nobody sees and nothing learns from.
+    masking_utils), and the padding is one more row that nobody sees and nothing learns from.
     """
-
-    pad_token_id: int
-    pad_to_multiple_of: int = 1
-
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, "torch.Tensor | int"]:
-        import torch
-
-        longest = max(len(row["input_ids"]) for row in rows)
-        longest = -(-longest // self.pad_to_multiple_of) * self.pad_to_multiple_of
-        fill = {"input_ids": self.pad_token_id, "labels": IGNORED}
-        batch: dict[str, Any] = {name: [] for name in ("input_ids", "labels", "position_ids")}
-        for row in rows:
-            gap = longest - len(row["input_ids"])
-            for name, value in fill.items():
-                batch[name].append(row[name] + [value] * gap)
-            batch["position_ids"].append(row["position_ids"] + list(range(gap)))
-        tensors = {name: torch.tensor(values) for name, values in batch.items()}
-        return tensors | {"real_tokens": sum(len(row["input_ids"]) for row in rows)}
+    longest = max(len(row["input_ids"]) for row in rows)
+    longest += -longest % multiple
+    fill = {"input_ids": pad_token_id, "labels": IGNORED}
+    side: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "position_ids": []}
+    for row in rows:
+        gap = longest - len(row["input_ids"])
+        for name, value in fill.items():
+            side[name].append(row[name] + [value] * gap)
+        side["position_ids"].append(row["position_ids"] + list(range(gap)))
+    return side

@@ -36,3 +36,18 @@ class Memory:
         ("Checkpointing", "激活重算"),
         ("less memory, about a third slower", "省显存，大约慢三分之一"),
     )
+    gradient_checkpointing_layers: int = option(
+        0,
+        ("Layers checkpointed", "重算几层"),
+        ("fewer are faster and take more memory; 0: all", "越少越快、越占显存；0 为全部"),
+        low=0,
+        high=1000,
+    )
+    auto_find_batch_size: bool = option(
+        True,
+        ("Micro-steps by memory", "按显存切分"),
+        (
+            "the batch stays; it is computed in as few pieces as the card holds",
+            "批大小不变，按显存分成尽量少的几块来算",
+        ),
+    )

@@ -67,6 +67,10 @@ class Rows:
     def take(self, one: Encoded) -> None:
         self._rows.append((array("i", one.input_ids), one.ranges))
 
+    def length(self, number: int) -> int:
+        """In tokens."""
+        return len(self._rows[number][0])
+
     def __getitem__(self, number: int) -> dict[str, list[int]]:
         ids, ranges = self._rows[number]
         input_ids = ids.tolist()
@@ -84,6 +88,16 @@ class Sequences(Sequence):
 
     def __len__(self) -> int:
         return len(self._packs)
+
+    @property
+    def longest(self) -> int:
+        """Tokens in the longest sequence; 0 without any."""
+        return max((sum(map(self._rows.length, one)) for one in self._packs), default=0)
+
+    @property
+    def longest_row(self) -> int:
+        """Tokens in the longest row; 0 without any."""
+        return max((self._rows.length(row) for one in self._packs for row in one), default=0)
 
     def __getitem__(self, at: int) -> dict[str, list[int]]:
         return join([self._rows[number] for number in self._packs[at]])

@@ -1,42 +1,154 @@
-"""The training loop is Transformers' Trainer; this says with which arguments, and counts tokens."""
+"""The loop is Transformers' Trainer; its steps are cut here into micro-steps that fit."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import Trainer, TrainingArguments
 
 from engine.config import TrainConfig
 from engine.hardware import Device
+from engine.training.micro_steps import Batch, Layout, Row
 
 _EVALUATIONS_IN_A_RUN = 8
 _SAVES_IN_A_RUN = 4
+_TOKENS_TOGETHER = 16_384
+
+
+class Step:
+    """The sequences of one optimiser step on one device, opaque to whoever moves tensors."""
+
+    def __init__(self, rows: list[Row]):
+        self.rows = rows
+
+    @classmethod
+    def collate(cls, rows: list[Row]) -> dict[str, "Step"]:
+        return {"step": cls(rows)}
 
 
 class PackedTrainer(Trainer):
-    """Trainer over packed sequences. `tokens_seen` counts real tokens, no padding."""
+    """Trainer whose batch is a whole optimiser step of sequences.
 
-    tokens_seen = 0
+    The step's loss is that of all its trained tokens, however it is cut: `layout` says into which
+    micro-steps, and when memory runs out they are halved and the step is taken anew. `tokens_seen`
+    counts real tokens, no padding. `has_loss_head`: the model answers with the summed loss.
+    """
 
-    def compute_loss(self, model, inputs, *args, **kwargs):
-        real_tokens = inputs.pop("real_tokens")
-        if model.training:
-            self.tokens_seen += real_tokens
-        return super().compute_loss(model, inputs, *args, **kwargs)
+    def __init__(self, *args, layout: Layout, has_loss_head: bool, **kwargs):
+        super().__init__(*args, data_collator=Step.collate, **kwargs)
+        self.layout, self.has_loss_head = layout, has_loss_head
+        self.tokens_seen = 0
+
+    def training_step(
+        self, model, inputs: dict[str, Step], num_items_in_batch=None
+    ) -> torch.Tensor:
+        model.train()
+        rows = inputs["step"].rows
+        while True:
+            try:
+                loss = self._gradients(model, rows)
+                break
+            except torch.OutOfMemoryError:
+                if self.args.world_size > 1 or not self.layout.halve(rows):
+                    raise
+            model.zero_grad(set_to_none=True)
+            torch.cuda.empty_cache()
+            print(
+                f"Memory ran out: from here on {self.layout.capacity} tokens a micro-step, the "
+                "step and its batch stay as they are.",
+                flush=True,
+            )
+        self.tokens_seen += self._of_all(sum(len(one["input_ids"]) for one in rows))
+        return loss
+
+    def _gradients(self, model, rows: list[Row]) -> torch.Tensor:
+        """Adds up the gradients of a step's mean loss; returns that, detached."""
+        parts = self._parts(rows)
+        trained = self._of_all(sum(count_trained(one) for one in rows))
+        total = torch.zeros((), device=self.args.device)
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                loss = self._loss_sum(model, self.layout.batch(part, self.args.device))
+                # The gradients of several devices are averaged, not added.
+                self.accelerator.backward(loss * (self.args.world_size / trained))
+            total += loss.detach()
+        return self._of_all(total) / trained
+
+    def _loss_sum(self, model, batch: Batch) -> torch.Tensor:
+        if self.has_loss_head:
+            return model(**batch.inputs, targets=batch.targets, at=batch.at)
+        return model(**batch.inputs, labels=batch.labels).loss * len(batch.targets)
+
+    def _parts(self, rows: list[Row]) -> list[list[Row]]:
+        """Equally many on every device: each joins in the others' communication."""
+        parts = self.layout.cut(rows)
+        if self.args.world_size == 1:
+            return parts
+        most = int(self.accelerator.reduce(self._tensor(len(parts)), "max"))
+        return parts + [[_nothing(parts[0][0])] for _ in range(most - len(parts))]
+
+    def _of_all(self, value: Any) -> Any:
+        """The sum over all devices."""
+        if self.args.world_size == 1:
+            return value
+        if isinstance(value, torch.Tensor):
+            return self.accelerator.reduce(value, "sum")
+        return int(self.accelerator.reduce(self._tensor(value), "sum"))
+
+    def _tensor(self, number: int) -> torch.Tensor:
+        return torch.tensor(number, device=self.args.device)
+
+    @torch.no_grad()
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict:
+        """The mean loss over all trained tokens that are held out."""
+        rows = list(self.eval_dataset)
+        mine = rows[self.args.process_index :: self.args.world_size] or rows[:1]
+        model = self.model_wrapped
+        model.eval()
+        loss, tokens = torch.zeros((), device=self.args.device), 0
+        for part in self._parts(mine):
+            loss += self._loss_sum(model, self.layout.batch(part, self.args.device))
+            tokens += sum(count_trained(one) for one in part)
+        model.train()
+        metrics = {"eval_loss": float(self._of_all(loss) / self._of_all(tokens))}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def floating_point_ops(self, inputs) -> int:
+        return 0  # tokens are what is counted here
+
+
+def count_trained(row: Row) -> int:
+    """Trained tokens; the first one of a sequence has nothing before it to learn from."""
+    return sum(label >= 0 for label in row["labels"][1:])
+
+
+def _nothing(row: Row) -> Row:
+    """As long as `row`, with nothing to learn."""
+    return row | {"labels": [-100] * len(row["labels"])}
 
 
 def arguments(
-    config: TrainConfig, path: Path, device: Device, max_steps: int, evaluates: bool
+    config: TrainConfig,
+    path: Path,
+    device: Device,
+    max_steps: int,
+    evaluates: bool,
+    autocast: bool = True,
 ) -> TrainingArguments:
-    """`max_steps` is counted beforehand, so that the schedule knows its end."""
+    """`max_steps` is counted beforehand, so that the schedule knows its end. `autocast`: adapters
+    in float32 meet a base in 16 bit."""
     warmup = config.warmup_steps
     on_gpu = device.type == "cuda"
-    checkpointing = {"gradient_checkpointing": True} if config.gradient_checkpointing else {}
     return TrainingArguments(
         output_dir=str(path),
         max_steps=max_steps,
-        per_device_train_batch_size=config.per_device_train_batch_size,
-        per_device_eval_batch_size=config.per_device_train_batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        per_device_train_batch_size=sequences_a_step(config),
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler_type,
         warmup_steps=round(warmup * max_steps) if warmup < 1 else round(warmup),
@@ -44,7 +156,7 @@ def arguments(
         max_grad_norm=config.max_grad_norm,
         optim=config.optim,
         seed=config.seed,
-        bf16=on_gpu and device.dtype is torch.bfloat16,
+        bf16=on_gpu and autocast and device.dtype is torch.bfloat16,
         fp16=on_gpu and device.dtype is torch.float16,
         logging_steps=config.logging_steps,
         logging_nan_inf_filter=False,
@@ -60,9 +172,26 @@ def arguments(
         report_to="none",
         disable_tqdm=True,
         use_cpu=not on_gpu,
-        dataloader_pin_memory=on_gpu,
-        **checkpointing,
+        dataloader_pin_memory=False,
     )
+
+
+def sequences_a_step(config: TrainConfig) -> int:
+    """On each device."""
+    return config.per_device_train_batch_size * config.gradient_accumulation_steps
+
+
+def capacity(config: TrainConfig, longest: int, on_gpu: bool) -> int:
+    """Tokens of a micro-step. `longest` sequence in tokens.
+
+    As chosen by the batch, or on a GPU as many sequences of the step as make up 16,384 tokens, in
+    equal parts: larger ones are no faster on an H200 (2026-11-21).
+    """
+    step = sequences_a_step(config)
+    together = config.per_device_train_batch_size
+    if on_gpu and config.auto_find_batch_size:
+        together = max(1, min(step, _TOKENS_TOGETHER // longest))
+    return -(-step // -(-step // together)) * longest
 
 
 def last_complete_checkpoint(path: Path) -> Path | None:

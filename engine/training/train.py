@@ -14,15 +14,16 @@ import torch
 import transformers
 
 from engine.config import TrainConfig
-from engine.dataset.packing import Collator
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
 from engine.models.adapter import attach
 from engine.models.load import Quantization, load_base, load_tokenizer
 from engine.training import runs
 from engine.training.data import Prepared, prepare, steps
-from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
+from engine.training.levers import pull
+from engine.training.loop import PackedTrainer, arguments, capacity, last_complete_checkpoint
 from engine.training.memory import measured
+from engine.training.micro_steps import Layout
 from engine.training.progress import Progress, Samples, cut_after
 from engine.training.report import write_report
 
@@ -101,8 +102,6 @@ def _model(config: TrainConfig, device: Device) -> "peft.PeftModel":
     )
     base = load_base(config.model_name_or_path, device, quantization)
     base.config.use_cache = False  # a cache would hide the boundaries of packed rows
-    if config.gradient_checkpointing:
-        base.enable_input_require_grads()
     model = attach(base, config)
     trainable, total = model.get_nb_trainable_parameters()
     print(f"Trainable: {trainable:,} of {total:,} parameters", flush=True)
@@ -116,14 +115,26 @@ def _trainer(
     evaluates = bool(prepared.evaluation)
     before = (_complete(last_complete_checkpoint(path))).get("seconds", 0.0)
     progress = Progress(path, max_steps, before)
+    levers = pull(model, config, max_steps)
+    on_gpu = device.type == "cuda"
+    longest = max(prepared.train.longest, prepared.evaluation.longest)
+    size = capacity(config, longest, on_gpu)
+    layout = Layout(
+        tokenizer.pad_token_id,
+        flat=levers.varlen,
+        capacity=size,
+        longest=max(prepared.train.longest_row, prepared.evaluation.longest_row),
+        # Equal shapes let torch use its blocks again: up to 7 GiB less and faster on an H200
+        # (2026-11-21); compiled layers know only one.
+        multiple=size if levers.compiled else 64 if on_gpu else 1,
+    )
     trainer = PackedTrainer(
         model=model,
-        args=arguments(config, path, device, max_steps, evaluates),
+        args=arguments(config, path, device, max_steps, evaluates, autocast=not levers.fused_lora),
+        layout=layout,
+        has_loss_head=levers.loss_head,
         train_dataset=prepared.train,
         eval_dataset=prepared.evaluation if evaluates else None,
-        # Equal shapes let torch use its blocks again: up to 7 GiB less and faster on an
-        # H200 (2026-11-21, packs of 1,024).
-        data_collator=Collator(tokenizer.pad_token_id, 64 if device.type == "cuda" else 1),
         processing_class=tokenizer,
         callbacks=[progress, Samples(path, config, tokenizer, progress)],
     )

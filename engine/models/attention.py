@@ -1,0 +1,105 @@
+"""Attention over rows that lie one after the other: torch's varlen kernels, no mask, no padding."""
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.attention.varlen import varlen_attn
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+NAME = "varlen"
+_WIDEST_HEAD = 256  # of the flash kernels in torch
+# torch 2.11 takes fewer key heads as they are, 2.13 wants to be told.
+_TAKES_GROUPS = "enable_gqa" in inspect.signature(varlen_attn).parameters
+_OLDEST = (8, 0)  # compute capability they are built for
+
+
+def use_varlen(model: "PreTrainedModel") -> bool:
+    """Switches the model to varlen attention where that is possible and proved; says whether.
+
+    The boundaries then come with every call (`cu_seq_lens_q`, `max_length_q`, as Transformers names
+    them); without them, as in generating, a call is answered by torch's sdpa.
+    """
+    text = model.config.get_text_config()
+    heads = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    if (
+        model.device.type != "cuda"
+        or torch.cuda.get_device_capability(model.device) < _OLDEST
+        or model.dtype not in (torch.bfloat16, torch.float16)
+        or not model._supports_attention_backend
+        or heads > _WIDEST_HEAD
+        or getattr(text, "attn_logit_softcapping", None)
+    ):
+        return False
+    AttentionInterface.register(NAME, _attend)
+    AttentionMaskInterface.register(NAME, lambda *args, **kwargs: None)
+    before = model.config._attn_implementation
+    model.set_attn_implementation(NAME)
+    if rows_are_alone(model):
+        return True
+    model.set_attn_implementation(before)
+    return False
+
+
+@torch.no_grad()
+def rows_are_alone(model: "PreTrainedModel") -> bool:
+    """Whether a row keeps its hidden states to the last bit when its neighbour is another one.
+
+    A model whose layers do not hand the boundaries on would silently mix the rows.
+    """
+    first = torch.arange(3, 11, device=model.device)
+    ids = torch.stack([torch.cat([first, first]), torch.cat([first.flip(0), first])])
+    ends = torch.tensor([0, 8, 16], dtype=torch.int32, device=model.device)
+    positions = torch.arange(8, device=model.device).repeat(2)[None]
+    packs = [
+        model.base_model(
+            input_ids=one[None], position_ids=positions, use_cache=False, **boundaries(ends, 8)
+        ).last_hidden_state
+        for one in ids
+    ]
+    return bool(torch.equal(packs[0][0, 8:], packs[1][0, 8:]))
+
+
+def boundaries(ends: torch.Tensor, longest: int) -> dict[str, Any]:
+    """What a call needs: `ends` int32 [rows + 1], from 0 on; `longest` row in tokens."""
+    torch._dynamo.mark_dynamic(ends, 0)  # the one shape that differs from step to step
+    return {
+        "cu_seq_lens_q": ends,
+        "cu_seq_lens_k": ends,
+        "max_length_q": longest,
+        "max_length_k": longest,
+    }
+
+
+def _attend(
+    module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs
+) -> tuple[torch.Tensor, None]:
+    """Tensors [1, heads, tokens, width]; gives [1, tokens, heads, width]."""
+    ends = kwargs.get("cu_seq_lens_q")
+    if ends is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
+        )
+    grouped = {"enable_gqa": query.shape[1] != key.shape[1]} if _TAKES_GROUPS else {}
+    longest = kwargs["max_length_q"]
+    back = (kwargs.get("sliding_window") or 0) - 1
+    # Laid out as the kernel likes it; compiled, the rotation before it writes them so at once.
+    query, key, value = (one[0].transpose(0, 1).contiguous() for one in (query, key, value))
+    out = varlen_attn(
+        query,
+        key,
+        value,
+        ends,
+        ends,
+        longest,
+        longest,
+        scale=scaling,
+        window_size=(back, 0),
+        **grouped,
+    )
+    return out[None], None

@@ -1,0 +1,83 @@
+"""What makes a run fast here: chosen once for its model and device, and said in its log."""
+
+import functools
+import importlib.util
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from engine.config import TrainConfig
+from engine.models.attention import use_varlen
+from engine.models.fused_lora import fuse
+from engine.models.loss_head import give_loss_head
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# Compiling a layer takes 10 to 30 s once and saves a sixth of the time after that.
+_STEPS_WORTH_COMPILING = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Levers:
+    """Which of them are pulled."""
+
+    varlen: bool  # attention over rows one after the other
+    fused_lora: bool  # every adapter layer, so that nothing needs autocast
+    loss_head: bool  # logits in tiles, where a token is trained
+    compiled: bool  # each decoder layer by itself, on one shape
+
+
+def pull(model, config: TrainConfig, max_steps: int) -> Levers:
+    """Changes the model (a PeftModel, or the model itself) in place.
+
+    The variable GREENROOM_WITHOUT names levers, with commas between, that a benchmark wants off.
+    """
+    without = os.environ.get("GREENROOM_WITHOUT", "").split(",")
+    base: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
+    adapted = [one for one in model.modules() if hasattr(one, "lora_A")]
+    fused = "fused_lora" not in without and 0 < len(adapted) == fuse(model)
+    varlen = "varlen" not in without and use_varlen(base)
+    compiled = (
+        "compiled" not in without
+        and varlen
+        and fused
+        and max_steps >= _STEPS_WORTH_COMPILING
+        and can_compile()
+    )
+    prompts = getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False)
+    head = "loss_head" not in without and not prompts and give_loss_head(base, compiled)
+    _wrap_layers(base, compiled, _checkpointed(config))
+    levers = Levers(varlen, fused, head, compiled)
+    pulled = ", ".join(name for name, on in asdict(levers).items() if on)
+    print(f"Levers: {pulled or 'none'}", flush=True)
+    return levers
+
+
+def can_compile() -> bool:
+    """torch.compile writes Triton kernels, whose launcher needs a C compiler."""
+    compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
+    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
+
+
+def _checkpointed(config: TrainConfig) -> int | None:
+    """How many layers are computed anew in the backward pass; None is all of them."""
+    if not config.gradient_checkpointing:
+        return 0
+    return config.gradient_checkpointing_layers or None
+
+
+def _wrap_layers(base: "PreTrainedModel", compiled: bool, checkpointed: int | None) -> None:
+    layers = [one for one in base.modules() if isinstance(one, GradientCheckpointingLayer)]
+    for number, layer in enumerate(layers):
+        forward = layer.forward
+        if checkpointed is None or number < checkpointed:
+            forward = functools.partial(checkpoint, forward, use_reentrant=False)
+        if compiled:
+            forward = torch.compile(forward, dynamic=False)
+        layer.forward = forward

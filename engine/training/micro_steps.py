@@ -1,0 +1,86 @@
+"""An optimiser step cut into micro-steps that the memory holds, each laid out as tensors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from engine.dataset.packing import padded
+from engine.dataset.tokens import IGNORED
+from engine.models.attention import boundaries
+
+Row = dict[str, list[int]]  # input_ids, labels and position_ids of a sequence of packed rows
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One micro-step: what the model takes, and where which next token is trained."""
+
+    inputs: dict[str, Any]
+    labels: torch.Tensor  # [rows, tokens], as Transformers takes them
+    targets: torch.Tensor  # [trained]
+    at: torch.Tensor  # [trained], flat positions of the tokens before them
+
+
+class Layout:
+    """How sequences become tensors: one after the other where the attention knows boundaries
+    (`flat`), else side by side, padded to the longest; both filled up to a multiple."""
+
+    def __init__(
+        self, pad_token_id: int, *, flat: bool, capacity: int, longest: int, multiple: int = 1
+    ):
+        """All in tokens: `capacity` of a micro-step, `longest` row, `multiple` of the filling."""
+        self.pad_token_id, self.flat, self.longest = pad_token_id, flat, longest
+        self.capacity, self.multiple = capacity, multiple
+
+    def halve(self, sequences: Sequence[Row]) -> bool:
+        """Half of the tokens in a micro-step; False when a single sequence needs more."""
+        longest = max(len(one["input_ids"]) for one in sequences)
+        if self.capacity // 2 < longest:
+            return False
+        self.capacity //= 2
+        self.multiple = min(self.multiple, self.capacity)
+        return True
+
+    def cut(self, sequences: Sequence[Row]) -> list[list[Row]]:
+        """In their order, as many together as fit."""
+        parts: list[list[Row]] = [[]]
+        for one in sequences:
+            if parts[-1] and self._size([*parts[-1], one]) > self.capacity:
+                parts.append([])
+            parts[-1].append(one)
+        return parts
+
+    def _size(self, part: list[Row]) -> int:
+        lengths = [len(one["input_ids"]) for one in part]
+        return sum(lengths) if self.flat else max(lengths) * len(lengths)
+
+    def batch(self, part: list[Row], device: torch.device) -> Batch:
+        """Tensors on `device`."""
+        if self.flat:
+            rows = self._one_after_the_other(part)
+        else:
+            rows = padded(part, self.pad_token_id, self.multiple)
+        ids, labels, positions = (
+            torch.tensor(rows[name]) for name in ("input_ids", "labels", "position_ids")
+        )
+        following = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED).flatten()
+        at = (following != IGNORED).nonzero()[:, 0]
+        inputs = {"input_ids": ids.to(device), "position_ids": positions.to(device)}
+        if self.flat:
+            begins = (positions[0] == 0).nonzero()[:, 0]
+            ends = torch.nn.functional.pad(begins, (0, 1), value=positions.numel())
+            inputs |= boundaries(ends.to(device, torch.int32), self.longest)
+        return Batch(inputs, labels.to(device), following[at].to(device), at.to(device))
+
+    def _one_after_the_other(self, part: list[Row]) -> dict[str, list[list[int]]]:
+        """What is left is filled with rows of padding from which nothing learns."""
+        gap = -sum(len(one["input_ids"]) for one in part) % self.multiple
+        filling = [i % self.longest for i in range(gap)]
+        fill = {"input_ids": [self.pad_token_id] * gap, "labels": [IGNORED] * gap}
+        fill["position_ids"] = filling
+        return {
+            name: [[value for one in [*part, fill] for value in one[name]]]
+            for name in ("input_ids", "labels", "position_ids")
+        }
