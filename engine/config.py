@@ -10,6 +10,7 @@ import yaml
 from engine.errors import Sentence, UserError
 from engine.options.adapter import Adapter
 from engine.options.basic import Basic
+from engine.options.combinations import impossible
 from engine.options.data import Data
 from engine.options.declare import coerce, field_names, out_of_range, unknown_option
 from engine.options.memory import Memory
@@ -39,12 +40,13 @@ class TrainConfig(Saving, Memory, Schedule, Data, Adapter, Basic):
             wrong = out_of_range(one, getattr(self, one.name))
             if wrong:
                 found[one.name] = wrong
-        if self.load_in_4bit and self.load_in_8bit:
-            found["load_in_8bit"] = Sentence(
-                "The base cannot be 4-bit and 8-bit at once; switch one of the two off.",
-                "底座不能同时是 4 比特和 8 比特，请关掉其中一个。",
-            )
-        return found
+        return impossible(self) | found
+
+    @property
+    def keeps_float32_weights(self) -> bool:
+        """Where all weights are trained, unless another precision was chosen: bfloat16 rounds
+        small steps away. The computing is done in the device's own precision all the same."""
+        return self.peft_type == "full" and self.dtype == "auto"
 
     def changed(self, than: "TrainConfig") -> list[str]:
         """Names of the fields that differ from another configuration."""

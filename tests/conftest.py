@@ -85,6 +85,32 @@ def tiny_model_folder(tmp_path_factory, tokenizer):
 
 
 @pytest.fixture(scope="session")
+def tiny_llama_folder(tmp_path_factory, tokenizer):
+    """As the tiny model, but a Llama: adaption prompts know no Qwen."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=512,
+        initializer_range=0.2,
+        tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    folder = tmp_path_factory.mktemp("models") / "llama"
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def cpu():
     """The device of exact comparisons: a processor in float32."""
     import torch

@@ -9,7 +9,7 @@ from engine.chat.sampling import checked
 from engine.child import Child
 from engine.errors import UserError
 from engine.hardware import where
-from engine.models.adapter import read_card
+from engine.models.adapter import read_card, weights
 from engine.training import runs
 
 _child = Child("engine.chat.process")
@@ -42,7 +42,7 @@ def load(
         model_name_or_path,
         load_in_4bit,
         load_in_8bit,
-        tuple((n, (f / "adapter_config.json").stat().st_mtime) for n, f in folders.items()),
+        tuple((n, weights(f)[0].stat().st_mtime) for n, f in folders.items()),
     )
     with _loading:
         if _loaded is None or not _child.alive or wanted != _loaded_as:

@@ -4,7 +4,6 @@ The voices take turns token by token, so that all of them stream; the adapter is
 its own steps and off for the base's, which is right for every PEFT method.
 """
 
-import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import PeftModel
-from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors import SafetensorError
-from transformers import DynamicCache
 
 from engine.chat.sampling import checked, draw, processors
+from engine.chat.tuned import Tuned
 from engine.dataset.prompt import render
 from engine.dataset.tokens import end_of_turn_ids
 from engine.errors import UserError
@@ -26,7 +22,7 @@ from engine.models.adapter import read_card
 from engine.models.load import Quantization, footprint_gib, load_base, load_tokenizer
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
 BASE = "base"
 _SNAPSHOT_SECONDS = 0.04
@@ -41,9 +37,12 @@ class Voices:
         self.quantization = quantization
         self.base: PreTrainedModel = load_base(model_name, device, quantization).eval()
         self.tokenizer, self.template_note = load_tokenizer(model_name)
-        self.footprint_gib = footprint_gib(self.base)
         self.names = [BASE]
-        self._tuned: PeftModel | None = None
+        self.tuned = Tuned(self.base, device, {})
+
+    @property
+    def footprint_gib(self) -> float:
+        return footprint_gib(self.base) + self.tuned.footprint_gib
 
     @classmethod
     def load(
@@ -58,30 +57,12 @@ class Voices:
 
     def use(self, adapters: dict[str, Path]) -> None:
         """Replaces the adapters; the base stays. Raises UserError, and then has no adapter."""
-        if self._tuned is not None:
-            self.base = self._tuned.unload()
-            self._tuned = None
-        self.names = [BASE]
+        self.tuned.remove()
+        self.tuned, self.names = Tuned(self.base, self.device, {}), [BASE]
         for folder in adapters.values():
             self._check(folder)
-        for name, folder in adapters.items():
-            try:
-                if self._tuned is None:
-                    self._tuned = PeftModel.from_pretrained(
-                        self.base, folder, adapter_name=name, is_trainable=False
-                    )
-                else:
-                    self._tuned.load_adapter(folder, adapter_name=name)
-            except (ValueError, RuntimeError, OSError, KeyError, SafetensorError) as error:
-                self._strip()
-                first = str(error).strip().split("\n")[0][:160]
-                raise UserError(
-                    f"The adapter {name} does not fit {self.model_name}: {first}",
-                    f"适配器 {name} 与 {self.model_name} 不相配：{first}",
-                    field="adapter",
-                ) from error
-            self.names.append(name)
-        (self._tuned or self.base).eval()
+        self.tuned = Tuned(self.base, self.device, adapters)
+        self.names += adapters
 
     def answer(
         self,
@@ -108,26 +89,6 @@ class Voices:
                 yield {speaker.name: speaker.snapshot() for speaker in speakers}
         yield {speaker.name: speaker.snapshot() for speaker in speakers}
 
-    @contextlib.contextmanager
-    def speaking(self, name: str) -> Iterator["PreTrainedModel | PeftModel"]:
-        """The model as this voice: the base with its adapter on, or with none."""
-        if self._tuned is None:
-            yield self.base
-        elif name == BASE:
-            with self._tuned.disable_adapter():
-                yield self._tuned
-        else:
-            if self._tuned.active_adapter != name:
-                self._tuned.set_adapter(name)
-            yield self._tuned
-
-    def _strip(self) -> None:
-        """Takes out of the base what PEFT left there when it failed half-way."""
-        self._tuned, self.names = None, [BASE]
-        for name, module in list(self.base.named_modules()):
-            if isinstance(module, BaseTunerLayer):
-                self.base.set_submodule(name, module.get_base_layer())
-
     def _check(self, folder: Path) -> None:
         trained_on = read_card(folder).get("base_model", self.model_name)
         if trained_on != self.model_name:
@@ -151,6 +112,7 @@ class _Speaker:
                 field="adapter",
             )
         self.name = name
+        self._tuned_as = None if name == BASE else name
         self.done = False
         self.stopped_by = ""
         self.checksum = ""
@@ -165,21 +127,20 @@ class _Speaker:
         self._processors = processors(settings)
         self._random = torch.Generator(device=voices.base.device)
         self._random.manual_seed(int(settings["seed"]))
-        self._cache = DynamicCache(config=voices.base.config)
+        self._cache: Cache | None = None  # made with the first step
         self._begin = self._end = time.monotonic()
 
     @torch.inference_mode()
     def step(self) -> None:
         """One forward pass and one token."""
         device = self._voices.base.device
-        fresh = self._new_ids[-1:] or self._prompt_ids
-        with self._voices.speaking(self.name) as model:
-            output = model(
-                input_ids=torch.tensor([fresh], device=device),
-                past_key_values=self._cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
+        fresh = torch.tensor([self._new_ids[-1:] or self._prompt_ids], device=device)
+        heard = {"input_ids": fresh, "past_key_values": self._cache}
+        if self._cache is None:
+            heard = self._voices.tuned.opening(self._tuned_as, fresh)
+            self._cache = heard["past_key_values"]
+        with self._voices.tuned.speaking(self._tuned_as) as model:
+            output = model(**heard, use_cache=True, logits_to_keep=1)
         scores = output.logits[:, -1].float()
         if not self.checksum:
             self.checksum = hashlib.sha256(scores.cpu().numpy().tobytes()).hexdigest()[:8]
@@ -217,7 +178,7 @@ class _Speaker:
         wanted = int(self._settings["max_new_tokens"])
         if not window:
             return wanted
-        free = window - len(self._prompt_ids)
+        free = window - len(self._prompt_ids) - self._voices.tuned.virtual_tokens(self._tuned_as)
         if free < 1:
             raise UserError(
                 f"The conversation has {len(self._prompt_ids)} tokens and {self._voices.model_name}"

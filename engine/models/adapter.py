@@ -1,77 +1,124 @@
-"""The adapter: LoRA on a base, its size before the start, and adapters read back from disk."""
+"""The adapter: put on a base, counted before the start, saved, and read back from disk."""
 
+import dataclasses
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.models.methods import peft_config
 
 if TYPE_CHECKING:
-    from peft import LoraConfig, PeftModel
+    import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
-
-def lora_config(config: TrainConfig) -> "LoraConfig":
-    from peft import LoraConfig
-
-    names = [name.strip() for name in config.lora_target_modules.split(",") if name.strip()]
-    return LoraConfig(
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        target_modules=names[0] if names == ["all-linear"] else names,
-        task_type="CAUSAL_LM",
-    )
+# Starts that change the base's own weights: what is saved is the difference that training made.
+_CHANGES_THE_BASE = ("pissa", "pissa_niter_16", "olora")
 
 
-def attach(model: "PreTrainedModel", config: TrainConfig) -> "PeftModel":
-    """Puts a fresh adapter on the base, in float32 so that small steps are not rounded away.
+def attach(
+    model: "PreTrainedModel", config: TrainConfig, total_step: int = 0
+) -> "PeftModel | PreTrainedModel":
+    """Puts a fresh adapter on the base, which PEFT keeps in float32 so that small steps are not
+    rounded away; for full fine-tuning the base itself, all of it trained. `total_step` as in
+    `peft_config`.
 
-    Raises UserError (field "lora_target_modules") for names the model does not have.
+    Raises UserError, with the field, for what this model does not have or a method cannot do.
     """
     from peft import get_peft_model
 
-    try:
-        return get_peft_model(model, lora_config(config))
-    except ValueError as error:
-        raise UserError(
-            f"No module of this model fits {config.lora_target_modules!r}. It has "
-            f"{', '.join(linear_names(model))}; or write all-linear.",
-            f"这个模型没有与 {config.lora_target_modules!r} 相符的模块。"
-            f"它有 {'、'.join(linear_names(model))}；也可写 all-linear。",
-            field="lora_target_modules",
-        ) from error
+    if config.peft_type == "full":
+        return model.requires_grad_(True)
+    tuned = get_peft_model(model, peft_config(model, config, total_step))
+    only_task(tuned)
+    return tuned
 
 
-def linear_names(model: "PreTrainedModel") -> list[str]:
-    """The short names of the model's linear layers, without the head."""
+def only_task(tuned: "PeftModel") -> None:
+    """A dataset is one task: multitask prompts are asked for the first when none is named."""
     import torch
 
-    head = model.get_output_embeddings()
-    names = {
-        name.rsplit(".", 1)[-1]
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and module is not head
-    }
-    return sorted(names)
+    def first(module, inputs):
+        indices, tasks = inputs
+        if tasks is None:
+            tasks = torch.zeros(len(indices), dtype=torch.long, device=indices.device)
+        return indices, tasks
+
+    for encoder in getattr(tuned, "prompt_encoder", {}).values():
+        if hasattr(encoder, "prefix_task_cols"):
+            encoder.register_forward_pre_hook(first)
 
 
-def lora_parameters(model: "PreTrainedModel", config: TrainConfig) -> int:
-    """How many parameters the adapter would have; works on a model on the meta device."""
-    peft = attach(model, config)
-    return sum(p.numel() for p in peft.parameters() if p.requires_grad)
+def trainable_parameters(model: "PreTrainedModel", config: TrainConfig) -> int:
+    """How many parameters are trained; works on a model on the meta device. Raises UserError."""
+    plain = {"init_lora_weights": "default", "prompt_tuning_init_text": ""}  # no weight is read
+    tuned = attach(model, dataclasses.replace(config, **plain))
+    return sum(
+        parameter.numel()
+        for name, parameter in tuned.named_parameters()
+        # AdaLoRA's rank numbers are never trained, but on the meta device PEFT says they are.
+        if parameter.requires_grad and ".ranknum." not in name
+    )
+
+
+def first_state(
+    model: "PeftModel | PreTrainedModel", config: TrainConfig
+) -> dict[str, "torch.Tensor"]:
+    """What `save` needs to know of an adapter that has just been attached; {} for most."""
+    from peft import get_peft_model_state_dict
+
+    if config.peft_type != "lora" or config.init_lora_weights not in _CHANGES_THE_BASE:
+        return {}
+    state = get_peft_model_state_dict(model)
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+
+
+def save(
+    model: "PeftModel | PreTrainedModel", folder: Path, first: dict[str, "torch.Tensor"]
+) -> None:
+    """Writes the adapter so that it fits the unchanged base; after full fine-tuning the model.
+
+    An adapter that began by changing the base becomes a LoRA of twice its rank (PEFT's
+    `path_initial_model_for_weight_conversion`).
+    """
+    from safetensors.torch import save_file
+
+    if not first:
+        model.save_pretrained(folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="greenroom-") as before:
+        save_file(first, Path(before) / "adapter_model.safetensors")
+        model.save_pretrained(folder, path_initial_model_for_weight_conversion=before)
+
+
+def weights(folder: Path) -> list[Path]:
+    """The files that hold an adapter, or a fully tuned model, in a run's folder; [] for none."""
+    return sorted(folder.glob("adapter_model.safetensors")) or sorted(
+        folder.glob("model*.safetensors")
+    )
+
+
+def method_of(folder: Path) -> str:
+    """The method of an adapter's folder as in `peft_type`; "full" for a whole model."""
+    file = folder / "adapter_config.json"
+    if not file.is_file():
+        return "full"
+    return json.loads(file.read_text(encoding="utf-8"))["peft_type"].lower()
 
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The adapter's greenroom.json, {} for one made elsewhere. Raises UserError for a folder that
     is no adapter or whose weights are not safetensors."""
-    if not (folder / "adapter_config.json").is_file():
+    is_model = (folder / "config.json").is_file() and (folder / "greenroom.json").is_file()
+    if not is_model and not (folder / "adapter_config.json").is_file():
         raise UserError(
             f"{folder.name} holds no adapter (no adapter_config.json); train the run first.",
             f"{folder.name} 里没有适配器（缺少 adapter_config.json），请先完成训练。",
         )
-    if not (folder / "adapter_model.safetensors").is_file():
+    if not weights(folder):
         raise UserError(
             f"The adapter in {folder.name} is not in safetensors; other formats are not read, "
             "because they can carry programs.",

@@ -2,10 +2,11 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.config import TrainConfig
 from engine.dataset.prompt import with_template
 from engine.errors import Sentence, UserError
 from engine.hardware import GIB, Device
@@ -109,6 +110,25 @@ def load_base(
     if quantization.load_in_4bit and device.type == "cpu":
         _keep_differentiable(model)
     return model
+
+
+def empty_model(model_name_or_path: str) -> "PreTrainedModel":
+    """The model on the meta device: its modules and shapes, no weight. Raises UserError."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    known = load_config(model_name_or_path)
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(known)
+
+
+def weights_device(config: TrainConfig, device: Device) -> Device:
+    """The device with the precision in which the base's weights lie."""
+    import torch
+
+    if config.keeps_float32_weights:
+        return replace(device, dtype=torch.float32)
+    return device
 
 
 def footprint_gib(model: "PreTrainedModel") -> float:

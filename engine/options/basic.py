@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine.options import declare
+from engine.options.adapter import WITH_RANK
 from engine.places import SPROUT
 
 option = partial(declare.option, group="basic")
@@ -62,6 +63,7 @@ class Basic:
         ("how much room the adapter has", "适配器的容量"),
         low=1,
         high=1024,
+        only_for=("peft_type", WITH_RANK),
     )
     per_device_train_batch_size: int = option(
         4,

@@ -19,10 +19,23 @@ def option(
     low: float | None = None,
     high: float | None = None,
     lines: int = 1,
+    only_for: tuple[str, tuple] | None = None,
 ) -> Any:
-    """A dataclass field that knows its words (English, Chinese), group and range (ends allowed)."""
+    """A dataclass field that knows its words (English, Chinese), group and range (ends allowed).
+
+    `only_for` is another field and the values of it with which this one has a meaning.
+    """
     words = {"label": Sentence(*label), "help": Sentence(*help), "group": group}
-    return field(default=default, metadata=words | {"low": low, "high": high, "lines": lines})
+    kinds = {"low": low, "high": high, "lines": lines, "only_for": only_for}
+    return field(default=default, metadata=words | kinds)
+
+
+def matters(one: dataclasses.Field, values: dict[str, Any]) -> bool:
+    """Whether a field has a meaning beside these values; the form shows no other."""
+    if one.metadata["only_for"] is None:
+        return True
+    other, meant = one.metadata["only_for"]
+    return values[other] in meant
 
 
 def field_names(config: type) -> list[str]:

@@ -20,11 +20,13 @@ class Memory:
         "nf4",
         ("4-bit type", "4 比特类型"),
         ("nf4 suits trained weights best", "nf4 最适合训练好的权重"),
+        only_for=("load_in_4bit", (True,)),
     )
     bnb_4bit_use_double_quant: bool = option(
         True,
         ("Double quantisation", "双重量化"),
         ("saves about 0.4 bit a weight more", "每个权重再省约 0.4 比特"),
+        only_for=("load_in_4bit", (True,)),
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = option(
         "auto",

@@ -10,8 +10,10 @@ from typing import Any
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.hardware import memory_now, pick_device
-from engine.models.adapter import lora_parameters
-from engine.models.load import load_config, load_tokenizer
+from engine.models.adapter import trainable_parameters
+from engine.models.load import empty_model, load_tokenizer
+from engine.models.targets import linear_layers
+from engine.options.adapter import Adapter
 from engine.training import runs
 from engine.training.data import foresee, steps
 from engine.training.memory import Shape, predict
@@ -42,7 +44,7 @@ def estimate(
 
 def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[str, Any]:
     device = pick_device(config.dtype)
-    shape = model_shape(config.model_name_or_path, config.lora_r, config.lora_target_modules)
+    shape = model_shape(config)
     planned = foresee(config, kept_tokenizer(config.model_name_or_path)[0], progress)
     longest, facts = planned.longest, planned.facts
     dtype = str(device.dtype).removeprefix("torch.")
@@ -87,28 +89,23 @@ def kept_tokenizer(model_name_or_path: str):
     return load_tokenizer(model_name_or_path)
 
 
-@lru_cache(maxsize=8)
-def model_shape(model_name_or_path: str, lora_r: int, lora_target_modules: str) -> Shape:
-    """Counts on the meta device: no weight is read. Raises UserError."""
-    import torch
-    from transformers import AutoModelForCausalLM
+def model_shape(config: TrainConfig) -> Shape:
+    """Counts on the meta device: no weight is read. Raises UserError, with the field."""
+    decides = [one.name for one in dataclasses.fields(Adapter)] + ["model_name_or_path", "lora_r"]
+    return _counted(tuple((name, getattr(config, name)) for name in decides))
 
-    known = load_config(model_name_or_path)
-    text = known.get_text_config()
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(known)
-    head = model.get_output_embeddings()
-    linear = sum(
-        module.weight.numel()
-        for module in model.modules()
-        if isinstance(module, torch.nn.Linear) and module is not head
-    )
+
+@lru_cache(maxsize=8)
+def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
+    config = TrainConfig(**dict(options))
+    model = empty_model(config.model_name_or_path)
+    text = model.config.get_text_config()
+    linear = sum(module.weight.numel() for _, module in linear_layers(model))
     total = sum(parameter.numel() for parameter in model.parameters())
-    config = TrainConfig(lora_r=lora_r, lora_target_modules=lora_target_modules)
     return Shape(
         linear_parameters=linear,
         other_parameters=total - linear,
-        trainable_parameters=lora_parameters(model, config),
+        trainable_parameters=trainable_parameters(model, config),
         layers=text.num_hidden_layers,
         hidden_size=text.hidden_size,
         intermediate_size=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
@@ -126,7 +123,8 @@ def _ladder(config: TrainConfig, peak) -> list[dict[str, Any]]:
         (Sentence("4-bit base", "4 比特底座"), {"load_in_4bit": True, "load_in_8bit": False}),
     ]
     now = peak(config)
-    rungs = [(words, peak(dataclasses.replace(config, **change))) for words, change in changes]
+    changed = [(words, dataclasses.replace(config, **change)) for words, change in changes]
+    rungs = [(words, peak(one)) for words, one in changed if not one.problems()]
     return [{"change": w._asdict(), "peak_gib": gib} for w, gib in rungs if gib < now]
 
 
@@ -142,6 +140,14 @@ def _device_reasons(config: TrainConfig, device) -> list[dict[str, str]]:
         words = Sentence(
             "float16 trains on GPUs only; choose auto or float32 here.",
             "float16 只能在显卡上训练；这里请选 auto 或 float32。",
+        )
+        reasons.append(_reason("dtype", words))
+    if config.peft_type == "adaption_prompt" and str(device.dtype) == "torch.float16":
+        words = Sentence(
+            "Adaption prompts lie in the base's precision, and in float16 they cannot be trained; "
+            "choose the precision float32, or prefix_tuning.",
+            "adaption_prompt 使用底座的精度，float16 下无法训练；"
+            "请把精度选为 float32，或改用 prefix_tuning。",
         )
         reasons.append(_reason("dtype", words))
     return reasons
@@ -167,12 +173,14 @@ def _seconds(config: TrainConfig, shape: Shape, device: str, tokens: float) -> f
         and run.config.model_name_or_path == config.model_name_or_path
         and run.config.load_in_4bit == config.load_in_4bit
         and run.config.load_in_8bit == config.load_in_8bit
+        and run.config.peft_type == config.peft_type
     ]
     if speeds:
         return _START_SECONDS + tokens / statistics.median(speeds[:5])
     if device == "cuda":
         return None
-    operations = 4 * shape.total_parameters * tokens  # frozen base: forward 2N, backward 2N
+    # Forward 2N; backward 2N through a frozen base, 4N where its weights have gradients too.
+    operations = (6 if config.peft_type == "full" else 4) * shape.total_parameters * tokens
     return _START_SECONDS + operations / (_matrix_speed() * _SHARE_REACHED)
 
 

@@ -7,6 +7,7 @@ import psutil
 
 from engine.config import TrainConfig
 from engine.hardware import GIB
+from engine.options.adapter import PROMPTS, WITH_TARGETS
 
 # Measured on 2026-11-21 with torch 2.13 (CPU): a process that has imported torch, transformers,
 # peft and datasets and holds no model. A CUDA context takes about 0.5 GiB of the card.
@@ -33,20 +34,25 @@ class Shape:
 
 
 def predict(config: TrainConfig, shape: Shape, dtype: str, device: str, longest: int) -> dict:
-    """GiB by part. `dtype` is the base's ("bfloat16" ...); `longest` the longest row, tokens."""
-    plain = _BYTES_PER_WEIGHT[dtype]
+    """GiB by part. `dtype` is what is computed in ("bfloat16" ...); `longest` the longest row,
+    tokens."""
+    width = _BYTES_PER_WEIGHT[dtype]
+    plain = 4.0 if config.keeps_float32_weights else width
     linear = plain
     if config.load_in_4bit:  # 0.5 byte and the block scales (QLoRA, Dettmers 2023)
         linear = 0.5 + (0.0159 if config.bnb_4bit_use_double_quant else 0.0625)
     elif config.load_in_8bit:
         linear = 1.01
+    elif plain > width:  # autocast keeps a copy of these for the step
+        linear = plain + width
     trainable = shape.trainable_parameters
+    each = plain if config.peft_type == "full" else 4.0  # an adapter is float32
     parts = {
         "weights": shape.linear_parameters * linear + shape.other_parameters * plain,
-        "adapter": trainable * 4,
-        "gradients": trainable * 4,
-        "optimizer": trainable * _OPTIMIZER_BYTES[config.optim],
-        "activations": _activations(config, shape, plain, longest),
+        "adapter": 0.0 if config.peft_type == "full" else trainable * each,
+        "gradients": trainable * each,
+        "optimizer": trainable * _OPTIMIZER_BYTES[config.optim] * each / 4,
+        "activations": _activations(config, shape, width, longest),
         "runtime": RUNTIME_GIB[device] * GIB,
     }
     return {name: value / GIB for name, value in parts.items()}
@@ -59,10 +65,13 @@ def _activations(config: TrainConfig, shape: Shape, width: float, longest: int) 
     the adapter's float32 copy), the norms' and the products of the gate; the loss keeps the logits
     in the base's precision and in float32, with their gradient.
     """
-    tokens = longest * config.per_device_train_batch_size
-    a_layer = shape.hidden_size * (6 * width + 4 * 4) + shape.intermediate_size * (4 * width + 4)
+    copies = 4 if config.peft_type in WITH_TARGETS else 0
+    virtual = config.num_virtual_tokens if config.peft_type in PROMPTS else 0
+    tokens = (longest + virtual) * config.per_device_train_batch_size
+    hidden, between = shape.hidden_size, shape.intermediate_size
+    a_layer = hidden * (6 * width + 4 * copies) + between * (4 * width + copies)
     if config.gradient_checkpointing:
-        kept = shape.layers * shape.hidden_size * width + a_layer
+        kept = shape.layers * hidden * width + a_layer
     else:
         kept = shape.layers * a_layer
     logits = shape.vocab_size * (2 * width + 2 * 4)

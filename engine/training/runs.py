@@ -58,7 +58,8 @@ class Run:
 
     @property
     def has_adapter(self) -> bool:
-        return (self.path / "adapter" / "adapter_model.safetensors").is_file()
+        """Also when it is a whole model, as after full fine-tuning."""
+        return any((self.path / "adapter").glob("*.safetensors"))
 
     @property
     def can_resume(self) -> bool:

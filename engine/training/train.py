@@ -16,8 +16,8 @@ import transformers
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
-from engine.models.adapter import attach
-from engine.models.load import Quantization, load_base, load_tokenizer
+from engine.models.adapter import attach, first_state, save
+from engine.models.load import Quantization, load_base, load_tokenizer, weights_device
 from engine.training import runs
 from engine.training.data import Prepared, prepare, steps
 from engine.training.levers import pull
@@ -26,6 +26,7 @@ from engine.training.memory import measured
 from engine.training.micro_steps import Layout
 from engine.training.progress import Progress, Samples, cut_after
 from engine.training.report import write_report
+from engine.training.unsaved import Unsaved
 
 
 def train(path: Path) -> int:
@@ -76,12 +77,13 @@ def _train(path: Path) -> None:
         print(note.en, flush=True)
     prepared = prepare(config, tokenizer)
     _keep_facts(path, prepared.facts)
-    model = _model(config, device)
+    model = _model(config, device, steps(config, len(prepared.train)))
+    first = first_state(model, config)
     trainer, progress = _trainer(path, config, device, model, tokenizer, prepared)
     checkpoint = last_complete_checkpoint(path)
     _continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    _save(path, config, model, tokenizer)
+    _save(path, config, model, tokenizer, first)
     stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
     runs.write_status(
         path,
@@ -93,17 +95,20 @@ def _train(path: Path) -> None:
     write_report(path)
 
 
-def _model(config: TrainConfig, device: Device) -> "peft.PeftModel":
+def _model(
+    config: TrainConfig, device: Device, total_step: int = 0
+) -> "peft.PeftModel | transformers.PreTrainedModel":
     quantization = Quantization(
         config.load_in_4bit,
         config.load_in_8bit,
         config.bnb_4bit_quant_type,
         config.bnb_4bit_use_double_quant,
     )
-    base = load_base(config.model_name_or_path, device, quantization)
+    base = load_base(config.model_name_or_path, weights_device(config, device), quantization)
     base.config.use_cache = False  # a cache would hide the boundaries of packed rows
-    model = attach(base, config)
-    trainable, total = model.get_nb_trainable_parameters()
+    model = attach(base, config, total_step)
+    trainable = model.num_parameters(only_trainable=True)
+    total = model.num_parameters()
     print(f"Trainable: {trainable:,} of {total:,} parameters", flush=True)
     return model
 
@@ -136,7 +141,7 @@ def _trainer(
         train_dataset=prepared.train,
         eval_dataset=prepared.evaluation if evaluates else None,
         processing_class=tokenizer,
-        callbacks=[progress, Samples(path, config, tokenizer, progress)],
+        callbacks=[Unsaved(path), progress, Samples(path, config, tokenizer, progress)],
     )
     trainer.remove_callback(transformers.PrinterCallback)
     progress.trainer = trainer
@@ -175,11 +180,11 @@ def _keep_facts(path: Path, facts: dict[str, Any]) -> None:
         )
 
 
-def _save(path: Path, config: TrainConfig, model, tokenizer) -> None:
+def _save(path: Path, config: TrainConfig, model, tokenizer, first: dict) -> None:
     """The adapter with everything that its voice needs: template, system prompt, stop tokens."""
     folder = path / "adapter"
     model.config.use_cache = True
-    model.save_pretrained(folder)
+    save(model, folder, first)
     tokenizer.save_pretrained(folder)
     card = {
         "run": path.name,

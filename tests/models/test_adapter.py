@@ -7,14 +7,17 @@ import torch
 
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.models.adapter import attach, linear_names, lora_parameters, read_card
-from engine.models.load import Quantization, load_base
+from engine.models.adapter import attach, read_card, trainable_parameters
+from engine.models.load import Quantization, empty_model, load_base
+from engine.models.targets import linear_names
+from engine.training.estimate import model_shape
 
 LINEAR = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
 
 
 @pytest.fixture
 def base(tiny_model_folder, cpu):
+    torch.manual_seed(0)
     return load_base(str(tiny_model_folder), cpu, Quantization())
 
 
@@ -38,7 +41,7 @@ def test_only_the_adapter_is_trained_and_it_begins_as_nothing(base):
 def test_a_step_changes_the_adapter_and_nothing_else(base):
     model = attach(base, TrainConfig(lora_r=4))
     frozen = {n: p.clone() for n, p in model.named_parameters() if not p.requires_grad}
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     ids = torch.tensor([[5, 9, 300]])
     before = model(input_ids=ids, labels=ids).loss
     before.backward()
@@ -71,15 +74,65 @@ def test_a_wrong_target_names_the_real_ones(base, names):
     assert linear_names(base) == LINEAR
 
 
-def test_parameters_are_counted_on_the_meta_device(tiny_model_folder, base):
-    """Without reading a weight: the same number as on the real model."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"use_dora": True},
+        {"init_lora_weights": "pissa"},
+        {"lora_target_modules": "attention"},
+        {"lora_target_modules": r".*\.0\..*up_proj"},
+        {"peft_type": "adalora"},
+        {"peft_type": "ia3"},
+        {"peft_type": "loha"},
+        {"peft_type": "lokr"},
+        {"peft_type": "oft", "oft_block_size": 16},
+        {"peft_type": "prompt_tuning", "prompt_tuning_init_text": "Be kind."},
+        {"peft_type": "multitask_prompt_tuning"},
+        {"peft_type": "p_tuning"},
+        {"peft_type": "prefix_tuning"},
+        {"peft_type": "adaption_prompt"},
+        {"peft_type": "full"},
+    ],
+    ids=str,
+)
+def test_parameters_are_counted_on_the_meta_device(
+    tiny_model_folder, tiny_llama_folder, cpu, options
+):
+    """Without reading a weight: the same number as on the real model, also in the estimate."""
+    adaption = options.get("peft_type") == "adaption_prompt"
+    folder = str(tiny_llama_folder if adaption else tiny_model_folder)
+    config = TrainConfig(model_name_or_path=folder, lora_r=4, **options)
+    real = attach(load_base(folder, cpu, Quantization()), config)
+    expected = sum(p.numel() for p in real.parameters() if p.requires_grad)
+    assert trainable_parameters(empty_model(folder), config) == expected > 0
+    assert model_shape(config).trainable_parameters == expected
 
-    config = TrainConfig(lora_r=4)
-    with torch.device("meta"):
-        empty = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(tiny_model_folder))
-    expected = sum(p.numel() for p in attach(base, config).parameters() if p.requires_grad)
-    assert lora_parameters(empty, config) == expected > 0
+
+def test_adaption_prompts_know_llamas_only(base):
+    with pytest.raises(UserError, match="and this one is qwen3; choose prefix_tuning") as raised:
+        attach(base, TrainConfig(peft_type="adaption_prompt"))
+    assert raised.value.field == "peft_type"
+
+
+def test_more_layers_than_there_are_cannot_be_adapted(tiny_llama_folder, cpu):
+    base = load_base(str(tiny_llama_folder), cpu, Quantization())
+    with pytest.raises(UserError, match="This model has 2 layers, so 3 cannot be") as raised:
+        attach(base, TrainConfig(peft_type="adaption_prompt", adapter_layers=3))
+    assert raised.value.field == "adapter_layers"
+
+
+def test_ia3_scales_what_goes_into_the_narrowing_layer(base):
+    """Its paper: keys, values and the feed-forward's inner width; here all layers, as chosen."""
+    model = attach(base, TrainConfig(peft_type="ia3"))
+    shapes = {
+        name.split(".")[-3]: tuple(p.shape)
+        for name, p in model.named_parameters()
+        if p.requires_grad and ".layers.0." in name
+    }
+    assert shapes["down_proj"] == (1, 64)
+    assert shapes["up_proj"] == (64, 1)
+    assert shapes["v_proj"] == (16, 1)
 
 
 def test_the_card_of_an_adapter(tmp_path, make_adapter, tiny_model_folder):

@@ -23,7 +23,11 @@ def values(small_dataset, tiny_model_folder):
         ({"dataset": ""}, "dataset", "No dataset is chosen"),
         ({"dataset": "nowhere"}, "dataset", "There is no dataset 'nowhere'"),
         ({"model_name_or_path": "no such model"}, "model_name_or_path", "is neither sprout"),
-        ({"lora_target_modules": "qux"}, "lora_target_modules", "No module of this model fits"),
+        (
+            {"lora_target_modules": "qux"},
+            "lora_target_modules",
+            "No linear layer of this model",
+        ),
         ({"max_length": 8}, "max_length", "No row has anything to learn within 8 tokens"),
         ({"load_in_4bit": True, "load_in_8bit": True}, "load_in_8bit", "4-bit and 8-bit at once"),
         ({"optim": "paged_adamw_8bit"}, "optim", "needs a GPU"),

@@ -190,7 +190,10 @@ def test_a_loss_that_is_no_number_fails_with_a_sentence(config, monkeypatch, key
     [
         ({"max_length": 8}, "No row has anything to learn within 8 tokens"),
         ({"dataset": "nowhere.json"}, "There is no dataset 'nowhere.json'"),
-        ({"lora_target_modules": "qux"}, "No module of this model fits 'qux'. It has down_proj"),
+        (
+            {"lora_target_modules": "qux"},
+            "No linear layer of this model fits 'qux'. It has",
+        ),
         ({"learning_rate": -1}, "Learning rate (learning_rate) is -1"),
     ],
 )

@@ -1,0 +1,116 @@
+"""Which modules of a model an adapter sits on: what a person wrote, checked against the model."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+_NAME = re.compile(r"[\w.-]+")
+_ATTENTION = re.compile(r"att", re.IGNORECASE)
+
+
+def linear_layers(model: "PreTrainedModel") -> Iterator[tuple[str, "torch.nn.Module"]]:
+    """The linear layers without the head, GPT-2's Conv1D among them, with their full names."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    head = model.get_output_embeddings()
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head:
+            yield name, module
+
+
+def linear_names(model: "PreTrainedModel") -> list[str]:
+    """The short names of the model's linear layers, without the head."""
+    return sorted({name.rsplit(".", 1)[-1] for name, _ in linear_layers(model)})
+
+
+def target_modules(model: "PreTrainedModel", wanted: str) -> str | list[str]:
+    """`lora_target_modules` as PEFT takes it: all-linear, a list of names, or an expression.
+
+    Raises UserError (field "lora_target_modules") for what the model does not have.
+    """
+    wanted = wanted.strip()
+    if wanted == "all-linear":
+        return wanted
+    if wanted == "attention":
+        return _attention(model)
+    linear = [name for name, _ in linear_layers(model)]
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    if all(_NAME.fullmatch(name) for name in names):
+        unknown = [name for name in names if not any(_ends(full, name) for full in linear)]
+        if unknown or not names:
+            raise _no_module(model, ", ".join(unknown))
+        return names
+    return _expression(model, wanted, linear)
+
+
+def matching(model: "PreTrainedModel", wanted: str) -> list[str]:
+    """The full names of the layers that `target_modules` stands for. Raises UserError."""
+    linear = [name for name, _ in linear_layers(model)]
+    targets = target_modules(model, wanted)
+    if targets == "all-linear":
+        return linear
+    if isinstance(targets, str):
+        return [name for name in linear if re.fullmatch(targets, name)]
+    return [full for full in linear if any(_ends(full, name) for name in targets)]
+
+
+def in_attention(name: str) -> bool:
+    """Whether the module of this full name is part of an attention: its parent is called so."""
+    return bool(_ATTENTION.search(".".join(name.split(".")[-2:-1])))
+
+
+def _expression(model: "PreTrainedModel", wanted: str, linear: list[str]) -> str:
+    """PEFT matches it with the whole name of a module, as re.fullmatch does."""
+    try:
+        known = re.compile(wanted)
+    except re.error as error:
+        raise UserError(
+            f"{wanted!r} is no regular expression ({error}); an example: "
+            r".*\.(q_proj|v_proj). Or write names with commas between, or all-linear.",
+            f"{wanted!r} 不是有效的正则表达式（{error}）；例如："
+            r".*\.(q_proj|v_proj)。也可以写用逗号隔开的模块名，或 all-linear。",
+            field="lora_target_modules",
+        ) from error
+    found = [name for name, _ in model.named_modules() if known.fullmatch(name)]
+    if not set(found) & set(linear):
+        raise _no_module(model, wanted)
+    other = sorted(set(found) - set(linear))
+    if other:
+        raise UserError(
+            f"{wanted!r} also matches {other[0] or 'the whole model'}, which is no linear layer; "
+            r"let it end in layers' names, as .*\.(q_proj|v_proj) does.",
+            f"{wanted!r} 还匹配到 {other[0] or '整个模型'}，它不是线性层；"
+            r"请让表达式以层名结尾，如 .*\.(q_proj|v_proj)。",
+            field="lora_target_modules",
+        )
+    return wanted
+
+
+def _attention(model: "PreTrainedModel") -> list[str]:
+    """Their names with that of the attention before: an MLP may use the same short ones."""
+    found = {".".join(n.split(".")[-2:]) for n, _ in linear_layers(model) if in_attention(n)}
+    if not found:
+        raise _no_module(model, "attention")
+    return sorted(found)
+
+
+def _ends(full: str, name: str) -> bool:
+    return full == name or full.endswith(f".{name}")
+
+
+def _no_module(model: "PreTrainedModel", wanted: str) -> UserError:
+    names = linear_names(model)
+    return UserError(
+        f"No linear layer of this model fits {wanted!r}. It has {', '.join(names)}; or write "
+        "all-linear or attention.",
+        f"这个模型没有与 {wanted!r} 相符的线性层。它有 {'、'.join(names)}；"
+        "也可写 all-linear 或 attention。",
+        field="lora_target_modules",
+    )

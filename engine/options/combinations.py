@@ -1,0 +1,106 @@
+"""Options that cannot work together: which field to change, why, and to what. No torch here."""
+
+from typing import TYPE_CHECKING
+
+from engine.errors import Sentence
+from engine.options.adapter import PROMPTS
+
+if TYPE_CHECKING:
+    from engine.config import TrainConfig
+
+# Tried with PEFT 0.21 on bitsandbytes 0.50: these two build their matrices from the shape in which
+# a weight is stored, which 4-bit changes.
+NOT_ON_4BIT = ("loha", "lokr")
+# Those starts read the base's weights, which a quantised base no longer has.
+_READS_THE_BASE = ("orthogonal", "pissa", "pissa_niter_16", "olora")
+_CHANGES_THE_BASE = ("pissa", "pissa_niter_16", "olora")
+
+
+def impossible(config: "TrainConfig") -> dict[str, Sentence]:
+    """By field, what the others do not allow; {} when all go together."""
+    found = _quantised(config) | _method(config)
+    if config.peft_type == "lora":
+        found |= _lora(config)
+    return found
+
+
+def _quantised(config: "TrainConfig") -> dict[str, Sentence]:
+    if config.load_in_4bit and config.load_in_8bit:
+        return {
+            "load_in_8bit": Sentence(
+                "The base cannot be 4-bit and 8-bit at once; switch one of the two off.",
+                "底座不能同时是 4 比特和 8 比特，请关掉其中一个。",
+            )
+        }
+    if not (config.load_in_4bit or config.load_in_8bit):
+        return {}
+    if config.peft_type == "full":
+        return {
+            "peft_type": Sentence(
+                "Full fine-tuning changes every weight, and quantised weights cannot be trained; "
+                "switch the 4-bit or 8-bit base off, or choose lora.",
+                "全量微调要改动每个权重，而量化后的权重无法训练；"
+                "请关掉 4 比特或 8 比特底座，或改用 lora。",
+            )
+        }
+    if config.load_in_4bit and config.peft_type in NOT_ON_4BIT:
+        return {
+            "peft_type": Sentence(
+                f"{config.peft_type} does not work on a 4-bit base; choose lora, or an 8-bit base.",
+                f"{config.peft_type} 不能用于 4 比特底座；请改用 lora，或 8 比特底座。",
+            )
+        }
+    return {}
+
+
+def _method(config: "TrainConfig") -> dict[str, Sentence]:
+    found = {}
+    if config.packing and config.peft_type in PROMPTS:
+        found["packing"] = Sentence(
+            f"With {config.peft_type} the learned tokens stand before a sequence, so only the "
+            "first row of a pack would have them; switch packing off.",
+            f"{config.peft_type} 的虚拟 token 只加在序列开头，打包后只有第一条有；请关掉打包。",
+        )
+    if config.gradient_checkpointing and config.peft_type == "prefix_tuning":
+        found["gradient_checkpointing"] = Sentence(
+            "Checkpointing throws away the very cache into which prefix tuning writes; switch it "
+            "off, or choose prompt_tuning.",
+            "激活重算会丢掉前缀微调所用的缓存；请关掉它，或改用 prompt_tuning。",
+        )
+    if config.dtype == "float16" and config.peft_type == "full":
+        found["dtype"] = Sentence(
+            "Full fine-tuning in float16 loses small steps and cannot be scaled; choose auto, "
+            "which keeps the weights in float32.",
+            "用 float16 做全量微调会丢失小步更新，也无法缩放梯度；请选 auto，权重保持 float32。",
+        )
+    return found
+
+
+def _lora(config: "TrainConfig") -> dict[str, Sentence]:
+    found = {}
+    start, quantised = config.init_lora_weights, config.load_in_4bit or config.load_in_8bit
+    if quantised and start in _READS_THE_BASE:
+        found["init_lora_weights"] = Sentence(
+            f"The start {start} needs the base's full weights, which a 4-bit or 8-bit base has no "
+            "longer; choose default or gaussian.",
+            f"初值 {start} 需要底座的完整权重，而 4 比特或 8 比特底座已经没有；"
+            "请选 default 或 gaussian。",
+        )
+    elif config.use_dora and start in _CHANGES_THE_BASE:
+        found["init_lora_weights"] = Sentence(
+            f"{start} changes the base, and with DoRA the adapter could not be saved for the "
+            "unchanged one; choose default, or switch DoRA off.",
+            f"{start} 会改动底座，与 DoRA 一起用时适配器无法对应原来的底座保存；"
+            "请选 default，或关掉 DoRA。",
+        )
+    if config.load_in_8bit and config.use_dora:
+        found["use_dora"] = Sentence(
+            "DoRA does not work on an 8-bit base; take a 4-bit one, or switch DoRA off.",
+            "DoRA 不能用于 8 比特底座；请用 4 比特底座，或关掉 DoRA。",
+        )
+    if 0 < config.loraplus_lr_ratio < 1:
+        found["loraplus_lr_ratio"] = Sentence(
+            "LoRA+ lets B learn faster than A: its ratio is at least 1, or 0 to switch it off.",
+            "LoRA+ 让 B 学得比 A 快：倍率至少为 1，或填 0 关闭。",
+        )
+    return found

@@ -1,0 +1,100 @@
+"""Layers, learned tokens and a whole model as voices of one base; what cannot speak together."""
+
+import json
+
+import pytest
+import torch
+
+from engine.chat.voices import BASE, Voices
+from engine.config import TrainConfig
+from engine.errors import UserError
+from engine.hardware import DeviceMemory
+from engine.models.adapter import attach, save
+from engine.models.load import Quantization, load_base
+
+IDS = torch.tensor([[5, 9, 300, 41, 7]])
+
+
+@pytest.fixture(scope="module")
+def make(tiny_model_folder, tokenizer, tmp_path_factory, cpu):
+    """A voice's folder by method, moved away from its start, and what it says alone."""
+    home = tmp_path_factory.mktemp("voices")
+
+    def make(method):
+        torch.manual_seed(0)
+        config = TrainConfig(peft_type=method, lora_r=4, num_virtual_tokens=6)
+        model = attach(load_base(str(tiny_model_folder), cpu, Quantization()), config)
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data += 0.05 * torch.randn_like(parameter)
+        folder = home / method
+        save(model.eval(), folder, {})
+        tokenizer.save_pretrained(folder)
+        card = {"base_model": str(tiny_model_folder)}
+        (folder / "greenroom.json").write_text(json.dumps(card), encoding="utf-8")
+        with torch.inference_mode():
+            return folder, model(input_ids=IDS).logits[0, -1]
+
+    return make
+
+
+@pytest.fixture
+def voices(tiny_model_folder, cpu):
+    return Voices(str(tiny_model_folder), cpu, Quantization())
+
+
+def heard(voices, name):
+    with torch.inference_mode(), voices.tuned.speaking(name) as model:
+        return model(**voices.tuned.opening(name, IDS)).logits[0, -1]
+
+
+def test_all_kinds_speak_on_one_base_and_leave_it_whole(voices, make):
+    """Each as it speaks alone, in any order, with the base itself between them bit for bit."""
+    base = heard(voices, None)
+    alone = {m: make(m) for m in ("lora", "prompt_tuning", "prefix_tuning", "p_tuning", "full")}
+    voices.use({method: folder for method, (folder, _) in alone.items()})
+    assert voices.names == [BASE, *alone]
+    for method in [*alone, *reversed(alone)]:
+        torch.testing.assert_close(heard(voices, method), alone[method][1], atol=1e-4, rtol=1e-4)
+        assert torch.equal(heard(voices, None), base)
+    turns = [{"role": "user", "content": "Hi"}]
+    *_, answers = voices.answer(dict.fromkeys(voices.names, turns), max_new_tokens=4)
+    assert len({one["checksum"] for one in answers.values()}) == 6
+    voices.use({})
+    assert torch.equal(heard(voices, None), base)
+
+
+def test_two_methods_in_the_same_layers_are_refused(voices, make):
+    with pytest.raises(UserError) as raised:
+        voices.use({"one": make("lora")[0], "two": make("ia3")[0]})
+    assert str(raised.value) == (
+        "Adapters of different methods cannot speak on one base at once: one (lora), two (ia3). "
+        "Choose those of one method, and the others after them."
+    )
+    assert raised.value.field == "adapter"
+    assert voices.names == [BASE]
+
+
+def test_a_whole_model_without_room_is_refused(voices, make, monkeypatch):
+    folder, _ = make("full")
+    full = DeviceMemory("RAM", False, 0.1, 0.1, 0.0, 0.4)
+    monkeypatch.setattr("engine.chat.tuned.memory_now", lambda: [full])
+    with pytest.raises(UserError, match="mine is a whole model of .* and 0.0 GiB are free"):
+        voices.use({"mine": folder})
+    assert voices.names == [BASE]
+
+
+def test_a_whole_model_counts_in_the_footprint(voices, make):
+    before = voices.footprint_gib
+    voices.use({"mine": make("full")[0]})
+    assert voices.footprint_gib == pytest.approx(2 * before)
+
+
+def test_learned_tokens_take_their_places_in_the_window(voices, make):
+    voices.use({"mine": make("prompt_tuning")[0]})
+    turns = [{"role": "user", "content": "a " * 494}]
+    settings = {"temperature": 0, "max_new_tokens": 400}
+    *_, answers = voices.answer(dict.fromkeys(voices.names, turns), **settings)
+    asked = answers[BASE]["prompt_tokens"]
+    assert 490 < asked < 512 - 6
+    assert answers["mine"]["tokens"] <= 512 - asked - 6
