@@ -20,12 +20,14 @@ GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a process computes on; `dtype` is torch's, `reason` says why this one."""
+    """What a process computes on; `dtype` is torch's, `reason` says why this one. `is_here` is
+    False for one that a person only plans for."""
 
     type: Literal["cuda", "cpu"]
     name: str
     dtype: "torch.dtype"
     reason: Sentence
+    is_here: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ def pick_device(dtype: str = "auto") -> Device:
         best = getattr(torch, dtype)
         reason = Sentence(f"{dtype}, as chosen.", f"{dtype}，按你的选择。")
     return Device("cuda" if torch.cuda.is_available() else "cpu", name, best, reason)
+
+
+def planned_device(gib: float) -> Device:
+    """A GPU of this size, of today's kind, that this machine does not have. Imports torch."""
+    import torch
+
+    reason = Sentence("bfloat16, as today's GPUs compute.", "bfloat16：现在的显卡都支持。")
+    return Device("cuda", f"{gib:g} GiB", torch.bfloat16, reason, is_here=False)
 
 
 def _cuda_dtype(torch) -> tuple["torch.dtype", Sentence]:

@@ -16,26 +16,26 @@ NAME = "varlen"
 _WIDEST_HEAD = 256  # of the flash kernels in torch
 # torch 2.11 takes fewer key heads as they are, 2.13 wants to be told.
 _TAKES_GROUPS = "enable_gqa" in inspect.signature(varlen_attn).parameters
-_OLDEST = (8, 0)  # compute capability they are built for
+
+
+def knows_boundaries(model: "PreTrainedModel") -> bool:
+    """Whether the model's attention goes through Transformers' interface, in a form that torch's
+    kernels have. It may lie on the meta device."""
+    text = model.config.get_text_config()
+    heads = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return (
+        model._supports_attention_backend
+        and heads <= _WIDEST_HEAD
+        and not getattr(text, "attn_logit_softcapping", None)
+    )
 
 
 def use_varlen(model: "PreTrainedModel") -> bool:
-    """Switches the model to varlen attention where that is possible and proved; says whether.
+    """Switches the model to varlen attention and proves it on two rows; says whether it holds.
 
     The boundaries then come with every call (`cu_seq_lens_q`, `max_length_q`, as Transformers names
     them); without them, as in generating, a call is answered by torch's sdpa.
     """
-    text = model.config.get_text_config()
-    heads = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    if (
-        model.device.type != "cuda"
-        or torch.cuda.get_device_capability(model.device) < _OLDEST
-        or model.dtype not in (torch.bfloat16, torch.float16)
-        or not model._supports_attention_backend
-        or heads > _WIDEST_HEAD
-        or getattr(text, "attn_logit_softcapping", None)
-    ):
-        return False
     AttentionInterface.register(NAME, _attend)
     AttentionMaskInterface.register(NAME, lambda *args, **kwargs: None)
     before = model.config._attn_implementation

@@ -44,6 +44,8 @@ def _fits(layer: "LoraLayer") -> bool:
     if len(names) != 1 or not isinstance(layer.get_base_layer(), torch.nn.Linear):
         return False
     name = names[0]
+    if not isinstance(layer.lora_A[name], torch.nn.Linear):  # AdaLoRA's are bare parameters
+        return False
     return (
         isinstance(layer.lora_dropout[name], torch.nn.Identity)
         and name not in layer.lora_variant

@@ -9,25 +9,30 @@ from typing import Any
 
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
-from engine.hardware import memory_now, pick_device
+from engine.hardware import memory_now, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
+from engine.models.attention import knows_boundaries
 from engine.models.load import empty_model, load_tokenizer
 from engine.models.targets import linear_layers
 from engine.options.adapter import Adapter
 from engine.training import runs
 from engine.training.data import foresee, steps
-from engine.training.memory import Shape, predict
+from engine.training.fitting import Task
+from engine.training.shape import Shape
 
 _START_SECONDS = 12  # importing torch, transformers and peft, and loading a small base, on 2 cores
 _SHARE_REACHED = 0.35  # of this machine's matrix speed, by the shipped base on 2 cores
 
 
 def estimate(
-    values: dict[str, Any], progress: Callable[[float], None] = lambda share: None
+    values: dict[str, Any],
+    progress: Callable[[float], None] = lambda share: None,
+    device_gib: float | None = None,
 ) -> dict[str, Any]:
     """Never raises for what a person chose: `reasons` then says why the run cannot start.
 
-    `progress` hears shares of one while new rows are encoded, and may raise to end it.
+    `progress` hears shares of one while new rows are encoded, and may raise to end it. With
+    `device_gib`, `plan` says how the run would stand on a GPU of that size.
     """
     try:
         config = TrainConfig.from_dict(values)
@@ -37,39 +42,36 @@ def estimate(
     if reasons:
         return {"reasons": reasons}
     try:
-        return _estimate(config, progress)
+        return _estimate(config, progress, device_gib)
     except UserError as error:
         return {"reasons": [_reason(error.field, error.sentence)]}
 
 
-def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[str, Any]:
+def _estimate(
+    config: TrainConfig, progress: Callable[[float], None], device_gib: float | None
+) -> dict[str, Any]:
     device = pick_device(config.dtype)
     shape = model_shape(config)
     planned = foresee(config, kept_tokenizer(config.model_name_or_path)[0], progress)
-    longest, facts = planned.longest, planned.facts
-    dtype = str(device.dtype).removeprefix("torch.")
+    facts, count = planned.facts, len(planned.train)
     memory = memory_now()[0]
-
-    def peak(changed: TrainConfig) -> float:
-        return sum(predict(changed, shape, dtype, device.type, longest).values())
-
-    parts = predict(config, shape, dtype, device.type, longest)
-    peak_gib = sum(parts.values())
-    max_steps = steps(config, len(planned.train))
+    max_steps = steps(config, count)
+    task = Task(shape, device, memory.free_gib, planned.longest, count, max_steps)
+    outlook = task.outlook(config)
     sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps
-    share = min(1.0, sequences / len(planned.train))  # of an epoch, in one step
+    share = min(1.0, sequences / count)  # of an epoch, in one step
     tokens = facts["train_tokens"] * share
-    fits = peak_gib <= memory.free_gib
-    return {
-        "peak_gib": peak_gib,
-        "parts": parts,
+    answer = {
+        "peak_gib": outlook.peak_gib,
+        "parts": outlook.parts,
         "device": device.name,
         "device_gib": memory.total_gib,
         "free_gib": memory.free_gib,
-        "fits": fits,
-        "dtype": dtype,
+        "fits": outlook.fits,
+        "dtype": str(device.dtype).removeprefix("torch."),
         "dtype_reason": device.reason._asdict(),
         "steps": max_steps,
+        "micro_step_tokens": outlook.capacity,
         "effective_batch_rows": round(facts["train_rows"] * share, 1),
         "effective_batch_tokens": round(tokens),
         "trainable_parameters": shape.trainable_parameters,
@@ -77,9 +79,27 @@ def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[st
         "train_rows": facts["train_rows"],
         "eval_rows": facts["eval_rows"],
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
-        "ladder": _ladder(config, peak),
+        "ladder": task.ladder(config),
         "reasons": _device_reasons(config, device)
-        + ([] if fits else [_too_large(peak_gib, memory)]),
+        + ([] if outlook.fits else [_too_large(outlook.peak_gib, memory)]),
+    }
+    if device_gib:
+        other = dataclasses.replace(task, device=planned_device(device_gib), free_gib=device_gib)
+        answer["plan"] = _plan(other, config)
+    return answer
+
+
+def _plan(task: Task, config: TrainConfig) -> dict[str, Any]:
+    """The same run on a card that is not here."""
+    outlook = task.outlook(config)
+    return {
+        "peak_gib": outlook.peak_gib,
+        "parts": outlook.parts,
+        "device": task.device.name,
+        "device_gib": task.free_gib,
+        "fits": outlook.fits,
+        "micro_step_tokens": outlook.capacity,
+        "ladder": task.ladder(config),
     }
 
 
@@ -100,6 +120,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
     config = TrainConfig(**dict(options))
     model = empty_model(config.model_name_or_path)
     text = model.config.get_text_config()
+    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     linear = sum(module.weight.numel() for _, module in linear_layers(model))
     total = sum(parameter.numel() for parameter in model.parameters())
     return Shape(
@@ -109,23 +130,12 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         layers=text.num_hidden_layers,
         hidden_size=text.hidden_size,
         intermediate_size=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
+        query_size=text.num_attention_heads * head,
+        key_value_size=(getattr(text, "num_key_value_heads", None) or text.num_attention_heads)
+        * head,
+        varlen=knows_boundaries(model),
         vocab_size=text.vocab_size,
     )
-
-
-def _ladder(config: TrainConfig, peak) -> list[dict[str, Any]]:
-    """What would need less memory, each step alone, cheapest for speed first."""
-    half = max(1, config.per_device_train_batch_size // 2)
-    changes = [
-        (Sentence(f"batch {half}", f"批大小 {half}"), {"per_device_train_batch_size": half}),
-        (Sentence("checkpointing", "激活重算"), {"gradient_checkpointing": True}),
-        (Sentence("8-bit base", "8 比特底座"), {"load_in_8bit": True, "load_in_4bit": False}),
-        (Sentence("4-bit base", "4 比特底座"), {"load_in_4bit": True, "load_in_8bit": False}),
-    ]
-    now = peak(config)
-    changed = [(words, dataclasses.replace(config, **change)) for words, change in changes]
-    rungs = [(words, peak(one)) for words, one in changed if not one.problems()]
-    return [{"change": w._asdict(), "peak_gib": gib} for w, gib in rungs if gib < now]
 
 
 def _device_reasons(config: TrainConfig, device) -> list[dict[str, str]]:

@@ -12,9 +12,11 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from engine.config import TrainConfig
+from engine.hardware import Device
 from engine.models.attention import use_varlen
 from engine.models.fused_lora import fuse
 from engine.models.loss_head import give_loss_head
+from engine.options.adapter import PROMPTS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,25 +35,45 @@ class Levers:
     compiled: bool  # each decoder layer by itself, on one shape
 
 
-def pull(model, config: TrainConfig, max_steps: int) -> Levers:
-    """Changes the model (a PeftModel, or the model itself) in place.
+def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -> Levers:
+    """What will be pulled. `varlen`: the model's attention can be told the boundaries of rows.
 
     The variable GREENROOM_WITHOUT names levers, with commas between, that a benchmark wants off.
     """
     without = os.environ.get("GREENROOM_WITHOUT", "").split(",")
-    base: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
-    adapted = [one for one in model.modules() if hasattr(one, "lora_A")]
-    fused = "fused_lora" not in without and 0 < len(adapted) == fuse(model)
-    varlen = "varlen" not in without and use_varlen(base)
-    compiled = (
-        "compiled" not in without
-        and varlen
+    fused = config.peft_type == "lora" and not config.use_dora and not config.lora_dropout
+    fused = fused and "fused_lora" not in without
+    varlen = varlen and "varlen" not in without and can_varlen(device, config)
+    return Levers(
+        varlen=varlen,
+        fused_lora=fused,
+        loss_head="loss_head" not in without and config.peft_type not in PROMPTS,
+        compiled=varlen
         and fused
+        and "compiled" not in without
         and max_steps >= _STEPS_WORTH_COMPILING
-        and can_compile()
+        and (not device.is_here or can_compile()),
     )
-    prompts = getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False)
-    head = "loss_head" not in without and not prompts and give_loss_head(base, compiled)
+
+
+def can_varlen(device: Device, config: TrainConfig) -> bool:
+    """The flash kernels in torch: 16 bit, compute capability 8.0 and later."""
+    return (
+        device.type == "cuda"
+        and (not device.is_here or torch.cuda.get_device_capability() >= (8, 0))
+        and device.dtype in (torch.bfloat16, torch.float16)
+        and not config.keeps_float32_weights
+    )
+
+
+def pull(model, config: TrainConfig, foreseen: Levers) -> Levers:
+    """Changes the model (a PeftModel, or the model itself) in place; returns what could be."""
+    base: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
+    adapted = sum(hasattr(one, "lora_A") for one in model.modules())
+    fused = foreseen.fused_lora and 0 < adapted == fuse(model)
+    varlen = foreseen.varlen and use_varlen(base)
+    compiled = foreseen.compiled and fused and varlen
+    head = foreseen.loss_head and give_loss_head(base, compiled)
     _wrap_layers(base, compiled, _checkpointed(config))
     levers = Levers(varlen, fused, head, compiled)
     pulled = ", ".join(name for name, on in asdict(levers).items() if on)

@@ -181,17 +181,28 @@ def sequences_a_step(config: TrainConfig) -> int:
     return config.per_device_train_batch_size * config.gradient_accumulation_steps
 
 
-def capacity(config: TrainConfig, longest: int, on_gpu: bool) -> int:
-    """Tokens of a micro-step. `longest` sequence in tokens.
+def capacities(config: TrainConfig, longest: int, sequences: int, on_gpu: bool) -> list[int]:
+    """Tokens that a micro-step may hold, the fastest first. `longest` sequence in tokens, and how
+    many of them an epoch has.
 
-    As chosen by the batch, or on a GPU as many sequences of the step as make up 16,384 tokens, in
-    equal parts: larger ones are no faster on an H200 (2026-11-21).
+    As the batch says, or on a GPU as many sequences of the step as make up 16,384 tokens (larger
+    ones are no faster on an H200, 2026-11-21) and half, a quarter ... of these; in equal parts.
     """
-    step = sequences_a_step(config)
-    together = config.per_device_train_batch_size
-    if on_gpu and config.auto_find_batch_size:
-        together = max(1, min(step, _TOKENS_TOGETHER // longest))
-    return -(-step // -(-step // together)) * longest
+    step = min(sequences_a_step(config), sequences)
+    together = min(config.per_device_train_batch_size, step)
+    if not (on_gpu and config.auto_find_batch_size):
+        return [_equal_parts(step, together) * longest]
+    together = max(1, min(step, _TOKENS_TOGETHER // longest))
+    sizes = []
+    while together:
+        sizes.append(_equal_parts(step, together) * longest)
+        together //= 2
+    return sizes
+
+
+def _equal_parts(count: int, largest: int) -> int:
+    """The size of the parts when `count` things go into as few as possible, evenly."""
+    return -(-count // -(-count // largest))
 
 
 def last_complete_checkpoint(path: Path) -> Path | None:

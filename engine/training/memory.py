@@ -1,81 +1,57 @@
 """The one memory record of training, in GiB: predicted by part, and measured."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
 from engine.config import TrainConfig
 from engine.hardware import GIB
-from engine.options.adapter import PROMPTS, WITH_TARGETS
+from engine.options.adapter import PROMPTS
+from engine.training.activations import kept_by_layers, of_the_loss
+from engine.training.levers import Levers
+from engine.training.shape import Shape
 
 # Measured on 2026-11-21 with torch 2.13 (CPU): a process that has imported torch, transformers,
 # peft and datasets and holds no model. A CUDA context takes about 0.5 GiB of the card.
 RUNTIME_GIB = {"cpu": 0.62, "cuda": 0.5}
+# Matrix products' own buffers, and what the allocator cannot use (measured with the above).
+_WORKSPACE_GIB = {"cpu": 0.0, "cuda": 0.15}
+_SLACK = 0.004
 _BYTES_PER_WEIGHT = {"bfloat16": 2.0, "float16": 2.0, "float32": 4.0}
 _OPTIMIZER_BYTES = {"adamw_torch_fused": 8, "adamw_torch": 8, "adafactor": 4, "paged_adamw_8bit": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What of a model decides its memory: counts of parameters and widths."""
-
-    linear_parameters: int  # in linear layers without the head: what quantisation shrinks
-    other_parameters: int
-    trainable_parameters: int
-    layers: int
-    hidden_size: int
-    intermediate_size: int
-    vocab_size: int
-
-    @property
-    def total_parameters(self) -> int:
-        return self.linear_parameters + self.other_parameters
-
-
-def predict(config: TrainConfig, shape: Shape, dtype: str, device: str, longest: int) -> dict:
-    """GiB by part. `dtype` is what is computed in ("bfloat16" ...); `longest` the longest row,
-    tokens."""
+def predict(
+    config: TrainConfig, shape: Shape, levers: Levers, dtype: str, device: str, tokens: int
+) -> dict[str, float]:
+    """GiB by part. `dtype` is what is computed in ("bfloat16" ...); `tokens` in a micro-step."""
     width = _BYTES_PER_WEIGHT[dtype]
     plain = 4.0 if config.keeps_float32_weights else width
     linear = plain
     if config.load_in_4bit:  # 0.5 byte and the block scales (QLoRA, Dettmers 2023)
         linear = 0.5 + (0.0159 if config.bnb_4bit_use_double_quant else 0.0625)
     elif config.load_in_8bit:
-        linear = 1.01
+        linear = 1.0
     elif plain > width:  # autocast keeps a copy of these for the step
         linear = plain + width
     trainable = shape.trainable_parameters
     each = plain if config.peft_type == "full" else 4.0  # an adapter is float32
+    if config.peft_type in PROMPTS:
+        tokens += config.num_virtual_tokens * config.per_device_train_batch_size
+    held, added = kept_by_layers(config, shape, levers, width)
+    loss = of_the_loss(shape, levers, width, tokens)
     parts = {
         "weights": shape.linear_parameters * linear + shape.other_parameters * plain,
         "adapter": 0.0 if config.peft_type == "full" else trainable * each,
         "gradients": trainable * each,
         "optimizer": trainable * _OPTIMIZER_BYTES[config.optim] * each / 4,
-        "activations": _activations(config, shape, width, longest),
+        "activations": tokens * (held + added),
+        # The loss is over when the backward pass of the layers begins.
+        "loss_head": max(0.0, loss - tokens * added),
+        "workspace": _WORKSPACE_GIB[device] * GIB + _SLACK * tokens * held,
         "runtime": RUNTIME_GIB[device] * GIB,
     }
     return {name: value / GIB for name, value in parts.items()}
-
-
-def _activations(config: TrainConfig, shape: Shape, width: float, longest: int) -> float:
-    """Bytes kept for the backward pass of one micro-step.
-
-    Per layer and token, PEFT's LoRA keeps the inputs of seven linear layers twice (the base's and
-    the adapter's float32 copy), the norms' and the products of the gate; the loss keeps the logits
-    in the base's precision and in float32, with their gradient.
-    """
-    copies = 4 if config.peft_type in WITH_TARGETS else 0
-    virtual = config.num_virtual_tokens if config.peft_type in PROMPTS else 0
-    tokens = (longest + virtual) * config.per_device_train_batch_size
-    hidden, between = shape.hidden_size, shape.intermediate_size
-    a_layer = hidden * (6 * width + 4 * copies) + between * (4 * width + copies)
-    if config.gradient_checkpointing:
-        kept = shape.layers * hidden * width + a_layer
-    else:
-        kept = shape.layers * a_layer
-    logits = shape.vocab_size * (2 * width + 2 * 4)
-    return tokens * (kept + logits)
 
 
 def measured() -> dict[str, Any]:

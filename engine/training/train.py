@@ -15,13 +15,15 @@ import transformers
 
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.hardware import Device, pick_device
+from engine.hardware import GIB, Device, memory_now, pick_device
 from engine.models.adapter import attach, first_state, save
 from engine.models.load import Quantization, load_base, load_tokenizer, weights_device
 from engine.training import runs
 from engine.training.data import Prepared, prepare, steps
-from engine.training.levers import pull
-from engine.training.loop import PackedTrainer, arguments, capacity, last_complete_checkpoint
+from engine.training.estimate import model_shape
+from engine.training.fitting import Task
+from engine.training.levers import Levers, foresee, pull
+from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
 from engine.training.memory import measured
 from engine.training.micro_steps import Layout
 from engine.training.progress import Progress, Samples, cut_after
@@ -120,19 +122,7 @@ def _trainer(
     evaluates = bool(prepared.evaluation)
     before = (_complete(last_complete_checkpoint(path))).get("seconds", 0.0)
     progress = Progress(path, max_steps, before)
-    levers = pull(model, config, max_steps)
-    on_gpu = device.type == "cuda"
-    longest = max(prepared.train.longest, prepared.evaluation.longest)
-    size = capacity(config, longest, on_gpu)
-    layout = Layout(
-        tokenizer.pad_token_id,
-        flat=levers.varlen,
-        capacity=size,
-        longest=max(prepared.train.longest_row, prepared.evaluation.longest_row),
-        # Equal shapes let torch use its blocks again: up to 7 GiB less and faster on an H200
-        # (2026-11-21); compiled layers know only one.
-        multiple=size if levers.compiled else 64 if on_gpu else 1,
-    )
+    layout, levers = _layout(config, device, model, tokenizer, prepared, max_steps)
     trainer = PackedTrainer(
         model=model,
         args=arguments(config, path, device, max_steps, evaluates, autocast=not levers.fused_lora),
@@ -146,6 +136,29 @@ def _trainer(
     trainer.remove_callback(transformers.PrinterCallback)
     progress.trainer = trainer
     return trainer, progress
+
+
+def _layout(
+    config: TrainConfig, device: Device, model, tokenizer, prepared: Prepared, max_steps: int
+) -> tuple[Layout, Levers]:
+    """How a step is cut: as large as fits, by the very prediction that the page shows."""
+    shape, on_gpu = model_shape(config), device.type == "cuda"
+    sequences, longest = prepared.train, max(prepared.train.longest, prepared.evaluation.longest)
+    levers = pull(model, config, foresee(config, device, shape.varlen, max_steps))
+    free = memory_now()[0].free_gib + (torch.cuda.memory_reserved() / GIB if on_gpu else 0.0)
+    task = Task(shape, device, free, longest, len(sequences), max_steps)
+    size = task.outlook(config).capacity
+    print(f"Micro-steps of up to {size:,} tokens", flush=True)
+    layout = Layout(
+        tokenizer.pad_token_id,
+        flat=levers.varlen,
+        capacity=size,
+        longest=max(sequences.longest_row, prepared.evaluation.longest_row),
+        # Equal shapes let torch use its blocks again: up to 7 GiB less and faster on an H200
+        # (2026-11-21); compiled layers know only one.
+        multiple=size if levers.compiled else 64 if on_gpu else 1,
+    )
+    return layout, levers
 
 
 def _continue_from(path: Path, checkpoint: Path | None, trainer: PackedTrainer) -> None:

@@ -1,0 +1,24 @@
+"""What of a model decides its memory and its speed: counts of parameters and widths."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`linear_parameters` are those of linear layers without the head: what quantisation shrinks;
+    the sizes are numbers a token: `query_size` of all query heads together."""
+
+    linear_parameters: int
+    other_parameters: int
+    trainable_parameters: int
+    layers: int
+    hidden_size: int
+    intermediate_size: int
+    query_size: int
+    key_value_size: int
+    vocab_size: int
+    varlen: bool  # the attention can be told the boundaries of rows
+
+    @property
+    def total_parameters(self) -> int:
+        return self.linear_parameters + self.other_parameters
