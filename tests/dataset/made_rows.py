@@ -200,6 +200,29 @@ SHAPES = [
     ({"text": "User: a\nmore\nAssistant: b"}, "marked", {"text": "messages"},
      turns("a\nmore", "b")),
     ({"text": "<human>: a\n<bot>: b"}, "marked", {"text": "messages"}, turns("a", "b")),
+    (
+        {"text": "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\na<|im_end|>\n"
+                 "<|im_start|>assistant\nb<|im_end|>\n<|endoftext|>"},
+        "marked", {"text": "messages"}, turns("a", "b", system="s"),
+    ),
+    (
+        {"text": "<s>[INST] <<SYS>>\ns\n<</SYS>>\n\na [/INST] b </s><s>[INST] c [/INST] d </s>"},
+        "marked", {"text": "messages"}, turns("a", "b", "c", "d", system="s"),
+    ),
+    ({"text": "<|system|>\ns</s>\n<|user|>\na<|end|>\n<|assistant|>\nb<|end|>\n"}, "marked",
+     {"text": "messages"}, turns("a", "b", system="s")),
+    (
+        {"text": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\na<|eot_id|>"
+                 "<|start_header_id|>assistant<|end_header_id|>\n\nb<|eot_id|>"},
+        "marked", {"text": "messages"}, turns("a", "b"),
+    ),
+    (
+        {"text": "<bos><start_of_turn>user\na<end_of_turn>\n<start_of_turn>model\nb<end_of_turn>"},
+        "marked", {"text": "messages"}, turns("a", "b"),
+    ),
+    ({"text": "ChatML:\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>"}, "text",
+     {"text": "text"},
+     {"text": "ChatML:\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>"}),
     ({"text": "He wrote:\nUser: a\nAssistant: b"}, "text", {"text": "text"},
      {"text": "He wrote:\nUser: a\nAssistant: b"}),
 ]  # fmt: skip

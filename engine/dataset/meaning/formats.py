@@ -32,7 +32,10 @@ TITLES = {
     "preference": Sentence("chosen and rejected answers", "偏好数据（chosen / rejected）"),
     "labelled": Sentence("answers labelled good or bad", "标了好坏的回答"),
     "script": Sentence("script of names and lines", "剧本（人物和台词）"),
-    "marked": Sentence("text with ### Human: / ### Assistant: marks", "带 ### Human: 等标记的文本"),
+    "marked": Sentence(
+        "text with marks of turns, such as ### Human: or <|im_start|>",
+        "带 ### Human:、<|im_start|> 等标记的文本",
+    ),
     "text": Sentence("plain text", "纯文本"),
     "mapped": Sentence("columns as you chose them", "按你指定的列"),
 }
