@@ -188,6 +188,11 @@ SHAPES = [
     (turns("a", "b") | {"label": True}, "labelled", MESSAGES, turns("a", "b")),
     ({"prompt": "a", "completion": "b", "label": "True"}, "labelled",
      {"prompt": "user", "completion": "assistant"}, turns("a", "b")),
+    ({"prompt": "a", "completion": "b", "label": 1}, "labelled",
+     {"prompt": "user", "completion": "assistant"}, turns("a", "b")),
+    ({"conversations": sharegpt("a", "b"), "kto_tag": "1"}, "labelled", TALKS, turns("a", "b")),
+    ({"prompt": "a", "completion": "b", "label": 2}, "pairs",
+     {"prompt": "user", "completion": "assistant"}, turns("a", "b")),
     # text
     ({"text": " a\n"}, "text", {"text": "text"}, {"text": " a\n"}),
     ({"text": "### Human: a### Assistant: b\n### Human: c### Assistant: d"}, "marked",

@@ -7,10 +7,11 @@ text, `{"text": str}`. A message that calls tools has `"tool_calls"`.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.dataset.meaning.columns import Roles, chosen_roles, parse_mapping, readings
+from engine.dataset.meaning.labels import judging_columns
 from engine.dataset.meaning.lines import find_script
 from engine.dataset.meaning.reasons import UNKNOWN_COLUMNS, Dropped
 from engine.dataset.meaning.rows import Read, fits, read_row, shape_of
@@ -80,7 +81,8 @@ def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Co
     if script:
         return _from_script(script, table, speaker)
     tally = _Tally()
-    conversations = Stored(_read_rows(table.rows, roles, tally))
+    judging = judging_columns(table.rows, table.columns)
+    conversations = Stored(_read_rows(table.rows, roles, judging, tally))
     if not tally.shapes:
         raise _unknown(table)
     _refuse_nothing(tally.sources, tally.dropped)
@@ -97,9 +99,12 @@ def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Co
     )
 
 
-def _read_rows(rows: Iterable[dict], chosen: Roles | None, tally: _Tally) -> Iterator[dict]:
+def _read_rows(
+    rows: Iterable[dict], chosen: Roles | None, judging: frozenset[str], tally: _Tally
+) -> Iterator[dict]:
+    chosen = chosen and _judged(chosen, judging)
     for number, row in enumerate(rows):
-        found = _chosen(row, chosen) or _detected(row)
+        found = _chosen(row, chosen) or _detected(row, judging)
         if not found:
             tally.dropped.append((number, UNKNOWN_COLUMNS))
             continue
@@ -122,13 +127,19 @@ def _chosen(row: dict[str, Any], roles: Roles | None) -> tuple[str, Roles] | Non
     return ("mapped", roles) if any(column in row for column in learned) else None
 
 
-def _detected(row: dict[str, Any]) -> tuple[str, Roles] | None:
+def _detected(row: dict[str, Any], judging: frozenset[str]) -> tuple[str, Roles] | None:
     """The likeliest reading whose columns this row fills; of a row that fills none, the first."""
-    possible = readings(tuple(row))
+    possible = [(shape, _judged(roles, judging)) for shape, roles in readings(tuple(row))]
     for shape, roles in possible:
         if fits(row, shape, roles):
             return shape_of(row, shape, roles), roles
     return possible[0] if possible else None
+
+
+def _judged(roles: Roles, judging: frozenset[str]) -> Roles:
+    """Without columns of labels that say something else than good or bad."""
+    label = tuple(column for column in roles.label if column in judging)
+    return roles if label == roles.label else replace(roles, label=label)
 
 
 def _mapping(shape: str, roles: Roles) -> dict[str, str]:
