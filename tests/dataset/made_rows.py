@@ -25,6 +25,12 @@ def turns(*contents, system=None):
     }
 
 
+def reasoned(thought):
+    one = turns("a", "b")
+    one["messages"][1]["reasoning_content"] = thought
+    return one
+
+
 def sharegpt(*contents):
     roles = ("human", "gpt") * len(contents)
     return [{"from": role, "value": text} for role, text in zip(roles, contents, strict=False)]
@@ -84,7 +90,20 @@ SHAPES = [
         "messages", MESSAGES | {"tools": "tools"},
         {"messages": [*CALLED["messages"][:3], *CALLED["messages"][2:]]},
     ),
+    (
+        {"messages": [{"role": "user", "content": "a"},
+                      {"role": "assistant", "reasoning_content": " r\n", "content": "b"}]},
+        "messages", MESSAGES, reasoned("r"),
+    ),
     # ShareGPT
+    (
+        {"conversations": [{"from": "human", "value": "a", "thinking": "no"},
+                           {"from": "gpt", "value": "b", "reasoning": None, "thinking": "r"}]},
+        "sharegpt", TALKS, reasoned("r"),
+    ),
+    ({"conversations": [{"role": "user", "content": "a"},
+                        {"role": "assistant", "content": "b", "thinking": True}]},
+     "sharegpt", TALKS, turns("a", "b")),
     (
         {"conversations": sharegpt("a", "b", "c", "d"), "system": "s"},
         "sharegpt", TALKS | {"system": "system"}, turns("a", "b", "c", "d", system="s"),

@@ -5,7 +5,7 @@ import pytest
 from engine.dataset.meaning.formats import TITLES
 from engine.errors import UserError
 from tests.dataset import formats_table
-from tests.dataset.made_rows import SHAPES, read, turns
+from tests.dataset.made_rows import SHAPES, read, reasoned, turns
 
 
 @pytest.mark.parametrize(("row", "shape", "mapping", "expected"), SHAPES)
@@ -51,6 +51,10 @@ def test_preferences_and_labels_are_said():
     assert [note.en for note in read(rows).notes] == [
         "Preference data in 1 rows: the chosen answers are used, the rejected ones are left out.",
         "Labels in 1 rows: answers labelled good are used, bad ones are left out.",
+    ]
+    assert [note.en for note in read([reasoned("r"), turns("a", "b")]).notes] == [
+        "In 1 conversations answers come with reasoning; it is learned with them, as the chat "
+        "template writes it or between <think> and </think>."
     ]
 
 

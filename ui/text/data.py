@@ -144,6 +144,7 @@ WORDS = {
     "data_kind_two_answers": Sentence("Two answers in one row", "一行两个回答"),
     "data_kind_ends_with_user": Sentence("Ends with a question", "以提问结尾"),
     "data_kind_too_long": Sentence("Too long", "过长"),
+    "data_kind_reasoning_not_read": Sentence("Reasoning left out", "思考过程被去掉"),
     "data_kind_control_characters": Sentence("Control characters", "控制字符"),
     "data_kind_html": Sentence("HTML remains", "残留的 HTML"),
     "data_kind_repeated_answer": Sentence("One answer very often", "同一回答过多"),

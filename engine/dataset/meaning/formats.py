@@ -17,6 +17,7 @@ from engine.dataset.meaning.reasons import UNKNOWN_COLUMNS, Dropped
 from engine.dataset.meaning.rows import Read, fits, read_row, shape_of
 from engine.dataset.meaning.script import answers_of, nameless_rows, the_speaker
 from engine.dataset.reading.store import Stored
+from engine.dataset.reasoning import reasons
 from engine.errors import Sentence, UserError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class _Tally:
     shapes: Counter = field(default_factory=Counter)
     roles: dict[str, Roles] = field(default_factory=dict)  # of the first row of each shape
     cut: int = 0
+    reasoned: int = 0
 
 
 def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Conversations:
@@ -117,6 +119,7 @@ def _read_rows(
             tally.dropped.append((number, drop.reason))
             continue
         tally.cut += read.cut
+        tally.reasoned += bool(reasons(read.conversation.get("messages", [])))
         tally.sources.append(number)
         yield read.conversation
 
@@ -197,6 +200,15 @@ def _notes(tally: _Tally) -> list[Sentence]:
             Sentence(
                 f"Labels in {n} rows: answers labelled good are used, bad ones are left out.",
                 f"有 {n} 行带标签：采用标为好的回答，不用标为不好的。",
+            )
+        )
+    if n := tally.reasoned:
+        notes.append(
+            Sentence(
+                f"In {n} conversations answers come with reasoning; it is learned with them, as "
+                "the chat template writes it or between <think> and </think>.",
+                f"有 {n} 段对话的回答带有思考过程，会和回答一起学：按对话模板的写法，"
+                "模板没有写法时放在 <think> 和 </think> 之间。",
             )
         )
     if n := tally.cut:
