@@ -7,8 +7,9 @@ data: dataset upload upload_said mend_upload remove_upload hub_box hub_id hub_sp
 hub_fetch identity_box identity_name identity_maker identity_language identity_make data_statement
 data_problem data_understood data_mapping role_NAME data_speaker mapping_again data_row data_learn
 data_mask table_search table_start data_table table_said data_conversation data_prompt data_lengths
-data_doctor repair_box repairs fill repair repair_said changes dropped_rows keep_box keep_character
-keep keep_said convert_box convert_to convert_ending convert convert_download convert_said go_train
+data_doctor repair_box repairs fill repair repair_said changes dropped_rows report_file keep_box
+keep_character keep keep_said convert_box convert_to convert_ending convert convert_download
+convert_said go_train
 train: option_NAME for each option, advanced summary verdict start start_said run_side run_card stop
 stop_ask go_on stop_keep stop_delete resume another talk run_said plot_loss loss_says run_answers
 run_memory curves_box log_box run_log

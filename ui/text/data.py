@@ -46,6 +46,7 @@ WORDS = {
     ),
     "data_splits": Sentence("The file brings its own parts: {splits}.", "文件自带划分：{splits}。"),
     "data_dropped_rows": Sentence("The rows left out, with reasons", "下载未采用的数据和原因"),
+    "data_report_file": Sentence("All findings as a report", "下载数据报告"),
     "data_mapping": Sentence("Which column is what", "各列的用途"),
     "data_mapping_how": Sentence(
         "Found by itself; change it where it is wrong. Several question columns are read one after "
