@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,29 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _inspect(options: argparse.Namespace) -> int:
     from engine.dataset.inspect import inspect, one_row
-    from engine.library import resolve
     from engine.models.load import load_tokenizer
 
-    path = resolve(options.file)
-    tokenizer, _ = load_tokenizer(options.model)
     names = ("mapping", "speaker", "max_length", "loss_on", "system_prompt")
     asked = {name: getattr(options, name) for name in names}
-    report = inspect(path, tokenizer, **asked)
-    if options.row is not None:
-        report |= one_row(path, tokenizer, options.row, **asked)
+    with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
+        path = _file_or_fetched(options.file, options.split, Path(folder))
+        tokenizer, _ = load_tokenizer(options.model)
+        report = inspect(path, tokenizer, **asked)
+        if options.row is not None:
+            report |= one_row(path, tokenizer, options.row, **asked)
     _show(options, report)
     return 0
+
+
+def _file_or_fetched(named: str, split: str, folder: Path) -> Path:
+    """The file that is meant; a dataset of the Hub is fetched into `folder`, with the token that
+    HF_TOKEN or a login holds. A path into a folder that is there means a file."""
+    from engine.dataset.reading.hub import download, is_hub_id
+    from engine.library import resolve
+
+    if is_hub_id(named) and not Path(named).parent.is_dir():
+        return download(named, split, "", folder)
+    return resolve(named)
 
 
 def _convert(options: argparse.Namespace) -> int:
@@ -144,7 +156,10 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     inspect = command("inspect", _inspect, "what a dataset is and what a model learns from it")
-    inspect.add_argument("file", help="a file, or the name of a sample")
+    inspect.add_argument(
+        "file", metavar="FILE|HUB_ID", help="a file, the name of a sample, or owner/name on the Hub"
+    )
+    inspect.add_argument("--split", default="", help="of a dataset of the Hub; train otherwise")
     inspect.add_argument("--model", default=SPROUT)
     inspect.add_argument("--row", type=int, help="show this row in full, counted from 0")
     inspect.add_argument("--max-length", type=int, default=1024)

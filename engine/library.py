@@ -83,8 +83,13 @@ def keep(path: Path | str, filename: str) -> str:
     return target.name
 
 
+def report_file(dataset: str, language: str) -> Path:
+    """Where the report of a dataset that was made here lies, beside the datasets."""
+    return _uploads() / "reports" / f"{dataset}.{language}.md"
+
+
 def remove(dataset: str) -> None:
-    """Removes an upload; samples stay. Raises UserError."""
+    """Removes an upload and its report; samples stay. Raises UserError."""
     path = _uploads() / dataset
     if not _UPLOAD_ID.fullmatch(dataset) or not path.is_file():
         raise UserError(
@@ -93,6 +98,8 @@ def remove(dataset: str) -> None:
             field="dataset",
         )
     path.unlink()
+    for language in ("en", "zh"):
+        report_file(dataset, language).unlink(missing_ok=True)
 
 
 def _uploads() -> Path:

@@ -65,6 +65,38 @@ def test_inspect_passes_its_options_on(ask, small_dataset):
     assert json.loads(out)["trained_tokens"] < json.loads(plain)["trained_tokens"]
 
 
+def test_inspect_fetches_a_dataset_of_the_hub(ask, monkeypatch):
+    """By its id or its address, one split of it, and with the token that the machine has."""
+    import datasets
+
+    asked = []
+
+    def load(name, token):
+        asked.append((name, token))
+        parts = {"train": 2, "test": 1}
+        rows = {part: [{"prompt": "Hi", "response": "Yes."}] * n for part, n in parts.items()}
+        return datasets.DatasetDict({k: datasets.Dataset.from_list(v) for k, v in rows.items()})
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    for named, split, rows in (
+        ("some/data", (), 2),
+        ("https://huggingface.co/datasets/some/data", ("--split", "test"), 1),
+    ):
+        status, out, _ = ask("inspect", named, *split, "--row", "0", "--json")
+        report = json.loads(out)
+        assert (status, report["rows"], report["kind"]) == (0, rows, "parquet")
+        assert "Yes." in report["text"]
+    assert asked == [("some/data", None)] * 2
+
+
+def test_a_path_into_a_folder_is_never_looked_for_on_the_hub(ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows").mkdir()
+    status, _, err = ask("inspect", "rows/nowhere.json")
+    assert status == 2
+    assert "There is no dataset 'rows/nowhere.json'" in err
+
+
 def test_without_json_it_is_lines_for_people(ask, small_dataset):
     status, out, _ = ask("inspect", small_dataset)
     assert status == 0
@@ -75,6 +107,8 @@ def test_without_json_it_is_lines_for_people(ask, small_dataset):
     ("arguments", "sentence"),
     [
         (["inspect", "nowhere.json"], "There is no dataset 'nowhere.json'"),
+        (["inspect", "{tmp}/nowhere.json"], "There is no dataset"),
+        (["inspect", "no-such/dataset"], "no-such/dataset could not be fetched"),
         (["inspect", "palace-secretary", "--model", "{tmp}"], "is a folder, but not a model's"),
         (["inspect", "palace-secretary", "--model", "?"], "'?' is neither sprout"),
         (["inspect", "palace-secretary", "--row", "999"], "There is no row 999"),

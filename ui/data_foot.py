@@ -1,4 +1,4 @@
-"""The foot of the Data tab: what was left out, a copy to keep, and other formats to download."""
+"""The foot of the Data tab: what was left out, a report, a copy to keep, other formats."""
 
 import gradio as gr
 
@@ -14,15 +14,18 @@ ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-def build(chosen: Chosen, fields: form.Fields) -> gr.DownloadButton:
-    """Returns the button of the rows that were left out; whoever reads the data shows it."""
-    dropped = gr.DownloadButton(
-        t("data_dropped_rows"), visible=False, size="sm", elem_id="dropped_rows"
-    )
+def build(chosen: Chosen, fields: form.Fields) -> tuple[gr.DownloadButton, gr.DownloadButton]:
+    """Returns the buttons of the rows that were left out and of the report; whoever reads the data
+    shows them."""
+    with gr.Row():
+        dropped, report = (
+            gr.DownloadButton(t(f"data_{name}"), visible=False, size="sm", elem_id=name)
+            for name in ("dropped_rows", "report_file")
+        )
     read_as = [fields["mapping"], fields["speaker"]]
     _build_keep(chosen, read_as)
     _build_convert(chosen, read_as)
-    return dropped
+    return dropped, report
 
 
 def _build_keep(chosen: Chosen, read_as: list) -> None:

@@ -29,6 +29,7 @@ class Views:
     problem: gr.HTML
     understood: gr.HTML
     dropped: gr.DownloadButton
+    report: gr.DownloadButton
     statement: gr.HTML
     mask: gr.HTML
     conversation: gr.HTML
@@ -42,7 +43,7 @@ class Views:
 
     def all(self) -> list:
         simple = [self.row, self.facts, self.problem, self.understood, self.dropped]
-        more = [self.statement, self.lengths, *self.of_a_row()]
+        more = [self.report, self.statement, self.lengths, *self.of_a_row()]
         return [*simple, *more, *self.pickers.all(), *self.doctor.all()]
 
 
@@ -146,9 +147,10 @@ def _reading(views: Views, values: dict, row: int, picked: list, lang: str) -> I
             elif "report" not in look:
                 yield {views.statement: _measuring(facts, look["share"], lang)}
         report = look["report"] | {"dataset": dataset}
+        file = str(desk.report(dataset, look["report"], lang))
         yield (
             _measured(views, report, asked["max_length"], lang)
-            | {views.facts: report}
+            | {views.facts: report, views.report: gr.DownloadButton(value=file, visible=True)}
             | data_doctor.shown(views.doctor, report, lang)
         )
     except UserError as error:
@@ -162,7 +164,11 @@ def _nothing(views: Views) -> dict:
     updates = dict.fromkeys(empty, cards.nothing()) | data_doctor.hidden(views.doctor)
     hidden = {views.pickers.box: gr.Accordion(visible=False), views.facts: None}
     hidden |= {views.pickers.speaker: gr.Dropdown(visible=False)}
-    return updates | hidden | {views.dropped: gr.DownloadButton(visible=False)}
+    return updates | hidden | _no_files(views)
+
+
+def _no_files(views: Views) -> dict:
+    return dict.fromkeys((views.dropped, views.report), gr.DownloadButton(visible=False))
 
 
 def _asking(views: Views, dataset: str, picked: list, mapping: str) -> dict:
@@ -186,6 +192,7 @@ def _understood(
         | {
             views.problem: cards.nothing(),
             views.understood: data_views.understood(facts, lang),
+            **_no_files(views),
             views.dropped: gr.DownloadButton(value=file, visible=bool(file)),
             views.row: gr.Slider(maximum=max(2, facts["usable"])),
             views.statement: _measuring(facts, 0.0, lang),

@@ -2,6 +2,7 @@
 
 import json
 
+from engine.dataset.reasoning import in_words
 from ui import cards
 from ui.cards import number
 from ui.text import both, say
@@ -122,10 +123,10 @@ def conversation(facts: dict, language: str) -> str:
 
 
 def _said(message: dict) -> str:
-    """The words of a turn; a tool call as JSON."""
+    """The words of a turn, its reasoning before them; a tool call as JSON."""
     calls = [one["function"] for one in message.get("tool_calls") or []]
     written = [json.dumps(one, ensure_ascii=False, indent=1) for one in calls]
-    return "\n".join(part for part in (message.get("content") or "", *written) if part)
+    return "\n".join(part for part in (in_words(message), *written) if part)
 
 
 def prompt(facts: dict) -> str:

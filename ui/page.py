@@ -1,14 +1,15 @@
 """The page put together: header, Show me, thread, memory strip, tabs, and the one timer.
 
 Element ids that tests may rely on (besides those in tab_runs, tab_chat and chat_panel):
-frame: header show_me show_again own_data guide guide_close notice thread thread_data thread_base
-thread_run thread_voices memory tabs
+frame: language header show_me show_again own_data guide guide_close notice thread thread_data
+thread_base thread_run thread_voices memory tabs
 data: dataset upload upload_said mend_upload remove_upload hub_box hub_id hub_split hub_token
 hub_fetch identity_box identity_name identity_maker identity_language identity_make data_statement
 data_problem data_understood data_mapping role_NAME data_speaker mapping_again data_row data_learn
 data_mask table_search table_start data_table table_said data_conversation data_prompt data_lengths
-data_doctor repair_box repairs fill repair repair_said changes dropped_rows keep_box keep_character
-keep keep_said convert_box convert_to convert_ending convert convert_download convert_said go_train
+data_doctor repair_box repairs fill repair repair_said changes dropped_rows report_file keep_box
+keep_character keep keep_said convert_box convert_to convert_ending convert convert_download
+convert_said go_train
 train: option_NAME for each option, advanced summary verdict start start_said run_side run_card stop
 stop_ask go_on stop_keep stop_delete resume another talk run_said plot_loss loss_says run_answers
 run_memory curves_box log_box run_log
@@ -34,7 +35,7 @@ from ui import (
     thread,
 )
 from ui.chosen import Chosen
-from ui.text import language, say, t
+from ui.text import language, say, switch, t
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # The name of an option in its tooltip; it is the name in files, flags and the API.
@@ -42,6 +43,19 @@ TOOLTIPS = """() => document.addEventListener('mouseover', event => {
   const option = event.target.closest?.('[id^=option_]');
   if (option) option.title = option.id.slice('option_'.length);
 })"""
+
+# Gradio's language switch translates labels in the browser and tells the server nothing.
+FOLLOW_LANGUAGE = """() => {
+  const shown = document.querySelector('#language');
+  let before = shown.textContent.trim();
+  new MutationObserver(() => {
+    const now = shown.textContent.trim();
+    if (!now || now === before) return;
+    before = now;
+    document.querySelector('#language_switched').click();
+  }).observe(shown, {subtree: true, childList: true, characterData: true});
+}"""
+LANGUAGE_SHOWN = "() => [document.querySelector('#language').textContent.trim(), null]"
 
 
 def build(open_to: str = "") -> gr.Blocks:
@@ -68,6 +82,7 @@ def build(open_to: str = "") -> gr.Blocks:
         show_me.wire(guided, chosen, data, fields, revised, wanted)
         _wire_pulse(page, chosen, lines, [facts, fields["model_name_or_path"], outlook])
         _wire_opening(page, chosen, guided.show, data, notice, card)
+        _wire_language(page, data, fields, revised)
         page.load(None, js=TOOLTIPS)
         api.build()
     return page
@@ -160,3 +175,25 @@ def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, n
         show_progress="hidden",
         api_visibility="private",
     )
+
+
+def _wire_language(page: gr.Blocks, data, fields: form.Fields, revised: gr.State) -> None:
+    """What the server composes follows the language that the labels are shown in."""
+    gr.HTML(t("shell_language"), elem_id="language", visible="hidden")
+    switched = gr.Button("", elem_id="language_switched", visible="hidden")
+
+    def follow(lang: str, count: int, request: gr.Request):
+        switch(request, lang)
+        listed = data_choice.choices(lang)
+        second = gr.Dropdown(choices=form.no_second(lang) + listed)
+        return count + 1, gr.Radio(choices=listed), second
+
+    switched.click(
+        follow,
+        [switched, revised],
+        [revised, data.picker, fields["eval_dataset"]],
+        js=LANGUAGE_SHOWN,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    page.load(None, js=FOLLOW_LANGUAGE)

@@ -74,13 +74,14 @@ def _right_side(
         with gr.Tab(t("data_view_lengths"), elem_id="view_lengths"):
             lengths = _html("data_lengths")
     doctor = data_doctor.build(chosen, fields)
-    dropped = data_foot.build(chosen, fields)
+    dropped, report = data_foot.build(chosen, fields)
     views = data_reading.Views(
         row=row,
         facts=facts,
         problem=problem,
         understood=understood,
         dropped=dropped,
+        report=report,
         statement=statement,
         mask=mask,
         conversation=conversation,

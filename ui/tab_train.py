@@ -52,7 +52,7 @@ def build(
             run_side.build(chosen)
     base = gr.State(fields["model_name_or_path"].value)
     parts = _Parts(fields, advanced, ready, card, start, said, gr.State([]), base)
-    _wire_summary(chosen, parts, outlook)
+    _wire_summary(chosen, parts, outlook, revised)
     _wire_start(chosen, parts, wanted)
     _wire_filling(chosen, parts, revised)
     chosen.run.change(_ready_side, chosen.run, [ready, said], queue=False, **QUIET)
@@ -68,7 +68,7 @@ def _inputs(chosen: Chosen, parts: _Parts, **more) -> dict:
     return {**parts.fields, "dataset": chosen.dataset, **more}
 
 
-def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State) -> None:
+def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.State) -> None:
     """Whatever changes in the form or the choice of data is looked at anew."""
 
     def foresee(request: gr.Request, **values):
@@ -104,7 +104,7 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State) -> None:
 
     outputs = [parts.summary, parts.start, parts.advanced, parts.wrong, outlook]
     gr.on(
-        [chosen.dataset.change, *(field.change for field in parts.fields.values())],
+        [chosen.dataset.change, revised.change, *(one.change for one in parts.fields.values())],
         foresee,
         inputs_kwargs=_inputs(chosen, parts, wrong=parts.wrong),
         outputs=[*outputs, *parts.fields.values()],

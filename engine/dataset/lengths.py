@@ -1,11 +1,12 @@
 """How long a dataset's rows are in tokens and how much of each is learned: the figures."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.dataset.packing import pack
+from engine.dataset.reasoning import reasons
 from engine.dataset.tokens import Encoded, encode_all
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ _BARS = 24
 @dataclass(frozen=True, slots=True)
 class Lengths:
     """One number a conversation, in their order: tokens of the whole row, tokens that are learned,
-    tokens beyond max_length, whether an end of turn is learned, answers in the conversation."""
+    tokens beyond max_length, whether an end of turn is learned, answers in the conversation,
+    whether the chat template leaves some of its reasoning out."""
 
     total: "numpy.ndarray"
     trained: "numpy.ndarray"
     lost: "numpy.ndarray"
     ends: "numpy.ndarray"
     turns: "numpy.ndarray"
+    unread: "numpy.ndarray"
     max_length: int
 
 
@@ -39,20 +42,24 @@ def measure(
     """Encodes all; `each` sees every row as it passes, `options` are those of `encode_all`."""
     import numpy
 
-    turns: list[int] = []
+    ahead: deque[tuple[int, list[str]]] = deque()  # encoding reads a batch before it answers
 
     def counted() -> Iterator[dict[str, Any]]:
         for one in conversations:
-            turns.append(sum(m["role"] == "assistant" for m in one.get("messages", ())))
+            messages = one.get("messages", [])
+            ahead.append((sum(m["role"] == "assistant" for m in messages), reasons(messages)))
             yield one
 
     rows = []
     for one in encode_all(tokenizer, counted(), max_length=max_length, **options):
-        rows.append((len(one.all_ids), one.learned, one.lost, one.end_is_learned))
+        turns, thoughts = ahead.popleft()
+        unread = any(thought not in one.text for thought in thoughts)
+        rows.append((len(one.all_ids), one.learned, one.lost, one.end_is_learned, turns, unread))
         each(one)
-    table = numpy.array(rows, dtype=numpy.int64).reshape(-1, 4)
-    columns = (table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(bool))
-    return Lengths(*columns, numpy.array(turns, dtype=numpy.int64), max_length)
+    total, trained, lost, ends, turns, unread = (
+        numpy.array(rows, dtype=numpy.int64).reshape(-1, 6).T.copy()
+    )
+    return Lengths(total, trained, lost, ends > 0, turns, unread > 0, max_length)
 
 
 def totals(lengths: Lengths) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Files read, understood and measured, kept while people look at them. Safe to ask from threads."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -51,6 +52,11 @@ def lengths(
         return _lengths[key]
 
 
+def sha256(path: Path) -> str:
+    """Of the file's bytes, in hexadecimal."""
+    return _sha256(path, _changed_at(path))
+
+
 def _told(rows: Sequence, progress: Callable[[float], None]) -> Iterator[Any]:
     for number, row in enumerate(rows):
         if number % _ROWS_A_WORD == 0:
@@ -71,3 +77,9 @@ def _table(path: Path, changed_at: float) -> Table:
 @lru_cache(maxsize=4)
 def _found(path: Path, changed_at: float, mapping: str, speaker: str) -> Conversations:
     return to_conversations(_table(path, changed_at), mapping, speaker)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, changed_at: float) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,9 +1,11 @@
 """The one place where a conversation becomes the text a model reads, in training and in chat."""
 
 import threading
+from functools import lru_cache
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engine.dataset.reasoning import NAMES, for_template, reasons
 from engine.dataset.tool_words import with_written_arguments, written_out
 from engine.errors import Sentence, UserError
 
@@ -28,6 +30,7 @@ PLAIN_NOTE = Sentence(
 
 # Transformers keeps one compiled template for all threads, and its generation marks hold state.
 _rendering = threading.Lock()
+_NO_TOKENS = dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"), "")
 
 
 class Rendered(NamedTuple):
@@ -58,8 +61,8 @@ def render(
     tools: list[dict[str, Any]] | None = None,
     add_generation_prompt: bool = False,
 ) -> Rendered:
-    """Renders through the tokenizer's chat template; tools and their calls as plain text where the
-    template does not know them.
+    """Renders through the tokenizer's chat template; tools, their calls and reasoning as plain text
+    where the template does not know them.
 
     Answer spans come from the template's `{% generation %}` marks; without them, from rendering
     the conversation turn by turn. Raises UserError when the template refuses the conversation.
@@ -74,10 +77,7 @@ def render_all(
     add_generation_prompt: bool = False,
 ) -> list[Rendered]:
     """`render` of many (messages, tools): those without tools in one call, which saves a third."""
-    known = [
-        written_out(messages, tools, tokenizer.get_chat_template(tools=tools))
-        for messages, tools in conversations
-    ]
+    known = [_as_known(tokenizer, *one) for one in conversations]
     plain = [messages for messages, tools in known if not tools]
     quick = iter(_apply(tokenizer, plain, None, add_generation_prompt) if plain else [])
     rendered = []
@@ -91,6 +91,33 @@ def render_all(
             spans = _spans_by_prefix(tokenizer, messages, tools, text)
         rendered.append(Rendered(text, spans))
     return rendered
+
+
+def _as_known(tokenizer, messages, tools) -> tuple[list[dict[str, Any]], Any]:
+    """What the template does not know is put into words."""
+    template = tokenizer.get_chat_template(tools=tools)
+    if reasons(messages):
+        messages = for_template(messages, _name_of_reasoning(template))
+    return written_out(messages, tools, template)
+
+
+@lru_cache(maxsize=16)
+def _name_of_reasoning(template: str) -> str:
+    """Under which name this template reads the reasoning of an answer; "" when under none."""
+    import jinja2
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    asked = {"role": "user", "content": "a"}
+    for name in NAMES:
+        talk = [asked, {"role": "assistant", "content": "b", name: "because"}]
+        try:
+            with _rendering:
+                (text,), _ = render_jinja_template([talk], chat_template=template, **_NO_TOKENS)
+        except (jinja2.TemplateError, TypeError):
+            continue
+        if "because" in text:
+            return name
+    return ""
 
 
 def _apply(
@@ -147,8 +174,14 @@ def _spans_by_prefix(tokenizer, messages, tools, text) -> list[tuple[int, int]]:
             last = max(j for j, m in enumerate(messages) if m["role"] == "assistant")
             if i != last:  # templates that rewrite earlier turns teach only the last answer
                 continue
-            said = message["content"]  # "" where it calls a tool instead
-            before = text[: text.rfind(said)] if said else commonprefix([before, text])
+            before = _before(message, before, text)
             until = text.rstrip()
         spans.append((len(before), len(until)))
     return spans
+
+
+def _before(message: dict[str, Any], asked: str, text: str) -> str:
+    """What stands before the last answer, where the prompt to it (`asked`) is rewritten."""
+    said = message["content"] if message.keys().isdisjoint(NAMES) else ""
+    at = text.rfind(said) if said else -1  # "" where it calls a tool instead
+    return text[:at] if at >= 0 else commonprefix([asked, text])

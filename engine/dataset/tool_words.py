@@ -40,7 +40,8 @@ def _without_tool_turns(messages: Messages) -> Messages:
         else:
             calls = [_call(call["function"]) for call in one.get("tool_calls", ())]
             said = "\n".join(part for part in (one["content"], *calls) if part)
-            written.append({"role": one["role"], "content": said})
+            rest = {name: value for name, value in one.items() if name != "tool_calls"}
+            written.append(rest | {"content": said})
         before = one["role"]
     return written
 

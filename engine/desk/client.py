@@ -115,6 +115,41 @@ def dropped(dataset: str, mapping: str = "", speaker: str = "") -> Path:
     return out
 
 
+def report(dataset: str, facts: dict[str, Any], language: str) -> Path:
+    """What `inspect` or `understood` said of a dataset as a Markdown file, with how it was made
+    where that is known."""
+    out = _temporary(f"{Path(dataset).stem}-report.md")
+    _write_report(dataset, facts, language, out, made=library.report_file(dataset, language))
+    return out
+
+
+def _keep_report(added: str, dataset: str, facts: dict[str, Any], repaired: list | None) -> None:
+    """Beside a dataset that was made here: what it was made from, and how."""
+    for language in ("en", "zh"):
+        out, before = (library.report_file(one, language) for one in (added, dataset))
+        out.parent.mkdir(exist_ok=True)
+        _write_report(dataset, facts, language, out, made=before, repaired=repaired)
+
+
+def _write_report(
+    dataset: str,
+    facts: dict[str, Any],
+    language: str,
+    out: Path,
+    made: Path,
+    repaired: list | None = None,
+) -> None:
+    _child.answer(
+        "report",
+        path=str(library.require(dataset)),
+        facts=facts | {"name": dataset},
+        language=language,
+        repaired=repaired,
+        made=str(made),
+        out=str(out),
+    )
+
+
 def convert(
     dataset: str, to: str, ending: str = ".jsonl", mapping: str = "", speaker: str = ""
 ) -> tuple[Path, dict[str, Any]]:
@@ -138,7 +173,7 @@ def keep_as_messages(
     dataset: str, mapping: str = "", speaker: str = "", system_prompt: str = ""
 ) -> str:
     """The conversations as they are understood, as a dataset of their own; `system_prompt` goes
-    into every row that has none. Returns its id."""
+    into every row that has none. Returns its id; a report on what it was made from lies beside."""
     with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
         said = f"-{speaker}" if speaker else ""
         out = Path(folder) / f"{Path(dataset).stem}{said}-messages.jsonl"
@@ -150,7 +185,9 @@ def keep_as_messages(
             system_prompt=system_prompt,
             out=str(out),
         )
-        return library.keep(out, out.name)
+        added = library.keep(out, out.name)
+    _keep_report(added, dataset, understood(dataset, mapping, speaker), None)
+    return added
 
 
 def repair(
@@ -161,8 +198,8 @@ def repair(
     mapping: str = "",
     speaker: str = "",
 ) -> tuple[str, Path, list[dict[str, Any]]]:
-    """A mended copy in the library: its id, the list of changes as a file, and its counts
-    [{"kind", "removed", "changed"}]. The dataset itself stays as it is."""
+    """A mended copy in the library, with a report beside it: its id, the list of changes as a file,
+    and its counts [{"kind", "removed", "changed"}]. The dataset itself stays as it is."""
     out = _temporary(f"{Path(dataset).stem}-repaired.jsonl")
     counts = _child.answer(
         "repair",
@@ -174,7 +211,9 @@ def repair(
         speaker=speaker,
         out=str(out),
     )
-    return library.keep(out, out.name), out.with_suffix(".changes.jsonl"), counts
+    added = library.keep(out, out.name)
+    _keep_report(added, dataset, understood(dataset, mapping, speaker), counts)
+    return added, out.with_suffix(".changes.jsonl"), counts
 
 
 def estimate(config: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import gc
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,26 @@ def _dropped(path: str, mapping: str, speaker: str, out: str) -> Iterator[int]:
     yield len(found.dropped)
 
 
+def _report(
+    path: str,
+    facts: dict[str, Any],
+    language: str,
+    repaired: list[dict[str, Any]] | None,
+    made: str,
+    out: str,
+) -> Iterator[str]:
+    """`made` is the report on how this dataset was made, where there is one."""
+    from engine.dataset.making.report import Repaired, markdown
+
+    now = datetime.now(UTC).isoformat(" ", "minutes").removesuffix("+00:00")
+    more = {"sha256": opened.sha256(Path(path)), "made_at": now}
+    before = Path(made)
+    source = before.read_text(encoding="utf-8") if before.is_file() else ""
+    done = None if repaired is None else [Repaired(**one) for one in repaired]
+    Path(out).write_text(markdown(facts | more, language, done, source), encoding="utf-8")
+    yield out
+
+
 def _convert(path: str, to: str, mapping: str, speaker: str, out: str) -> Iterator[dict[str, Any]]:
     from engine.dataset.making.convert import convert
 
@@ -206,6 +227,7 @@ if __name__ == "__main__":
             "row": _row,
             "table": _table,
             "dropped": _dropped,
+            "report": _report,
             "convert": _convert,
             "losses": _losses,
             "messages": _messages,

@@ -1,7 +1,6 @@
 """The rows a run trains and validates on: read, split, encoded, packed. The estimate plans with the
 same function, so that the steps foretold are the steps done."""
 
-import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -218,9 +217,9 @@ def _facts(
     return {
         "source": str(config.dataset),
         "file": source.path.name,
-        "sha256": _sha256(source.path),
+        "sha256": opened.sha256(source.path),
         "eval_file": second.path.name if second else "",
-        "eval_sha256": _sha256(second.path) if second else "",
+        "eval_sha256": opened.sha256(second.path) if second else "",
         "format": found.format,
         "mapping": found.mapping,
         "speaker": config.speaker,
@@ -231,8 +230,3 @@ def _facts(
         "learned_tokens": int(lengths.trained[train].sum()),
         "truncated_rows": int((lengths.lost > 0).sum()),
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

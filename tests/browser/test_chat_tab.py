@@ -62,8 +62,9 @@ def test_both_voices_stream_and_differ(visit, finished_run):
     expect(proof.locator("pre")).to_contain_text("You are Mara")
 
 
-def test_turns_retry_undo_and_clear(visit, finished_run):
-    """Two turns stand; Retry answers the last with the next seed; Undo gives the words back."""
+def test_turns_retry_edit_undo_and_clear(visit, finished_run):
+    """Two turns stand; Retry answers the last with the next seed; a question that is edited is
+    asked anew of both voices; Undo gives the words back."""
     person = visit()
     person.speak_with(finished_run)
     person.ask("Hello!")
@@ -79,9 +80,19 @@ def test_turns_retry_undo_and_clear(visit, finished_run):
     person.wait_for_answers(2)
     expect(questions).to_have_count(2)
     assert person.said_by("base")[0] == first[0]
+    before = person.said_by("base")[1]
+    person.see("chat_tuned", "button[aria-label=Edit]").last.click()
+    person.see("chat_tuned", "textarea").fill("What do you eat?")
+    person.see("chat_tuned", "button[aria-label=Submit]").click()
+    for voice in ("base", "tuned"):
+        asked = person.see(f"chat_{voice}", "[data-testid=user]")
+        expect(asked).to_have_text([re.compile("Hello!"), re.compile(r"What do you eat\?")])
+    person.wait_for_answers(2)
+    assert person.said_by("base")[0] == first[0]
+    assert person.said_by("base")[1] != before
     person.see("chat_undo").click()
     expect(questions).to_have_text([re.compile("Hello!")])
-    expect(person.see("chat_question", ":is(input, textarea)")).to_have_value("Who are you?")
+    expect(person.see("chat_question", ":is(input, textarea)")).to_have_value("What do you eat?")
     person.see("chat_clear").click()
     expect(questions).to_have_count(0)
     expect(person.see("chat_base", "[data-testid=user]")).to_have_count(0)

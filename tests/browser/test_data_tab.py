@@ -109,7 +109,8 @@ def test_columns_that_nobody_knows_are_chosen_by_hand(visit, tmp_path):
 
 
 def test_the_doctor_finds_and_mends_into_a_copy(visit, tmp_path, write_rows):
-    """A copy without the doubled row becomes the dataset; raw rows are searched; lengths drawn."""
+    """A copy without the doubled row becomes the dataset and tells so in its report; raw rows are
+    searched; lengths drawn."""
     rows = [{"prompt": f"Say {n % 6}.", "completion": f"Here is {n % 6}."} for n in range(7)]
     file = write_rows(tmp_path / "twice.jsonl", rows)
     person = visit()
@@ -122,6 +123,11 @@ def test_the_doctor_finds_and_mends_into_a_copy(visit, tmp_path, write_rows):
     expect(person.see("repair_said")).to_contain_text("twice-repaired.jsonl is a mended copy")
     expect(person.see("thread_data")).to_contain_text("twice-repaired.jsonl · 6 rows")
     expect(person.see("changes")).to_be_visible()
+    with person.page.expect_download() as coming:
+        person.see("report_file").click()
+    report = coming.value.path().read_text(encoding="utf-8")
+    assert report.startswith("# Dataset report: `twice-repaired.jsonl`\n")
+    assert "- `duplicates`: 1 rows removed, 0 changed\n" in report
     person.see("view_table-button").last.click()
     person.see("table_search", ":is(input, textarea)").fill("is 4")
     expect(person.see("table_said")).to_contain_text("Rows 1 to 1 of 1 that hold these words")

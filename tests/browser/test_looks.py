@@ -91,3 +91,21 @@ def test_nothing_is_cut_off_on_a_phone(visit, finished_run, locale):
     person.see("chat_toggle").click()
     person.see("chat_panel").wait_for()
     assert person.width() <= 390
+
+
+def test_what_the_server_says_follows_the_language_switch(visit):
+    """Gradio's switch, in its settings: labels at once, and all that is composed for them."""
+    person = visit()
+    person.wait_for_data()
+    person.go_to("train")
+    person.page.locator("footer button.settings").click()
+    for chosen, read_as, sample, verdict in (
+        ("简体中文", "识别为", "灯塔", "可以开始"),
+        ("English", "Read as", "Lighthouse keeper", "Ready"),
+    ):
+        person.page.locator("input[aria-label=Language]").click()
+        person.page.get_by_role("option", name=chosen).click()
+        expect(person.see("data_understood")).to_contain_text(read_as)
+        expect(person.see("dataset")).to_contain_text(sample)
+        expect(person.see("thread_data")).to_contain_text(sample)
+        expect(person.see("verdict")).to_have_text(verdict)

@@ -6,6 +6,9 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
+from engine import library
+from engine.dataset import opened
+
 pytestmark = pytest.mark.browser
 
 
@@ -28,6 +31,29 @@ def test_a_wrong_value_says_so_at_its_field(visit, server, free_device):
     expect(person.see("verdict")).to_have_text("Ready")
     expect(person.see("option_learning_rate")).to_contain_text("how big each step is")
     expect(person.see("start")).to_be_enabled()
+
+
+def test_a_validation_file_is_learned_from_by_nobody(visit, free_device):
+    """Chosen among the datasets, it takes the place of the rows that were held back; without it
+    they are held back again."""
+    learn, check = (
+        len(opened.conversations(library.require(name)).conversations)
+        for name in ("lighthouse-keeper", "palace-secretary")
+    )
+    person = visit()
+    person.go_to("train")
+    held_back = person.see("summary").get_by_text(" to learn from, ")
+    before = f"{learn - round(learn * 0.1)} to learn from, {round(learn * 0.1)} kept for validation"
+    expect(held_back).to_have_text(before)
+    person.see("advanced", "button").first.click()
+    for choice, said in (
+        ("Palace secretary", f"{learn} to learn from, {check} kept for validation"),
+        ("None: rows of the training data", before),
+    ):
+        person.see("option_eval_dataset", "input").click()
+        person.page.get_by_role("option", name=choice).click()
+        expect(held_back).to_have_text(said)
+    expect(person.see("verdict")).to_have_text("Ready")
 
 
 def test_an_unknown_run_in_the_address_is_told(visit):

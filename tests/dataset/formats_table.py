@@ -19,6 +19,13 @@ several shapes may stand in one file: each goes its own way, and the page counts
 are not known are chosen by hand under "Which column is what" (`--mapping question=user,
 answer=assistant`). Scripts (columns of speaker and line, or text of "name: line") have a picker
 for the speaker whose lines are learned (`--speaker`).
+
+Reasoning in a turn of the assistant (`reasoning_content`, `reasoning` or `thinking`) is learned
+with its answer: as the base model's chat template writes it, or, where the template knows none of
+these names, between `<think>` and `</think>` before the answer. What a template leaves out, often
+the reasoning of earlier turns, the dataset doctor counts. `<think>` within an answer stays as it
+is. Labels (`label`, `kto_tag`) are true and false or 1 and 0; a column that holds anything else,
+or beside which each number always has the same answer, is no label.
 """
 
 

@@ -25,6 +25,12 @@ def turns(*contents, system=None):
     }
 
 
+def reasoned(thought):
+    one = turns("a", "b")
+    one["messages"][1]["reasoning_content"] = thought
+    return one
+
+
 def sharegpt(*contents):
     roles = ("human", "gpt") * len(contents)
     return [{"from": role, "value": text} for role, text in zip(roles, contents, strict=False)]
@@ -84,7 +90,20 @@ SHAPES = [
         "messages", MESSAGES | {"tools": "tools"},
         {"messages": [*CALLED["messages"][:3], *CALLED["messages"][2:]]},
     ),
+    (
+        {"messages": [{"role": "user", "content": "a"},
+                      {"role": "assistant", "reasoning_content": " r\n", "content": "b"}]},
+        "messages", MESSAGES, reasoned("r"),
+    ),
     # ShareGPT
+    (
+        {"conversations": [{"from": "human", "value": "a", "thinking": "no"},
+                           {"from": "gpt", "value": "b", "reasoning": None, "thinking": "r"}]},
+        "sharegpt", TALKS, reasoned("r"),
+    ),
+    ({"conversations": [{"role": "user", "content": "a"},
+                        {"role": "assistant", "content": "b", "thinking": True}]},
+     "sharegpt", TALKS, turns("a", "b")),
     (
         {"conversations": sharegpt("a", "b", "c", "d"), "system": "s"},
         "sharegpt", TALKS | {"system": "system"}, turns("a", "b", "c", "d", system="s"),
@@ -188,6 +207,11 @@ SHAPES = [
     (turns("a", "b") | {"label": True}, "labelled", MESSAGES, turns("a", "b")),
     ({"prompt": "a", "completion": "b", "label": "True"}, "labelled",
      {"prompt": "user", "completion": "assistant"}, turns("a", "b")),
+    ({"prompt": "a", "completion": "b", "label": 1}, "labelled",
+     {"prompt": "user", "completion": "assistant"}, turns("a", "b")),
+    ({"conversations": sharegpt("a", "b"), "kto_tag": "1"}, "labelled", TALKS, turns("a", "b")),
+    ({"prompt": "a", "completion": "b", "label": 2}, "pairs",
+     {"prompt": "user", "completion": "assistant"}, turns("a", "b")),
     # text
     ({"text": " a\n"}, "text", {"text": "text"}, {"text": " a\n"}),
     ({"text": "### Human: a### Assistant: b\n### Human: c### Assistant: d"}, "marked",
@@ -200,6 +224,29 @@ SHAPES = [
     ({"text": "User: a\nmore\nAssistant: b"}, "marked", {"text": "messages"},
      turns("a\nmore", "b")),
     ({"text": "<human>: a\n<bot>: b"}, "marked", {"text": "messages"}, turns("a", "b")),
+    (
+        {"text": "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\na<|im_end|>\n"
+                 "<|im_start|>assistant\nb<|im_end|>\n<|endoftext|>"},
+        "marked", {"text": "messages"}, turns("a", "b", system="s"),
+    ),
+    (
+        {"text": "<s>[INST] <<SYS>>\ns\n<</SYS>>\n\na [/INST] b </s><s>[INST] c [/INST] d </s>"},
+        "marked", {"text": "messages"}, turns("a", "b", "c", "d", system="s"),
+    ),
+    ({"text": "<|system|>\ns</s>\n<|user|>\na<|end|>\n<|assistant|>\nb<|end|>\n"}, "marked",
+     {"text": "messages"}, turns("a", "b", system="s")),
+    (
+        {"text": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\na<|eot_id|>"
+                 "<|start_header_id|>assistant<|end_header_id|>\n\nb<|eot_id|>"},
+        "marked", {"text": "messages"}, turns("a", "b"),
+    ),
+    (
+        {"text": "<bos><start_of_turn>user\na<end_of_turn>\n<start_of_turn>model\nb<end_of_turn>"},
+        "marked", {"text": "messages"}, turns("a", "b"),
+    ),
+    ({"text": "ChatML:\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>"}, "text",
+     {"text": "text"},
+     {"text": "ChatML:\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>"}),
     ({"text": "He wrote:\nUser: a\nAssistant: b"}, "text", {"text": "text"},
      {"text": "He wrote:\nUser: a\nAssistant: b"}),
 ]  # fmt: skip

@@ -338,3 +338,22 @@ def test_losses_count_conversations_once():
     many = talk("S", [("a", "b")] * 4)
     many["messages"][2:2] = [call(STOP, STOP), tool("1"), tool("2"), call(STOP), tool("3")]
     assert losses(found(many, many), "prompt-completion") == Counter(system=2, tools=2, turns=2)
+
+
+def test_reasoning_stays_in_every_format(tmp_path):
+    """As a field where turns have fields, otherwise in the words of the answer."""
+    one = talk(None, [("Hi", "Yes.")])
+    one["messages"][1]["reasoning_content"] = "Hm."
+    words = "<think>\nHm.\n</think>\n\nYes."
+    told = {"from": "gpt", "value": "Yes.", "reasoning_content": "Hm."}
+    written = {
+        "messages": one,
+        "alpaca": {"instruction": "Hi", "input": "", "output": words},
+        "sharegpt": {"conversations": [{"from": "human", "value": "Hi"}, told]},
+        "prompt-completion": {"prompt": "Hi", "completion": words},
+        "text": {"text": f"User: Hi\nAssistant: {words}"},
+    }
+    for to, row in written.items():
+        convert(found(one), to, tmp_path / f"{to}.jsonl")
+        assert list(read_table(tmp_path / f"{to}.jsonl").rows) == [row], to
+    assert read_back(tmp_path / "sharegpt.jsonl") == [one]

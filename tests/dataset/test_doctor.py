@@ -16,6 +16,11 @@ def pair(question, answer, **more):
     return {"messages": messages, **more}
 
 
+def thinking(question, answer, thought):
+    asked, answered = pair(question, answer)["messages"]
+    return {"messages": [asked, answered | {"reasoning_content": thought}]}
+
+
 def found_in(conversations, dropped=(), first=0):
     """Conversations as they are read; row i of the file became conversation i - first."""
     sources = list(range(first, first + len(conversations)))
@@ -250,7 +255,8 @@ def test_what_the_tokens_show():
     total, trained, lost = (numpy.full(count, n) for n in (20, 5, 0))
     total[1], lost[1], trained[2] = 40, 20, 0
     ends, turns = numpy.zeros(count, bool), numpy.ones(count, int)
-    lengths = Lengths(total, trained, lost, ends, turns, 20)
+    unread = numpy.zeros(count, bool)
+    lengths = Lengths(total, trained, lost, ends, turns, unread, 20)
     findings = examine(found_in(rows), lengths=lengths)
     assert [(f.kind, f.rows, [(e["row"], e["text"]) for e in f.examples]) for f in findings] == [
         ("end_not_learned", count, []),
@@ -269,6 +275,17 @@ def test_what_the_tokens_show():
     ends[0] = True
     kinds = [finding.kind for finding in examine(found_in(rows), lengths=lengths)]
     assert kinds == ["nothing_to_learn", "too_long"]
+    rows[3] = thinking("Where?", "There.", "It was here.")
+    unread[3] = True
+    last = examine(found_in(rows), lengths=lengths)[-1]
+    assert (last.kind, last.rows) == ("reasoning_not_read", 1)
+    assert last.examples == [{"row": 4, "text": "It was here."}]
+
+
+def test_faults_of_reasoning_are_found():
+    """It is learned as the answer is."""
+    (finding,) = examine(found_in([*SOUND, thinking("Where?", "There it is now.", "&nbsp;Here")]))
+    assert (finding.kind, finding.examples) == ("html", [{"row": 61, "text": "&nbsp;Here"}])
 
 
 def test_a_call_of_a_tool_is_no_short_answer():

@@ -5,7 +5,7 @@ import pytest
 from engine.dataset.meaning.formats import TITLES
 from engine.errors import UserError
 from tests.dataset import formats_table
-from tests.dataset.made_rows import SHAPES, read, turns
+from tests.dataset.made_rows import SHAPES, read, reasoned, turns
 
 
 @pytest.mark.parametrize(("row", "shape", "mapping", "expected"), SHAPES)
@@ -52,6 +52,37 @@ def test_preferences_and_labels_are_said():
         "Preference data in 1 rows: the chosen answers are used, the rejected ones are left out.",
         "Labels in 1 rows: answers labelled good are used, bad ones are left out.",
     ]
+    assert [note.en for note in read([reasoned("r"), turns("a", "b")]).notes] == [
+        "In 1 conversations answers come with reasoning; it is learned with them, as the chat "
+        "template writes it or between <think> and </think>."
+    ]
+
+
+def labelled(*answers_and_labels):
+    return [{"prompt": "a", "response": b, "label": label} for b, label in answers_and_labels]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        (labelled(("b", 1), ("c", 0), ("d", 1), ("b", 0)), ["b", "d"]),
+        (labelled(("b", 1.0), ("c", 0.0), ("d", None)), ["b", "d"]),
+        (labelled(("b", 1), ("c", 0), ("d", 2)), ["b", "c", "d"]),
+        (labelled(("good", 1), ("bad", 0), ("good", 1), ("bad", 0)), "good bad good bad".split()),
+    ],
+)
+def test_numbers_are_labels_where_they_judge(rows, kept):
+    """0 and 1, in a column of nothing else, unless they only say again which answer it is."""
+    found = read(rows)
+    assert [one["messages"][1]["content"] for one in found.conversations] == kept
+    assert len(found.dropped) == len(rows) - len(kept)
+
+
+def test_classes_in_conversations_are_no_labels():
+    """Read from the last turn, whatever stands before it."""
+    rows = [turns(f"a{n}", "yes" if n % 2 else "no") | {"label": n % 2} for n in range(4)]
+    assert len(read(rows).conversations) == 4
+    assert len(read([*rows, turns("a", "yes") | {"label": 0}]).conversations) == 2
 
 
 def test_system_prompts_at_the_beginning_become_one():

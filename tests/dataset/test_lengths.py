@@ -1,5 +1,7 @@
 """The figures of a dataset: tokens a row, what is learned, what packing makes of it."""
 
+import copy
+
 import numpy
 
 from engine.dataset.lengths import Lengths, measure, pictures, totals
@@ -30,6 +32,16 @@ def test_each_row_is_measured(tokenizer):
     assert [len(text) for text in seen] == [64, 128, 12]
 
 
+def test_reasoning_that_the_template_leaves_out_is_counted(tokenizer):
+    """As Qwen3's and DeepSeek's do of earlier turns."""
+    told = {"role": "assistant", "content": "Y.", "reasoning_content": "Hm."}
+    rows = [{"messages": [*ROWS[0]["messages"][:1], told]}, *ROWS]
+    forgetful = copy.deepcopy(tokenizer)
+    forgetful.chat_template = "{% for m in messages %}{{ m.content.split('>')[-1] }};{% endfor %}"
+    assert measure(tokenizer, rows, max_length=64).unread.tolist() == [False] * 4
+    assert measure(forgetful, rows, max_length=64).unread.tolist() == [True] + [False] * 3
+
+
 def test_totals_exactly(tokenizer):
     assert totals(measure(tokenizer, ROWS, max_length=12)) == {
         "total_tokens": 27,
@@ -50,7 +62,8 @@ def test_totals_exactly(tokenizer):
 def lengths_of(total, trained, max_length):
     total, trained = numpy.array(total), numpy.array(trained)
     lost = numpy.maximum(0, total - max_length)
-    return Lengths(total, trained, lost, trained > 0, numpy.ones_like(total), max_length)
+    one = numpy.ones_like(total)
+    return Lengths(total, trained, lost, trained > 0, one, one == 0, max_length)
 
 
 def test_pictures_exactly():

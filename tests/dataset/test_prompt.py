@@ -189,3 +189,44 @@ def test_many_are_rendered_as_each_alone(tokenizer, plain):
     )
     for one in (tokenizer, plain, knowing):
         assert render_all(one, some) == [render(one, *conversation) for conversation in some]
+
+
+THOUGHT = TOLD | {"reasoning_content": "It was at 3."}
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "thinking"])
+def test_reasoning_goes_through_a_template_that_knows_it(tokenizer, name):
+    """Under the name of the template, and learned as part of the answer, though the prompt to
+    answer ends otherwise."""
+    knowing = with_chat_template(
+        tokenizer,
+        "{% for m in messages %}[{{ m.role }}]{% if m.NAME %}<think>{{ m.NAME }}</think>{% endif %}"
+        "{{ m.content }};{% endfor %}"
+        "{% if add_generation_prompt %}[assistant]<think></think>{% endif %}".replace("NAME", name),
+    )
+    rendered = render(knowing, [ASKED, THOUGHT])
+    assert rendered.text == "[user]Where?;[assistant]<think>It was at 3.</think>At 3.;"
+    assert answers(rendered) == ["It was at 3.</think>At 3.;"]
+
+
+def test_reasoning_in_words_where_the_template_knows_none(tokenizer, plain):
+    """Before the answer, and before a call of a tool; what was given stays as it is."""
+    calling = CALLING | {"reasoning_content": "I look."}
+    rendered = render(tokenizer, [ASKED, calling, RESULT, THOUGHT], TOOLS)
+    assert answers(rendered) == [
+        '<think>\nI look.\n</think>\n<tool_call>\n{"name": "find", "arguments": '
+        '{"what": "猫"}}\n</tool_call><|im_end|>',
+        "<think>\nIt was at 3.\n</think>\n\nAt 3.<|im_end|>",
+    ]
+    assert answers(render(plain, [ASKED, THOUGHT])) == answers(rendered)[1:]
+    assert THOUGHT["reasoning_content"] == "It was at 3."
+
+
+def test_a_template_that_drops_reasoning_teaches_the_answer(tokenizer):
+    """As DeepSeek R1's, whose prompt to answer begins to think."""
+    forgetful = with_chat_template(
+        tokenizer,
+        "{% for m in messages %}[{{ m.role }}]{{ m.content.split('</think>')[-1].strip() }};"
+        "{% endfor %}{% if add_generation_prompt %}[assistant]<think>{% endif %}",
+    )
+    assert answers(render(forgetful, [ASKED, THOUGHT])) == ["At 3.;"]

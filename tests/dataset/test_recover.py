@@ -44,11 +44,17 @@ def test_turns_of_one_side_are_joined(before, after):
 
 
 def test_what_is_no_list_of_turns_stays():
-    """Calls of tools are not joined to text; parts are not text."""
+    """Calls of tools and reasoning are not joined to text; parts are not text."""
     call = {"role": "assistant", "content": "", "tool_calls": [{}]}
     rows = [
         {"a": "[{", "b": '[{"x": 1}]', "c": [1], "d": [], "e": None},
         {"messages": [*turns("u a", "a b"), call]},
+        {
+            "messages": [
+                *turns("u a", "a b"),
+                {"role": "assistant", "content": "c", "reasoning": "r"},
+            ]
+        },
         {"messages": [{"role": "user", "content": [{"text": "a"}]}, *turns("u b", "a c")]},
     ]
     assert [order_turns(row) for row in rows] == rows

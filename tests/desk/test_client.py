@@ -1,5 +1,6 @@
 """What the page asks of its data, through the real process: kept, read, measured, mended."""
 
+import hashlib
 import json
 
 import pytest
@@ -101,6 +102,35 @@ def test_a_copy_is_mended_and_its_changes_listed(tmp_path):
     assert [one["row"] for one in lines_of(changes)] == [2]
     assert desk.understood(added)["rows"] == 2
     assert library.require(dataset).read_bytes() == before
+    sha256 = hashlib.sha256(before).hexdigest()
+    for language, title in (("en", "Dataset report"), ("zh", "数据报告")):
+        kept = library.report_file(added, language).read_text(encoding="utf-8")
+        assert title in kept
+        assert sha256 in kept
+
+
+def test_a_report_says_what_was_found_and_how_a_copy_came_to_be(tmp_path):
+    """A copy of a copy tells the whole way; what is removed takes its report along."""
+    dataset = bring(tmp_path, ROWS)
+    added, *_ = desk.repair(dataset, ["duplicates"], {})
+    kept = desk.keep_as_messages(added)
+    facts = desk.inspect(kept, "sprout", **ASKED)
+    file = desk.report(kept, facts, "en")
+    assert file.name == "mine-repaired-messages-report.md"
+    page = file.read_text(encoding="utf-8")
+    headings = [line for line in page.splitlines() if "eport: " in line]
+    assert headings == [
+        "# Dataset report: `mine-repaired-messages.jsonl`",
+        "### Dataset report: `mine-repaired.jsonl`",
+        "##### Dataset report: `mine.jsonl`",
+    ]
+    assert "- `few_rows`, 2 rows: Only 2 rows" in page
+    assert "- `duplicates`: 1 rows removed, 0 changed" in page
+    assert "- 1 rows: it has no answer" in page
+    library.remove(kept)
+    assert not library.report_file(kept, "en").exists()
+    assert library.report_file(added, "en").exists()
+    assert [one.id for one in library.list_datasets()][2:] == ["mine-repaired.jsonl", dataset]
 
 
 def test_another_format_says_what_it_cannot_hold(tmp_path):

@@ -13,6 +13,8 @@ from engine.config import GROUPS, TrainConfig
 from engine.errors import Sentence
 
 LANGUAGES = ("en", "zh")
+_SESSIONS_KEPT = 1000
+_switched: dict[str, str] = {}  # by session, where Gradio's language switch was used
 
 
 def _all_words() -> dict[str, Sentence]:
@@ -44,8 +46,19 @@ def say(key: str, language: str, **values) -> str:
     return sentence.format(**values) if values else sentence
 
 
+def switch(request: gr.Request, language: str) -> None:
+    """From now on this open page is spoken to in this language."""
+    _switched.pop(request.session_hash, None)
+    while len(_switched) >= _SESSIONS_KEPT:
+        del _switched[next(iter(_switched))]  # whose page was switched the longest ago
+    _switched[request.session_hash] = language if language in LANGUAGES else "en"
+
+
 def language(request: gr.Request | None) -> str:
-    """ "zh" when the browser asks for Chinese before all else, otherwise "en"."""
+    """What the page was switched to; without that "zh" when the browser asks for Chinese before all
+    else, otherwise "en"."""
+    if request and request.session_hash in _switched:
+        return _switched[request.session_hash]
     header = request.headers.get("accept-language", "") if request else ""
     return "zh" if header.strip().lower().startswith("zh") else "en"
 

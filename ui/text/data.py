@@ -46,6 +46,7 @@ WORDS = {
     ),
     "data_splits": Sentence("The file brings its own parts: {splits}.", "文件自带划分：{splits}。"),
     "data_dropped_rows": Sentence("The rows left out, with reasons", "下载未采用的数据和原因"),
+    "data_report_file": Sentence("All findings as a report", "下载数据报告"),
     "data_mapping": Sentence("Which column is what", "各列的用途"),
     "data_mapping_how": Sentence(
         "Found by itself; change it where it is wrong. Several question columns are read one after "
@@ -144,6 +145,7 @@ WORDS = {
     "data_kind_two_answers": Sentence("Two answers in one row", "一行两个回答"),
     "data_kind_ends_with_user": Sentence("Ends with a question", "以提问结尾"),
     "data_kind_too_long": Sentence("Too long", "过长"),
+    "data_kind_reasoning_not_read": Sentence("Reasoning left out", "思考过程被去掉"),
     "data_kind_control_characters": Sentence("Control characters", "控制字符"),
     "data_kind_html": Sentence("HTML remains", "残留的 HTML"),
     "data_kind_repeated_answer": Sentence("One answer very often", "同一回答过多"),

@@ -3,6 +3,7 @@
 from engine.errors import Sentence
 
 WORDS = {
+    "shell_language": Sentence("en", "zh"),  # read by the page's script, never seen
     "shell_tagline": Sentence(
         "Fine-tune a model here, and hear it beside its base.",
         "在这里微调模型，再听它与原来的它同台作答。",

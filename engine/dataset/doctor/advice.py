@@ -132,6 +132,16 @@ ADVICE: dict[str, Advice] = {
             "（占全部的 {percent}%）会被截掉，学不到。",
         ),
     ),
+    "reasoning_not_read": Advice(
+        "mild",
+        Sentence(
+            "They reason before an answer, but this model's chat template leaves some of it out "
+            "(many do so in earlier turns): that part is neither read nor learned. A base model "
+            "whose template keeps it would learn it.",
+            "回答前有思考过程，但这个模型的对话模板会去掉其中一部分（不少模板会去掉前几轮的），"
+            "去掉的部分既读不到也学不到。换一个保留思考过程的基础模型就能学到。",
+        ),
+    ),
     "control_characters": Advice(
         "mild",
         Sentence(

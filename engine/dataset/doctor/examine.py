@@ -11,6 +11,7 @@ from engine.dataset.doctor.duplicates import question_key
 from engine.dataset.doctor.recover import ends_with_user, kind_of_drop
 from engine.dataset.doctor.turns import texts_of
 from engine.dataset.meaning.columns import answer_columns
+from engine.dataset.reasoning import reasons
 from engine.errors import Sentence
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def _lengths(found: "Conversations", lengths: "Lengths") -> dict[str, Tally]:
     import numpy
 
     tallies = {"nothing_to_learn": Tally(), "too_long": Tally(), "end_not_learned": Tally()}
+    tallies["reasoning_not_read"] = _unread(found, numpy.flatnonzero(lengths.unread).tolist())
     tallies["nothing_to_learn"].places = {"max_length": lengths.max_length}
     for kind, rows in (("nothing_to_learn", lengths.trained == 0), ("too_long", lengths.lost > 0)):
         hit = numpy.flatnonzero(rows)
@@ -139,6 +141,13 @@ def _lengths(found: "Conversations", lengths: "Lengths") -> dict[str, Tally]:
     if not lengths.ends.any():
         tallies["end_not_learned"].rows = len(lengths.ends)
     return tallies
+
+
+def _unread(found: "Conversations", rows: list[int]) -> Tally:
+    tally = Tally()
+    for at in rows:
+        tally.add(found.sources[at] + 1, reasons(found.conversations[at]["messages"])[0])
+    return tally
 
 
 def _cut_place(found: "Conversations", lengths: "Lengths", at: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from engine.dataset.meaning.reasons import (
     ROLE_ORDER,
 )
 from engine.dataset.reading.store import Stored
+from engine.dataset.reasoning import NAMES
 from engine.errors import Sentence, UserError
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def _ordered(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         key = content_key(turn)
         texts = [before.get(key), turn.get(key)]
-        spoken = all(isinstance(text, str) for text in texts) and "tool_calls" not in turn | before
+        more = {"tool_calls", *NAMES} & (turn | before).keys()
+        spoken = not more and all(isinstance(text, str) for text in texts)
         if side_of(turn) == side_of(before) and side_of(turn) in ("user", "assistant") and spoken:
             ordered[-1] = before | {key: "\n\n".join(texts)}
         else:

@@ -3,19 +3,26 @@
 from collections.abc import Callable
 from typing import Any
 
+from engine.dataset.reasoning import FIELD
+
+_SPOKEN = (FIELD, "content")
+
 
 def texts_of(conversation: dict[str, Any]) -> list[str]:
-    """Every text of it in order, the system prompt and tool results too."""
+    """Every text of it in order; the system prompt, reasoning and tool results too."""
     if "text" in conversation:
         return [conversation["text"]]
-    return [message["content"] for message in conversation["messages"]]
+    return [m[name] for m in conversation["messages"] for name in _SPOKEN if name in m]
 
 
 def with_texts(conversation: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
     """The conversation with each of its texts changed."""
     if "text" in conversation:
         return conversation | {"text": change(conversation["text"])}
-    messages = [m | {"content": change(m["content"])} for m in conversation["messages"]]
+    messages = [
+        m | {name: change(m[name]) for name in _SPOKEN if name in m}
+        for m in conversation["messages"]
+    ]
     return conversation | {"messages": messages}
 
 

@@ -12,6 +12,7 @@ from engine.dataset.making.write import write_rows
 from engine.dataset.meaning.formats import Conversations
 from engine.dataset.reading.read import Table
 from engine.dataset.reading.store import Stored
+from engine.dataset.reasoning import FIELD, in_words
 from engine.errors import Sentence, UserError
 
 Row = dict[str, Any]
@@ -162,7 +163,7 @@ def _pairs(conversation: Row) -> list[tuple[str, str]]:
                 pairs.append((question, answer))
             question, answer = message["content"], None
         elif message["role"] == "assistant":
-            answer = None if message.get("tool_calls") else message["content"]
+            answer = None if message.get("tool_calls") else in_words(message)
     return pairs if answer is None else [*pairs, (question, answer)]
 
 
@@ -199,19 +200,20 @@ def _sharegpt(conversation: Row, _: Parts) -> list[Row]:
     """The system prompt and the tools (as JSON text) stand in columns of their own."""
     if "text" in conversation:
         return [{"conversations": [{"from": "gpt", "value": conversation["text"]}]}]
-    turns = [
-        {"from": "function_call", "value": _calls(message)}
-        if message.get("tool_calls")
-        else {"from": _SHAREGPT_NAMES[message["role"]], "value": message["content"]}
-        for message in conversation["messages"]
-        if message["role"] != "system"
-    ]
-    row: Row = {"conversations": turns}
+    messages = conversation["messages"]
+    row: Row = {"conversations": [_turn(m) for m in messages if m["role"] != "system"]}
     if system := _system(conversation):
         row["system"] = system
     if "tools" in conversation:
         row["tools"] = json.dumps(conversation["tools"], ensure_ascii=False)
     return [row]
+
+
+def _turn(message: Row) -> Row:
+    thought = {FIELD: message[FIELD]} if FIELD in message else {}
+    if message.get("tool_calls"):
+        return {"from": "function_call", "value": _calls(message)} | thought
+    return {"from": _SHAREGPT_NAMES[message["role"]], "value": message["content"]} | thought
 
 
 def _calls(message: Row) -> str:
@@ -245,7 +247,7 @@ def _text(conversation: Row, _: Parts) -> list[Row]:
     if "text" in conversation:
         return [conversation]
     lines = (
-        f"{_SPEAKERS[m['role']]}: {_calls(m) if m.get('tool_calls') else m['content']}"
+        f"{_SPEAKERS[m['role']]}: {_calls(m) if m.get('tool_calls') else in_words(m)}"
         for m in conversation["messages"]
     )
     return [{"text": "\n".join(lines)}]

@@ -91,6 +91,11 @@ def answer_columns(columns: Iterable[str]) -> list[str]:
     return columns_named(_ANSWERS, columns)
 
 
+def label_columns(columns: Iterable[str]) -> list[str]:
+    """The columns that may say by their name whether an answer is good."""
+    return columns_named(_LABELS, columns)
+
+
 def _stems(name: str) -> Iterable[str]:
     while ending := next((s for s in _ENDINGS if name.endswith(s) and name != s), None):
         name = name[: -len(ending)]

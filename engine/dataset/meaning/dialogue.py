@@ -22,6 +22,7 @@ from engine.dataset.meaning.reasons import (
     Dropped,
 )
 from engine.dataset.meaning.tools import calls_of, from_json
+from engine.dataset.reasoning import FIELD, NAMES
 
 Message = dict[str, Any]
 
@@ -178,11 +179,22 @@ def _message(turn: Any) -> Message:
     if side is None:
         raise Dropped(UNKNOWN_ROLE)
     if side == "call":
-        return {"role": "assistant", "content": "", "tool_calls": calls_of(content)}
+        called = {"role": "assistant", "content": "", "tool_calls": calls_of(content)}
+        return called | _reasoning(turn)
     if side == "tool" and isinstance(content, dict | list) and not _is_parts(content):
         return {"role": "tool", "content": json.dumps(content, ensure_ascii=False)}
     message = {"role": side, "content": _content(content)}
+    if side == "assistant":
+        message |= _reasoning(turn)
     return message | {"tool_calls": calls_of(calls)} if calls else message
+
+
+def _reasoning(turn: dict[str, Any]) -> dict[str, str]:
+    """What was thought before the answer; {} for nothing and for a switch (thinking: true)."""
+    named = (turn.get(name) for name in NAMES)
+    said = next((value for value in named if value and not isinstance(value, bool)), None)
+    text = text_of(said)
+    return {FIELD: text} if text else {}
 
 
 def _is_parts(content: Any) -> bool:

@@ -7,15 +7,17 @@ text, `{"text": str}`. A message that calls tools has `"tool_calls"`.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.dataset.meaning.columns import Roles, chosen_roles, parse_mapping, readings
+from engine.dataset.meaning.labels import judging_columns
 from engine.dataset.meaning.lines import find_script
 from engine.dataset.meaning.reasons import UNKNOWN_COLUMNS, Dropped
 from engine.dataset.meaning.rows import Read, fits, read_row, shape_of
 from engine.dataset.meaning.script import answers_of, nameless_rows, the_speaker
 from engine.dataset.reading.store import Stored
+from engine.dataset.reasoning import reasons
 from engine.errors import Sentence, UserError
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ TITLES = {
     "preference": Sentence("chosen and rejected answers", "偏好数据（chosen / rejected）"),
     "labelled": Sentence("answers labelled good or bad", "标了好坏的回答"),
     "script": Sentence("script of names and lines", "剧本（人物和台词）"),
-    "marked": Sentence("text with ### Human: / ### Assistant: marks", "带 ### Human: 等标记的文本"),
+    "marked": Sentence(
+        "text with marks of turns, such as ### Human: or <|im_start|>",
+        "带 ### Human:、<|im_start|> 等标记的文本",
+    ),
     "text": Sentence("plain text", "纯文本"),
     "mapped": Sentence("columns as you chose them", "按你指定的列"),
 }
@@ -62,6 +67,7 @@ class _Tally:
     shapes: Counter = field(default_factory=Counter)
     roles: dict[str, Roles] = field(default_factory=dict)  # of the first row of each shape
     cut: int = 0
+    reasoned: int = 0
 
 
 def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Conversations:
@@ -77,7 +83,8 @@ def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Co
     if script:
         return _from_script(script, table, speaker)
     tally = _Tally()
-    conversations = Stored(_read_rows(table.rows, roles, tally))
+    judging = judging_columns(table.rows, table.columns)
+    conversations = Stored(_read_rows(table.rows, roles, judging, tally))
     if not tally.shapes:
         raise _unknown(table)
     _refuse_nothing(tally.sources, tally.dropped)
@@ -94,9 +101,12 @@ def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Co
     )
 
 
-def _read_rows(rows: Iterable[dict], chosen: Roles | None, tally: _Tally) -> Iterator[dict]:
+def _read_rows(
+    rows: Iterable[dict], chosen: Roles | None, judging: frozenset[str], tally: _Tally
+) -> Iterator[dict]:
+    chosen = chosen and _judged(chosen, judging)
     for number, row in enumerate(rows):
-        found = _chosen(row, chosen) or _detected(row)
+        found = _chosen(row, chosen) or _detected(row, judging)
         if not found:
             tally.dropped.append((number, UNKNOWN_COLUMNS))
             continue
@@ -109,6 +119,7 @@ def _read_rows(rows: Iterable[dict], chosen: Roles | None, tally: _Tally) -> Ite
             tally.dropped.append((number, drop.reason))
             continue
         tally.cut += read.cut
+        tally.reasoned += bool(reasons(read.conversation.get("messages", [])))
         tally.sources.append(number)
         yield read.conversation
 
@@ -119,13 +130,19 @@ def _chosen(row: dict[str, Any], roles: Roles | None) -> tuple[str, Roles] | Non
     return ("mapped", roles) if any(column in row for column in learned) else None
 
 
-def _detected(row: dict[str, Any]) -> tuple[str, Roles] | None:
+def _detected(row: dict[str, Any], judging: frozenset[str]) -> tuple[str, Roles] | None:
     """The likeliest reading whose columns this row fills; of a row that fills none, the first."""
-    possible = readings(tuple(row))
+    possible = [(shape, _judged(roles, judging)) for shape, roles in readings(tuple(row))]
     for shape, roles in possible:
         if fits(row, shape, roles):
             return shape_of(row, shape, roles), roles
     return possible[0] if possible else None
+
+
+def _judged(roles: Roles, judging: frozenset[str]) -> Roles:
+    """Without columns of labels that say something else than good or bad."""
+    label = tuple(column for column in roles.label if column in judging)
+    return roles if label == roles.label else replace(roles, label=label)
 
 
 def _mapping(shape: str, roles: Roles) -> dict[str, str]:
@@ -183,6 +200,15 @@ def _notes(tally: _Tally) -> list[Sentence]:
             Sentence(
                 f"Labels in {n} rows: answers labelled good are used, bad ones are left out.",
                 f"有 {n} 行带标签：采用标为好的回答，不用标为不好的。",
+            )
+        )
+    if n := tally.reasoned:
+        notes.append(
+            Sentence(
+                f"In {n} conversations answers come with reasoning; it is learned with them, as "
+                "the chat template writes it or between <think> and </think>.",
+                f"有 {n} 段对话的回答带有思考过程，会和回答一起学：按对话模板的写法，"
+                "模板没有写法时放在 <think> 和 </think> 之间。",
             )
         )
     if n := tally.cut:

@@ -1,4 +1,7 @@
-"""One text that holds a whole conversation between marks, such as `### Human:` and `<bot>:`."""
+"""One text that holds a whole conversation between marks, such as `### Human:` and `<bot>:`.
+
+Also the special tokens of the usual chat templates: a text that was rendered through one.
+"""
 
 import re
 from typing import Any
@@ -15,10 +18,40 @@ _HASHED = re.compile(rf"###[ \t]*{_WORD}[ \t]*(?:[:：]|$)", re.IGNORECASE | re.
 _ANGLED = re.compile(rf"<{_WORD}>[ \t]*[:：]", re.IGNORECASE)
 _BARE = re.compile(rf"^[ \t]*{_WORD}[ \t]*[:：]", re.IGNORECASE | re.MULTILINE)
 
+_ROLES = {
+    **dict.fromkeys("system <<SYS>>".split(), "system"),
+    **dict.fromkeys("user [INST] <</SYS>>".split(), "user"),
+    **dict.fromkeys("assistant model [/INST]".split(), "assistant"),
+    **dict.fromkeys("tool ipython observation".split(), "tool"),
+}
+_ROLE = "(system|user|assistant|model|tool|ipython|observation)"
+_TEMPLATES = tuple(
+    map(
+        re.compile,
+        (
+            rf"<\|im_start\|>{_ROLE}[ \t]*\n",  # ChatML
+            rf"<\|start_header_id\|>{_ROLE}<\|end_header_id\|>",  # Llama 3
+            rf"<start_of_turn>{_ROLE}[ \t]*\n",  # Gemma
+            rf"<\|{_ROLE}\|>",  # Zephyr, Phi, GLM
+            r"(\[/?INST\]|<</?SYS>>)",  # Llama 2, Mistral
+        ),
+    )
+)
+_BEGINS = ("<s>", "<bos>", "<|begin_of_text|>", "[gMASK]", "<sop>")
+_ENDS = (
+    "<|im_end|> <|eot_id|> <|eom_id|> <end_of_turn> <|end|> <|endoftext|> <|end_of_text|> "
+    "<eos> </s> <s>"  # of the next turn
+).split()
+
 
 def turns_in(text: str) -> list[dict[str, Any]] | None:
     """Its messages, what stands before the first mark as the system prompt; None when it holds no
     conversation: marks of both sides, first the asking one."""
+    for marks in _TEMPLATES:
+        found = list(marks.finditer(text))
+        sides = [_ROLES[mark[1]] for mark in found]
+        if _is_talk(sides) and not _unframed(text[: found[0].start()]):  # else prose about them
+            return _rendered(text, found, sides)
     for marks in (_HASHED, _ANGLED, _BARE):
         found = list(marks.finditer(text))
         sides = [_WORDS[mark[1].lower()] for mark in found]
@@ -34,6 +67,28 @@ def turns_in(text: str) -> list[dict[str, Any]] | None:
 def _is_talk(sides: list[str]) -> bool:
     said = [side for side in sides if side != "system"]
     return bool(said) and said[0] == "user" and "assistant" in said
+
+
+def _rendered(text: str, found: list[re.Match], sides: list[str]) -> list[dict[str, Any]]:
+    """Without the tokens that end a turn; Llama 2 has its system prompt within the first of the
+    user, which is empty before it."""
+    ends = [mark.start() for mark in found[1:]] + [len(text)]
+    messages = []
+    for i, (mark, side, end) in enumerate(zip(found, sides, ends, strict=True)):
+        content = _unframed(text[mark.end() : end])
+        if content or sides[i + 1 : i + 2] != ["system"]:
+            messages.append({"role": side, "content": content})
+    return messages
+
+
+def _unframed(text: str) -> str:
+    """Without the special tokens, and the white space, before and after what is said."""
+    text = text.strip()
+    while frame := next((one for one in _BEGINS if text.startswith(one)), ""):
+        text = text.removeprefix(frame).lstrip()
+    while frame := next((one for one in _ENDS if text.endswith(one)), ""):
+        text = text.removesuffix(frame).rstrip()
+    return text
 
 
 def _joined(text: str, found: list[re.Match], sides: list[str], before: str) -> list[dict]:

@@ -13,6 +13,7 @@ from engine.dataset.meaning.dialogue import (
     text_of,
     well_formed,
 )
+from engine.dataset.meaning.labels import verdict
 from engine.dataset.meaning.marked_text import turns_in
 from engine.dataset.meaning.reasons import (
     LABELLED_BAD,
@@ -88,13 +89,9 @@ def read_row(row: dict[str, Any], shape: str, roles: Roles) -> Read:
 
 
 def label_of(row: dict[str, Any], roles: Roles) -> bool | None:
-    """What a column of labels says of the answer; None when it says nothing of that kind."""
-    for column in roles.label:
-        value = row.get(column)
-        value = value.strip().lower() if isinstance(value, str) else value
-        if value in ("true", "false") or isinstance(value, bool):
-            return value in (True, "true")
-    return None
+    """What the columns of labels say of the answer; None when they say nothing."""
+    said = (verdict(row.get(column)) for column in roles.label)
+    return next((one for one in said if one is not None), None)
 
 
 def _finished(messages: list[Message], tools: list[dict]) -> tuple[dict[str, Any], bool]:

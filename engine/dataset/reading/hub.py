@@ -8,6 +8,15 @@ from engine.errors import UserError
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
+def is_hub_id(text: str) -> bool:
+    """Whether it looks like owner/name, or the address of a dataset on the Hub."""
+    return bool(_HUB_ID.fullmatch(_name_in(text)))
+
+
+def _name_in(hub_id: str) -> str:
+    return hub_id.strip().removeprefix("https://huggingface.co/datasets/").strip("/")
+
+
 def download(hub_id: str, split: str, token: str, folder: Path) -> Path:
     """Fetches one split ("" = train, or the only one) and returns the file in `folder`.
 
@@ -16,7 +25,7 @@ def download(hub_id: str, split: str, token: str, folder: Path) -> Path:
     """
     import datasets
 
-    name = hub_id.strip().removeprefix("https://huggingface.co/datasets/").strip("/")
+    name = _name_in(hub_id)
     if not _HUB_ID.fullmatch(name):
         raise _wrong(
             f"{hub_id!r} is no dataset id; it looks like owner/name.",
