@@ -147,8 +147,9 @@ def _layout(
     levers = pull(model, config, foresee(config, device, shape.varlen, max_steps))
     free = memory_now()[0].free_gib + (torch.cuda.memory_reserved() / GIB if on_gpu else 0.0)
     task = Task(shape, device, free, longest, len(sequences), max_steps)
-    size = task.outlook(config).capacity
-    print(f"Micro-steps of up to {size:,} tokens", flush=True)
+    outlook = task.outlook(config)
+    size = outlook.capacity
+    print(f"Micro-steps of up to {size:,} tokens, {outlook.peak_gib:.2f} GiB foreseen", flush=True)
     layout = Layout(
         tokenizer.pad_token_id,
         flat=levers.varlen,

@@ -9,12 +9,16 @@ second over the steps after the warm-up, and the peak that torch reserved. No fi
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+
+from engine.training.memory import RUNTIME_GIB
 
 WARM, STEPS = 6, 20
 PLAIN = {
@@ -49,14 +53,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of lines, with semicolons between")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
-    model, data = folder / "model", folder / "rows.json"
-    rows = [row for file in chosen.files for row in json.loads(file.read_text(encoding="utf-8"))]
-    data.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
-    program = (
-        "from pathlib import Path; from tests.benchmarks.shapes import build; "
-        f"build({chosen.shape!r}, [Path({str(data)!r})], Path({str(model)!r}))"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    model, data = prepare(chosen.shape, chosen.files, folder)
     wanted = [name for name in chosen.only.split(";") if name] or ["recipe", *CASES]
     if "recipe" in wanted:
         _recipe(model, data)
@@ -64,7 +61,20 @@ def main() -> None:
         if name in CASES:
             options, without = CASES[name]
             flags = PLAIN | options | {"model_name_or_path": model, "dataset": data}
-            print(f"{chosen.shape} {name}: {measure(flags, without, folder)}", flush=True)
+            print(f"{chosen.shape} {name}: {measure(flags, without, folder).said()}", flush=True)
+
+
+def prepare(shape: str, files: list[Path], folder: Path) -> tuple[Path, Path]:
+    """The model and the rows of all files, in a process of its own that gives its memory back."""
+    model, data = folder / shape, folder / "rows.json"
+    rows = [row for file in files for row in json.loads(file.read_text(encoding="utf-8"))]
+    data.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    program = (
+        "from pathlib import Path; from tests.benchmarks.shapes import build; "
+        f"build({shape!r}, [Path({str(data)!r})], Path({str(model)!r}))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    return model, data
 
 
 def _recipe(model: Path, data: Path) -> None:
@@ -75,8 +85,37 @@ def _recipe(model: Path, data: Path) -> None:
         )
 
 
-def measure(flags: dict, without: str, folder: Path, steps: int = WARM + STEPS) -> str:
-    """Trains until so many steps are logged, ends the process by its id, and says what it saw."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A run as far as it was let go; `failed` is the end of its log where it ended by itself."""
+
+    rows: list[dict]
+    foreseen_gib: float
+    seconds: float
+    failed: str = ""
+
+    @property
+    def peak_gib(self) -> float:
+        """What torch reserved."""
+        return self.rows[-1]["memory"]["peak_gib"]
+
+    def said(self) -> str:
+        if self.failed:
+            return f"ended after {len(self.rows)} steps: {self.failed}"
+        rows = self.rows
+        seconds = [row["tokens"] / row["tokens_per_second"] for row in rows]
+        tokens = rows[-1]["tokens"] - rows[WARM - 1]["tokens"]
+        speed = tokens / (seconds[-1] - seconds[WARM - 1])
+        return (
+            f"{speed:,.0f} tokens/s, peak {self.peak_gib:.1f} GiB (foreseen "
+            f"{self.foreseen_gib:.1f}), loss {rows[0]['loss']:.3f} -> {rows[-1]['loss']:.3f} in "
+            f"{len(rows)} steps of {tokens / (len(rows) - WARM):,.0f} tokens, "
+            f"{self.seconds:.0f} s from the command on"
+        )
+
+
+def measure(flags: dict, without: str, folder: Path, steps: int = WARM + STEPS) -> Measured:
+    """Trains until so many steps are logged, and ends the process by its id."""
     runs = Path(tempfile.mkdtemp(dir=folder))
     line = [part for flag, value in flags.items() for part in (f"--{flag}", str(value))]
     began = time.monotonic()
@@ -94,26 +133,17 @@ def measure(flags: dict, without: str, folder: Path, steps: int = WARM + STEPS) 
     took = time.monotonic() - began
     process.kill()
     process.wait()
-    if len(rows) < steps:
-        return f"ended after {len(rows)} steps: {(runs / 'log').read_text()[-1500:]}"
-    return _said(rows, took)
+    said = (runs / "log").read_text()
+    found = re.search(r"([\d.]+) GiB foreseen", said)
+    context = RUNTIME_GIB["cuda"]  # which torch does not count
+    foreseen = float(found[1]) - context if found else 0.0
+    return Measured(rows, foreseen, took, "" if len(rows) >= steps else said[-1500:])
 
 
 def _logged(runs: Path) -> list[dict]:
     files = list(runs.glob("*/metrics.jsonl"))
     lines = files[0].read_text().split("\n")[:-1] if files else []
     return [row for row in map(json.loads, lines) if row.get("tokens_per_second")]
-
-
-def _said(rows: list[dict], took: float) -> str:
-    seconds = [row["tokens"] / row["tokens_per_second"] for row in rows]
-    tokens = rows[-1]["tokens"] - rows[WARM - 1]["tokens"]
-    speed = tokens / (seconds[-1] - seconds[WARM - 1])
-    return (
-        f"{speed:,.0f} tokens/s, peak {rows[-1]['memory']['peak_gib']:.1f} GiB, loss "
-        f"{rows[0]['loss']:.3f} -> {rows[-1]['loss']:.3f} in {len(rows)} steps of "
-        f"{tokens / (len(rows) - WARM):,.0f} tokens, {took:.0f} s from the command on"
-    )
 
 
 if __name__ == "__main__":
