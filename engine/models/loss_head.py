@@ -50,13 +50,30 @@ def _loss_sum(
     return _FrozenHead.apply(hidden, head.weight, head.bias, targets, compiled)
 
 
+@torch.no_grad()
 def _has_plain_head(model: "PreTrainedModel") -> bool:
-    """Whether logits are the head's product and nothing more (no cap, no scale, no adapter)."""
-    text = model.config.get_text_config()
-    changed = ("final_logit_softcapping", "logit_scale", "logits_scaling")
-    return type(model.get_output_embeddings()) is torch.nn.Linear and not any(
-        getattr(text, name, None) not in (None, 1, 1.0) for name in changed
-    )
+    """Whether logits are the head's product with the last hidden states and nothing more (no cap,
+    no scale, no adapter): looked at in a call, since every family names such things differently."""
+    head, body = model.get_output_embeddings(), model.base_model
+    if type(head) is not torch.nn.Linear or body is model:
+        return False
+    seen: dict[torch.nn.Module, tuple[Any, Any]] = {}
+    hooks = [
+        one.register_forward_hook(
+            lambda module, args, output: seen.update({module: (args, output)})
+        )
+        for one in (head, body)
+    ]
+    try:
+        logits = model(input_ids=torch.arange(3, 11, device=model.device)[None]).logits
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if len(seen) < 2:
+        return False
+    (given, *_), product = seen[head]
+    hidden = seen[body][1].last_hidden_state
+    return torch.equal(hidden, given) and torch.equal(logits, product.to(logits.dtype))
 
 
 def _tile_loss(head: torch.nn.Linear, hidden: Tensor, targets: Tensor) -> Tensor:

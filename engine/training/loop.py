@@ -79,7 +79,10 @@ class PackedTrainer(Trainer):
     def _loss_sum(self, model, batch: Batch) -> torch.Tensor:
         if self.has_loss_head:
             return model(**batch.inputs, targets=batch.targets, at=batch.at)
-        return model(**batch.inputs, labels=batch.labels).loss * len(batch.targets)
+        output = model(**batch.inputs, labels=batch.labels)
+        if not len(batch.targets):  # the mean of nothing is no number
+            return output.logits.sum() * 0
+        return output.loss * len(batch.targets)
 
     def _parts(self, rows: list[Row]) -> list[list[Row]]:
         """Equally many on every device: each joins in the others' communication."""
@@ -104,7 +107,7 @@ class PackedTrainer(Trainer):
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict:
         """The mean loss over all trained tokens that are held out."""
         rows = list(self.eval_dataset)
-        mine = rows[self.args.process_index :: self.args.world_size] or rows[:1]
+        mine = rows[self.args.process_index :: self.args.world_size] or [_nothing(rows[0])]
         model = self.model_wrapped
         model.eval()
         loss, tokens = torch.zeros((), device=self.args.device), 0

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.dataset.packing import Collator, join, pack
+from engine.dataset.packing import join, pack, padded
 
 X = -100
 
@@ -49,13 +49,11 @@ def test_join_exactly():
     assert rows[1]["labels"] == [8, 9]
 
 
-def test_collator_exactly():
-    """Padding is a sequence of its own, ignored, and not among the real tokens."""
+def test_padded_exactly():
+    """Padding is a row of its own, which nothing learns from."""
     one = join([{"input_ids": [5, 6], "labels": [X, 6]}])
     two = join([{"input_ids": [7], "labels": [X]}, {"input_ids": [8, 9, 4], "labels": [X, 9, 4]}])
-    batch = Collator(pad_token_id=0)([one, two])
-    assert batch.pop("real_tokens") == 6
-    assert {name: tensor.tolist() for name, tensor in batch.items()} == {
+    assert padded([one, two], pad_token_id=0) == {
         "input_ids": [[5, 6, 0, 0], [7, 8, 9, 4]],
         "labels": [[X, 6, X, X], [X, X, 9, 4]],
         "position_ids": [[0, 1, 0, 1], [0, 0, 1, 2]],
@@ -64,13 +62,13 @@ def test_collator_exactly():
 
 def test_padding_up_to_a_multiple():
     """Shapes are equal though the longest rows are not; 8 stays 8, 3 becomes 4."""
-    collate = Collator(pad_token_id=0, pad_to_multiple_of=4)
     row = {"input_ids": [5, 6, 7], "labels": [X, 6, 7], "position_ids": [0, 1, 2]}
-    batch = collate([row])
-    assert batch.pop("real_tokens") == 3
-    assert {name: tensor.tolist() for name, tensor in batch.items()} == {
+    assert padded([row], pad_token_id=0, multiple=4) == {
         "input_ids": [[5, 6, 7, 0]],
         "labels": [[X, 6, 7, X]],
         "position_ids": [[0, 1, 2, 0]],
     }
-    assert collate([join([row, row]), join([row])])["input_ids"].shape == (2, 8)
+    side = padded([join([row, row, row]), join([row])], 0, multiple=4)
+    assert [len(ids) for ids in side["input_ids"]] == [12, 12]
+    four = {"input_ids": [5] * 4, "labels": [5] * 4, "position_ids": [0, 1, 2, 3]}
+    assert [len(ids) for ids in padded([join([four, four])], 0, 4)["input_ids"]] == [8]

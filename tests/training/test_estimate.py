@@ -82,8 +82,8 @@ def test_the_report_has_the_keys_of_the_contract(values):
 def test_the_steps_foretold_are_the_steps_trained(values, changes, tmp_path, tokenizer, cpu):
     from transformers import AutoModelForCausalLM
 
-    from engine.dataset.packing import Collator
-    from engine.training.loop import PackedTrainer, arguments
+    from engine.training.loop import PackedTrainer, arguments, capacity
+    from engine.training.micro_steps import Layout
 
     foretold = estimate(values | changes)
     config = TrainConfig.from_dict(values | changes)
@@ -91,8 +91,14 @@ def test_the_steps_foretold_are_the_steps_trained(values, changes, tmp_path, tok
     trainer = PackedTrainer(
         model=AutoModelForCausalLM.from_pretrained(config.model_name_or_path),
         args=arguments(config, tmp_path, cpu, foretold["steps"], evaluates=False),
+        layout=Layout(
+            tokenizer.pad_token_id,
+            flat=False,
+            capacity=capacity(config, prepared.train.longest, on_gpu=False),
+            longest=prepared.train.longest_row,
+        ),
+        has_loss_head=False,
         train_dataset=prepared.train,
-        data_collator=Collator(tokenizer.pad_token_id),
     )
     trainer.args.save_strategy = "no"
     trainer.train()

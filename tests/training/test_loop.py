@@ -1,14 +1,17 @@
-"""Packing changes speed, not sums: loss and gradients as if every row stood alone."""
+"""Packing and cutting change speed, not sums: loss and gradients as if every row stood alone."""
 
 import pytest
 import torch
 
 from engine.config import TrainConfig
-from engine.dataset.packing import Collator, join
-from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
+from engine.dataset.packing import join
+from engine.models.loss_head import give_loss_head
+from engine.training.loop import PackedTrainer, arguments, capacity, last_complete_checkpoint
+from engine.training.micro_steps import Layout
 from engine.training.train import _model
 
 ROWS = [[5, 9, 300, 41, 7, 2], [8, 1000, 77], [6, 60, 61, 62, 63, 64, 65, 2], [3, 33, 333, 3333]]
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -19,38 +22,88 @@ def model(tiny_model_folder, cpu):
     for parameter in model.parameters():
         if parameter.requires_grad:
             torch.nn.init.normal_(parameter, std=0.2)
+    assert give_loss_head(model.get_base_model(), compiled=False)
     return model.train()
 
 
 @pytest.fixture
-def trainer(model, tmp_path, cpu):
-    args = arguments(TrainConfig(), tmp_path, cpu, max_steps=1, evaluates=False)
-    return PackedTrainer(model=model, args=args, data_collator=Collator(0))
+def make_trainer(model, tmp_path, cpu):
+    def make(flat=True, has_loss_head=True, capacity=999, eval_dataset=None):
+        return PackedTrainer(
+            model=model,
+            args=arguments(TrainConfig(), tmp_path, cpu, max_steps=1, evaluates=False),
+            layout=Layout(0, flat=flat, capacity=capacity, longest=8),
+            has_loss_head=has_loss_head,
+            eval_dataset=eval_dataset,
+        )
+
+    return make
 
 
 def item(ids, learned_from=1):
     return {"input_ids": ids, "labels": [-100] * learned_from + ids[learned_from:]}
 
 
-def loss_and_gradients(trainer, sequences):
+ITEMS = [item(ids, learned_from=1 + i % 2) for i, ids in enumerate(ROWS)]
+
+
+def packs_of(packs):
+    return [join([ITEMS[i] for i in one]) for one in packs]
+
+
+ALL_APART = packs_of([[0], [1], [2], [3]])
+
+
+def stepped(trainer, sequences):
+    """The loss and the gradients of a step."""
     trainer.model.zero_grad()
-    loss = trainer.compute_loss(trainer.model, Collator(0)(sequences))
+    loss = trainer.training_step(trainer.model, trainer.data_collator(sequences))
+    parameters = trainer.model.named_parameters()
+    return loss, {n: p.grad.clone() for n, p in parameters if p.grad is not None}
+
+
+def of_the_rows_alone(model, items):
+    """[(summed loss, trained tokens)]: one row in a plain forward pass, nothing of ours in it."""
+    for one in items:
+        logits = model(input_ids=torch.tensor([one["input_ids"]])).logits[0, :-1].float()
+        targets = torch.tensor(one["labels"][1:])
+        loss = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+        yield loss, int((targets != -100).sum())
+
+
+@pytest.fixture(scope="module")
+def expected(model):
+    """Loss and gradients of the mean over all trained tokens of ITEMS."""
+    model.zero_grad()
+    losses, counts = zip(*of_the_rows_alone(model, ITEMS), strict=True)
+    loss = sum(losses) / sum(counts)
     loss.backward()
-    gradients = {n: p.grad for n, p in trainer.model.named_parameters() if p.grad is not None}
+    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    assert gradients
+    assert all("lora_" in name for name in gradients)
     return loss.detach(), gradients
 
 
-def test_a_row_in_a_pack_sees_only_itself(model):
+def assert_same(got, expected):
+    """To 1e-5."""
+    assert got[0].item() == pytest.approx(expected[0].item(), abs=1e-5)
+    assert got[1].keys() == expected[1].keys()
+    for name, gradient in got[1].items():
+        torch.testing.assert_close(gradient, expected[1][name], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "padded"])
+def test_a_row_in_a_pack_sees_only_itself(model, flat):
     """Another neighbour before it, of the same length, changes none of its logits, bit for bit.
 
     Stands first: a Trainer would switch the cache off, which `_model` must do by itself.
     """
     row = item([6, 60, 61, 62, 2])
+    layout = Layout(0, flat=flat, capacity=99, longest=8, multiple=16)
 
     def logits(neighbour):
-        batch = Collator(0)([join([item(neighbour), row, item([4, 44])])])
-        del batch["real_tokens"]
-        return model(**batch).logits[0, len(neighbour) : len(neighbour) + 5]
+        batch = layout.batch([join([item(neighbour), row, item([4, 44])])], CPU)
+        return model(**batch.inputs).logits[0, len(neighbour) : len(neighbour) + 5]
 
     with torch.no_grad():
         first, second = logits([5, 9, 300, 41]), logits([900, 800, 700, 2])
@@ -59,51 +112,119 @@ def test_a_row_in_a_pack_sees_only_itself(model):
     torch.testing.assert_close(first, alone, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("packs", [[[0, 1, 2, 3]], [[2, 1], [0, 3]], [[3], [1, 0, 2]]])
-def test_packed_loss_and_gradients_are_those_of_the_rows_alone(trainer, packs):
-    """Alone means here: one row in a plain forward pass, without collator or position_ids."""
-    items = [item(ids, learned_from=1 + i % 2) for i, ids in enumerate(ROWS)]
-    model = trainer.model
-    model.zero_grad()
-    count = sum(label != -100 for one in items for label in one["labels"])
-    alone = 0.0
-    for one in items:
-        output = model(input_ids=torch.tensor([one["input_ids"]]))
-        targets = torch.tensor(one["labels"][1:])
-        total = torch.nn.functional.cross_entropy(
-            output.logits[0, :-1].float(), targets, ignore_index=-100, reduction="sum"
-        )
-        (total / count).backward()
-        alone += total.item() / count
-    expected = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-    loss, gradients = loss_and_gradients(trainer, [join([items[i] for i in one]) for one in packs])
-    assert loss.item() == pytest.approx(alone, abs=1e-5)
-    assert gradients.keys() == expected.keys()
-    assert all("lora_" in name for name in gradients)
-    for name, gradient in gradients.items():
-        torch.testing.assert_close(gradient, expected[name], atol=1e-5, rtol=1e-4)
-
-
 def test_a_row_does_see_its_own_beginning(model):
     """The control of the test above: what is changed within the row does change it."""
+    layout = Layout(0, flat=True, capacity=99, longest=8)
 
     def last(ids):
-        batch = Collator(0)([join([item([5, 9]), item(ids)])])
-        del batch["real_tokens"]
+        batch = layout.batch([join([item([5, 9]), item(ids)])], CPU)
         with torch.no_grad():
-            return model(**batch).logits[0, -1]
+            return model(**batch.inputs).logits[0, -1]
 
     assert (last([6, 60, 61]) - last([7, 60, 61])).abs().max() > 0.01
 
 
-def test_tokens_seen_counts_training_tokens_without_padding(trainer):
+@pytest.mark.parametrize("has_loss_head", [True, False], ids=["head", "logits"])
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "padded"])
+@pytest.mark.parametrize("packs", [[[0, 1, 2, 3]], [[2, 1], [0, 3]], [[3], [1, 0, 2]]])
+def test_packed_loss_and_gradients_are_those_of_the_rows_alone(
+    make_trainer, expected, packs, flat, has_loss_head
+):
+    trainer = make_trainer(flat, has_loss_head)
+    assert_same(stepped(trainer, packs_of(packs)), expected)
+
+
+@pytest.mark.parametrize("has_loss_head", [True, False], ids=["head", "logits"])
+@pytest.mark.parametrize(("flat", "capacity", "pieces"), [
+    (True, 21, 1), (True, 17, 2), (True, 9, 3), (True, 1, 4),
+    (False, 32, 1), (False, 16, 2), (False, 12, 3), (False, 1, 4),
+])  # fmt: skip
+def test_however_a_step_is_cut_its_loss_and_gradients_stay(
+    make_trainer, expected, flat, capacity, pieces, has_loss_head
+):
+    """The rows train 5, 1, 7 and 2 tokens: a mean of means would be another loss."""
+    trainer = make_trainer(flat, has_loss_head, capacity)
+    assert len(trainer.layout.cut(ALL_APART)) == pieces
+    assert_same(stepped(trainer, ALL_APART), expected)
+
+
+@pytest.mark.parametrize("has_loss_head", [True, False], ids=["head", "logits"])
+def test_a_micro_step_with_nothing_to_learn_adds_nothing(make_trainer, expected, has_loss_head):
+    """As those are in which a device only joins in the others' communication."""
+    nothing = join([item([5, 6, 7], learned_from=3)])
+    trainer = make_trainer(True, has_loss_head, capacity=1)
+    assert_same(stepped(trainer, [*ALL_APART, nothing]), expected)
+
+
+def test_tokens_seen_counts_training_tokens_without_padding(make_trainer):
     sequences = [join([item([1, 2, 3])]), join([item([1, 2, 3, 4, 5]), item([6, 7])])]
-    trainer.compute_loss(trainer.model, Collator(0)(sequences))
+    trainer = make_trainer(flat=False, eval_dataset=sequences)
+    stepped(trainer, sequences)
     assert trainer.tokens_seen == 10
-    trainer.model.eval()
-    trainer.compute_loss(trainer.model, Collator(0)(sequences))
-    trainer.model.train()
+    trainer.evaluate()
     assert trainer.tokens_seen == 10
+
+
+@pytest.mark.parametrize("has_loss_head", [True, False], ids=["head", "logits"])
+def test_the_evaluation_weighs_every_token_alike(model, make_trainer, has_loss_head):
+    """Over three micro-steps; their mean losses' mean would be another number."""
+    trainer = make_trainer(True, has_loss_head, capacity=9, eval_dataset=ALL_APART)
+    with torch.no_grad():
+        losses, counts = zip(*of_the_rows_alone(model, ITEMS), strict=True)
+    exact = float(sum(losses)) / sum(counts)
+    means = [(losses[0] + losses[1]) / 6, losses[2] / 7, losses[3] / 2]
+    assert abs(float(sum(means)) / 3 - exact) > 1e-3
+    assert counts == (5, 1, 7, 2)
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(exact, abs=1e-5)
+    assert trainer.state.log_history[-1]["eval_loss"] == pytest.approx(exact, abs=1e-5)
+    assert model.training
+
+
+def running_out(monkeypatch, failing_calls):
+    """Lets the given micro-steps (counted from 1) find no memory."""
+    calls, whole = [], PackedTrainer._loss_sum
+
+    def loss_sum(*args):
+        calls.append(1)
+        if len(calls) in failing_calls:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return whole(*args)
+
+    monkeypatch.setattr(PackedTrainer, "_loss_sum", loss_sum)
+    return calls
+
+
+def test_memory_that_runs_out_halves_the_micro_steps(make_trainer, expected, monkeypatch, capsys):
+    """In the second micro-step, when the first one's gradients are there already."""
+    trainer = make_trainer(capacity=17)
+    calls = running_out(monkeypatch, {2})
+    assert_same(stepped(trainer, ALL_APART), expected)
+    assert (trainer.layout.capacity, len(calls)) == (8, 2 + 4)
+    assert trainer.tokens_seen == sum(map(len, ROWS))
+    assert capsys.readouterr().out == (
+        "Memory ran out: from here on 8 tokens a micro-step, the step and its batch stay as they "
+        "are.\n"
+    )
+
+
+def test_memory_that_runs_out_for_one_sequence_is_an_error(make_trainer, monkeypatch):
+    trainer = make_trainer(capacity=17)
+    calls = running_out(monkeypatch, range(100))
+    with pytest.raises(torch.OutOfMemoryError):
+        stepped(trainer, ALL_APART)
+    assert (trainer.layout.capacity, len(calls), trainer.tokens_seen) == (8, 2, 0)
+
+
+@pytest.mark.parametrize(("changes", "on_gpu", "tokens"), [
+    ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, False, 4096),
+    ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, True, 8192),
+    ({"per_device_train_batch_size": 24}, True, 12 * 1024),
+    ({"per_device_train_batch_size": 24, "auto_find_batch_size": False}, True, 24 * 1024),
+    ({"per_device_train_batch_size": 1, "gradient_accumulation_steps": 3}, False, 1024),
+])  # fmt: skip
+def test_capacity_exactly(changes, on_gpu, tokens):
+    """As chosen; on a GPU as many of the step as make up 16,384 tokens, in equal parts."""
+    assert capacity(TrainConfig(**changes), 1024, on_gpu) == tokens
 
 
 @pytest.mark.parametrize(("warmup", "steps"), [(0.03, 6), (0.5, 100), (0, 0), (7, 7)])

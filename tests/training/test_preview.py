@@ -3,16 +3,17 @@
 import random
 
 import pytest
+import torch
 
 from engine.config import TrainConfig
 from engine.dataset.inspect import one_row
 from engine.dataset.meaning.formats import to_conversations
-from engine.dataset.packing import Collator
 from engine.dataset.reading.read import read_table
 from engine.dataset.tokens import encode
 from engine.library import list_datasets, resolve
 from engine.training.data import prepare
 from engine.training.loop import PackedTrainer, arguments
+from engine.training.micro_steps import Layout
 
 SAMPLES = [one.id for one in list_datasets() if one.is_sample]
 OPTIONS = {
@@ -29,15 +30,20 @@ def encoded(dataset, tokenizer, options):
     return [(row.input_ids, row.labels) for row in rows if row.learned]
 
 
-def unpacked(batch):
-    """The rows that lie in a collated batch; each begins where the positions begin anew."""
+def unpacked(sequences, tokenizer, flat=False):
+    """The rows that lie in micro-steps of these sequences: tokens, and labels as the loss takes
+    them (`targets`, `at`). Each row begins where the positions begin anew."""
+    layout = Layout(tokenizer.pad_token_id, flat=flat, capacity=512, longest=256, multiple=8)
     rows = []
-    columns = (batch[name].tolist() for name in ("input_ids", "labels", "position_ids"))
-    for ids, labels, positions in zip(*columns, strict=True):
-        begins = [i for i, position in enumerate(positions) if position == 0]
+    for part in layout.cut(sequences):
+        batch = layout.batch(part, torch.device("cpu"))
+        ids, positions = (batch.inputs[n].flatten() for n in ("input_ids", "position_ids"))
+        labels = torch.full_like(ids, -100)
+        labels[batch.at + 1] = batch.targets
+        begins = (positions == 0).nonzero()[:, 0].tolist()
         for begin, end in zip(begins, [*begins[1:], len(ids)], strict=True):
-            if set(labels[begin:end]) != {-100}:  # else it is the padding
-                rows.append((ids[begin:end], labels[begin:end]))
+            if (labels[begin:end] != -100).any():  # else it is the padding
+                rows.append((ids[begin:end].tolist(), labels[begin:end].tolist()))
     return rows
 
 
@@ -69,11 +75,10 @@ def generated(number):
 def test_a_hundred_conversations_of_every_kind_are_trained_as_shown(
     options, tokenizer, tmp_path, write_rows
 ):
-    """Each row as the page shows it, cut and uncut, against the collated batch."""
+    """Each row as the page shows it, cut and uncut, against the micro-steps."""
     file = write_rows(tmp_path / "made.jsonl", [generated(n) for n in range(100)])
     config = TrainConfig(dataset=str(file), eval_size=0.0, packing=False, **options)
-    collate = Collator(tokenizer.pad_token_id)
-    trained = [unpacked(collate([row]))[0] for row in prepare(config, tokenizer).train]
+    trained = unpacked(prepare(config, tokenizer).train, tokenizer)
     shown = [one_row(file, tokenizer, number, **options) for number in range(100)]
     learned = [one for one in shown if set(one["labels"]) != {-100}]
     assert len(learned) >= 15
@@ -84,8 +89,7 @@ def test_a_hundred_conversations_of_every_kind_are_trained_as_shown(
 @pytest.mark.parametrize("dataset", SAMPLES)
 def test_every_row_of_the_preview_is_trained_as_shown(dataset, options, tokenizer):
     config = TrainConfig(dataset=dataset, eval_size=0.0, packing=False, **options)
-    collate = Collator(tokenizer.pad_token_id)
-    trained = [unpacked(collate([row]))[0] for row in prepare(config, tokenizer).train]
+    trained = unpacked(prepare(config, tokenizer).train, tokenizer)
     assert trained == encoded(dataset, tokenizer, options)
 
 
@@ -94,18 +98,22 @@ def test_every_row_of_the_preview_is_trained_as_shown(dataset, options, tokenize
 def test_what_leaves_the_trainers_loader_is_the_preview(
     dataset, options, tokenizer, tiny_model_folder, tmp_path, cpu
 ):
-    """Packed, shuffled, batched and padded by Transformers' own loader: still the same rows."""
+    """Packed, shuffled by Transformers' own loader, cut into micro-steps, padded or one after the
+    other: still the same rows."""
     from transformers import AutoModelForCausalLM
 
     config = TrainConfig(dataset=dataset, eval_size=0.0, packing=True, **options)
     trainer = PackedTrainer(
         model=AutoModelForCausalLM.from_pretrained(tiny_model_folder),
         args=arguments(config, tmp_path, cpu, max_steps=1, evaluates=False),
+        layout=Layout(tokenizer.pad_token_id, flat=False, capacity=512, longest=256),
+        has_loss_head=False,
         train_dataset=prepare(config, tokenizer).train,
-        data_collator=Collator(tokenizer.pad_token_id),
     )
-    rows = [row for batch in trainer.get_train_dataloader() for row in unpacked(batch)]
-    assert sorted(rows) == sorted(encoded(dataset, tokenizer, options))
+    steps = [batch["step"].rows for batch in trainer.get_train_dataloader()]
+    shown = sorted(encoded(dataset, tokenizer, options))
+    for flat in (False, True):
+        assert sorted(row for one in steps for row in unpacked(one, tokenizer, flat)) == shown
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
