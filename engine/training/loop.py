@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.compiler import set_stance
 from transformers import Trainer, TrainingArguments
 
 from engine.config import TrainConfig
@@ -70,7 +71,10 @@ class PackedTrainer(Trainer):
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
             with nullcontext() if last else self.accelerator.no_sync(model):
-                loss = self._loss_sum(model, self.layout.batch(part, self.args.device))
+                batch = self.layout.batch(part, self.args.device)
+                # A shape of its own is not worth a program of its own.
+                with nullcontext() if batch.is_usual else set_stance("force_eager"):
+                    loss = self._loss_sum(model, batch)
                 # The gradients of several devices are averaged, not added.
                 self.accelerator.backward(loss * (self.args.world_size / trained))
             total += loss.detach()
@@ -104,6 +108,7 @@ class PackedTrainer(Trainer):
         return torch.tensor(number, device=self.args.device)
 
     @torch.no_grad()
+    @set_stance("force_eager")
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict:
         """The mean loss over all trained tokens that are held out."""
         rows = list(self.eval_dataset)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from engine.dataset.packing import padded
@@ -18,6 +19,7 @@ class Batch:
     """One micro-step: what the model takes, and where which next token is trained."""
 
     inputs: dict[str, Any]
+    is_usual: bool  # of the shape that compiled layers know
     labels: torch.Tensor  # [rows, tokens], as Transformers takes them
     targets: torch.Tensor  # [trained]
     at: torch.Tensor  # [trained], flat positions of the tokens before them
@@ -28,11 +30,19 @@ class Layout:
     (`flat`), else side by side, padded to the longest; both filled up to a multiple."""
 
     def __init__(
-        self, pad_token_id: int, *, flat: bool, capacity: int, longest: int, multiple: int = 1
+        self,
+        pad_token_id: int,
+        *,
+        flat: bool,
+        capacity: int,
+        longest: int,
+        multiple: int = 1,
+        one_shape: bool = False,
     ):
-        """All in tokens: `capacity` of a micro-step, `longest` row, `multiple` of the filling."""
+        """All in tokens: `capacity` of a micro-step, `longest` row, `multiple` of the filling.
+        `one_shape`: what fills half of the capacity is filled up to all of it."""
         self.pad_token_id, self.flat, self.longest = pad_token_id, flat, longest
-        self.capacity, self.multiple = capacity, multiple
+        self.capacity, self.multiple, self.one_shape = capacity, multiple, one_shape
 
     def halve(self, sequences: Sequence[Row]) -> bool:
         """Half of the tokens in a micro-step; False when a single sequence needs more."""
@@ -40,7 +50,6 @@ class Layout:
         if self.capacity // 2 < longest:
             return False
         self.capacity //= 2
-        self.multiple = min(self.multiple, self.capacity)
         return True
 
     def cut(self, sequences: Sequence[Row]) -> list[list[Row]]:
@@ -58,12 +67,15 @@ class Layout:
 
     def batch(self, part: list[Row], device: torch.device) -> Batch:
         """Tensors on `device`."""
+        size = self._size(part)
+        is_usual = self.one_shape and 2 * size > self.capacity
         if self.flat:
-            rows = self._one_after_the_other(part)
+            rows = self._one_after_the_other(part, self.capacity if is_usual else self.multiple)
         else:
             rows = padded(part, self.pad_token_id, self.multiple)
         ids, labels, positions = (
-            torch.tensor(rows[name]) for name in ("input_ids", "labels", "position_ids")
+            torch.from_numpy(np.array(rows[name]))
+            for name in ("input_ids", "labels", "position_ids")
         )
         following = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED).flatten()
         at = (following != IGNORED).nonzero()[:, 0]
@@ -72,15 +84,17 @@ class Layout:
             begins = (positions[0] == 0).nonzero()[:, 0]
             ends = torch.nn.functional.pad(begins, (0, 1), value=positions.numel())
             inputs |= boundaries(ends.to(device, torch.int32), self.longest)
-        return Batch(inputs, labels.to(device), following[at].to(device), at.to(device))
+        targets = following[at].to(device)
+        return Batch(inputs, is_usual, labels.to(device), targets, at.to(device))
 
-    def _one_after_the_other(self, part: list[Row]) -> dict[str, list[list[int]]]:
+    def _one_after_the_other(self, part: list[Row], multiple: int) -> dict[str, np.ndarray]:
         """What is left is filled with rows of padding from which nothing learns."""
-        gap = -sum(len(one["input_ids"]) for one in part) % self.multiple
-        filling = [i % self.longest for i in range(gap)]
+        gap = -self._size(part) % multiple
         fill = {"input_ids": [self.pad_token_id] * gap, "labels": [IGNORED] * gap}
-        fill["position_ids"] = filling
+        fill["position_ids"] = [i % self.longest for i in range(gap)]
         return {
-            name: [[value for one in [*part, fill] for value in one[name]]]
+            name: np.concatenate([np.array(one[name], dtype=np.int64) for one in [*part, fill]])[
+                None
+            ]
             for name in ("input_ids", "labels", "position_ids")
         }

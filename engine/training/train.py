@@ -156,8 +156,9 @@ def _layout(
         capacity=size,
         longest=max(sequences.longest_row, prepared.evaluation.longest_row),
         # Equal shapes let torch use its blocks again: up to 7 GiB less and faster on an H200
-        # (2026-11-21); compiled layers know only one.
-        multiple=size if levers.compiled else 64 if on_gpu else 1,
+        # (2026-11-21).
+        multiple=64 if on_gpu else 1,
+        one_shape=levers.compiled,
     )
     return layout, levers
 
