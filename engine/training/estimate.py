@@ -130,10 +130,10 @@ def _ladder(config: TrainConfig, peak) -> list[dict[str, Any]]:
 
 def _device_reasons(config: TrainConfig, device) -> list[dict[str, str]]:
     reasons = []
-    if device.type == "cpu" and config.optim == "paged_adamw_8bit":
+    if device.type == "cpu" and config.optim.endswith("bit"):
         words = Sentence(
-            "paged_adamw_8bit needs a GPU and this machine has none; choose adamw_torch_fused.",
-            "paged_adamw_8bit 需要显卡，本机没有；请选择 adamw_torch_fused。",
+            f"{config.optim} needs a GPU and this run has none; choose adamw_torch_fused.",
+            f"{config.optim} 需要显卡，而这次训练没有；请选择 adamw_torch_fused。",
         )
         reasons.append(_reason("optim", words))
     if device.type == "cpu" and config.dtype == "float16":

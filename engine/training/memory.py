@@ -13,7 +13,17 @@ from engine.options.adapter import PROMPTS, WITH_TARGETS
 # peft and datasets and holds no model. A CUDA context takes about 0.5 GiB of the card.
 RUNTIME_GIB = {"cpu": 0.62, "cuda": 0.5}
 _BYTES_PER_WEIGHT = {"bfloat16": 2.0, "float16": 2.0, "float32": 4.0}
-_OPTIMIZER_BYTES = {"adamw_torch_fused": 8, "adamw_torch": 8, "adafactor": 4, "paged_adamw_8bit": 2}
+# A trained weight of 4 bytes; states of 8 bits stay so small for any weight.
+_OPTIMIZER_BYTES = {
+    "adamw_torch_fused": 8,
+    "adamw_torch": 8,
+    "adamw_8bit": 2,
+    "paged_adamw_8bit": 2,
+    "paged_adamw_32bit": 8,
+    "lion_8bit": 1,
+    "adafactor": 4,
+    "sgd": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +57,12 @@ def predict(config: TrainConfig, shape: Shape, dtype: str, device: str, longest:
         linear = plain + width
     trainable = shape.trainable_parameters
     each = plain if config.peft_type == "full" else 4.0  # an adapter is float32
+    scale = 1.0 if config.optim.endswith("8bit") else each / 4
     parts = {
         "weights": shape.linear_parameters * linear + shape.other_parameters * plain,
         "adapter": 0.0 if config.peft_type == "full" else trainable * each,
         "gradients": trainable * each,
-        "optimizer": trainable * _OPTIMIZER_BYTES[config.optim] * each / 4,
+        "optimizer": trainable * _OPTIMIZER_BYTES[config.optim] * scale,
         "activations": _activations(config, shape, width, longest),
         "runtime": RUNTIME_GIB[device] * GIB,
     }

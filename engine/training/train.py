@@ -23,8 +23,10 @@ from engine.training import runs
 from engine.training.data import Prepared, prepare, steps
 from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
 from engine.training.memory import measured
+from engine.training.optimizer import own_optimizer
 from engine.training.progress import Progress, Samples, cut_after
 from engine.training.report import write_report
+from engine.training.stopping import Stopping
 from engine.training.unsaved import Unsaved
 
 
@@ -78,15 +80,19 @@ def _train(path: Path) -> None:
     _keep_facts(path, prepared.facts)
     model = _model(config, device, steps(config, len(prepared.train)))
     first = first_state(model, config)
-    trainer, progress = _trainer(path, config, device, model, tokenizer, prepared)
+    stopping = Stopping(config)
+    trainer, progress = _trainer(path, config, device, model, tokenizer, prepared, stopping)
     checkpoint = last_complete_checkpoint(path)
     _continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     _save(path, config, model, tokenizer, first)
+    message = stopping.message(trainer.state)
     stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
     runs.write_status(
         path,
         state="stopped" if stopped else "finished",
+        message=message.en,
+        message_zh=message.zh,
         seconds=round(progress.seconds, 2),
         seconds_left=0.0,
         peak_gib=measured()["peak_gib"],
@@ -115,22 +121,35 @@ def _model(
 
 
 def _trainer(
-    path: Path, config: TrainConfig, device: Device, model, tokenizer, prepared: Prepared
+    path: Path,
+    config: TrainConfig,
+    device: Device,
+    model,
+    tokenizer,
+    prepared: Prepared,
+    stopping: Stopping,
 ) -> tuple[PackedTrainer, Progress]:
     max_steps = steps(config, len(prepared.train))
     evaluates = bool(prepared.evaluation)
     before = (_complete(last_complete_checkpoint(path))).get("seconds", 0.0)
     progress = Progress(path, max_steps, before)
+    args = arguments(config, path, device, max_steps, evaluates)
     trainer = PackedTrainer(
         model=model,
-        args=arguments(config, path, device, max_steps, evaluates),
+        args=args,
+        optimizers=(own_optimizer(config, model, args), None),
         train_dataset=prepared.train,
         eval_dataset=prepared.evaluation if evaluates else None,
         # Equal shapes let torch use its blocks again: up to 7 GiB less and faster on an
         # H200 (2026-11-21, packs of 1,024).
         data_collator=Collator(tokenizer.pad_token_id, 64 if device.type == "cuda" else 1),
         processing_class=tokenizer,
-        callbacks=[Unsaved(path), progress, Samples(path, config, tokenizer, progress)],
+        callbacks=[
+            Unsaved(path),
+            stopping,
+            progress,
+            Samples(path, config, tokenizer, progress),
+        ],
     )
     trainer.remove_callback(transformers.PrinterCallback)
     progress.trainer = trainer
