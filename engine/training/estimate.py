@@ -12,7 +12,7 @@ from engine.errors import Sentence, UserError
 from engine.hardware import memory_now, pick_device
 from engine.models.adapter import trainable_parameters
 from engine.models.load import empty_model, load_tokenizer
-from engine.models.targets import linear_layers
+from engine.models.targets import linear_layers, linear_names
 from engine.options.adapter import Adapter
 from engine.training import runs
 from engine.training.data import foresee, steps
@@ -74,6 +74,7 @@ def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[st
         "effective_batch_tokens": round(tokens),
         "trainable_parameters": shape.trainable_parameters,
         "total_parameters": shape.total_parameters,
+        "target_modules": list(shape.linear_names),
         "train_rows": facts["train_rows"],
         "eval_rows": facts["eval_rows"],
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
@@ -110,6 +111,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         hidden_size=text.hidden_size,
         intermediate_size=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
         vocab_size=text.vocab_size,
+        linear_names=tuple(linear_names(model)),
     )
 
 

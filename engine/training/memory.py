@@ -28,7 +28,7 @@ _OPTIMIZER_BYTES = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What of a model decides its memory: counts of parameters and widths."""
+    """What of a model is known without its weights: counts, widths and names."""
 
     linear_parameters: int  # in linear layers without the head: what quantisation shrinks
     other_parameters: int
@@ -37,6 +37,7 @@ class Shape:
     hidden_size: int
     intermediate_size: int
     vocab_size: int
+    linear_names: tuple[str, ...] = ()  # what an adapter can sit on
 
     @property
     def total_parameters(self) -> int:
