@@ -26,7 +26,13 @@ NAMES = [
     *("max_steps", "gradient_accumulation_steps", "early_stopping_patience", "stop_at_loss"),
     *("lr_scheduler_type", "warmup_steps", "optim", "weight_decay", "neftune_noise_alpha"),
     *("max_grad_norm", "seed", "load_in_8bit", "bnb_4bit_quant_type"),
-    *("bnb_4bit_use_double_quant", "dtype", "gradient_checkpointing", "logging_steps"),
+    *(
+        "bnb_4bit_use_double_quant",
+        "dtype",
+        "device_map",
+        "gradient_checkpointing",
+        "logging_steps",
+    ),
     *("eval_steps", "save_steps", "save_total_limit", "load_best_model_at_end"),
 ]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
-from engine.hardware import memory_now, pick_device
+from engine.hardware import memory_for, pick_device
 from engine.models.adapter import trainable_parameters
 from engine.models.load import empty_model, load_tokenizer
 from engine.models.targets import linear_layers, linear_names
@@ -43,12 +43,12 @@ def estimate(
 
 
 def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[str, Any]:
-    device = pick_device(config.dtype)
+    device = pick_device(config.dtype, config.device_map)
     shape = model_shape(config)
     planned = foresee(config, kept_tokenizer(config.model_name_or_path)[0], progress)
     longest, facts = planned.longest, planned.facts
     dtype = str(device.dtype).removeprefix("torch.")
-    memory = memory_now()[0]
+    memory = memory_for(config.device_map)
 
     def peak(changed: TrainConfig) -> float:
         return sum(predict(changed, shape, dtype, device.type, longest).values())

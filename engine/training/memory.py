@@ -94,7 +94,7 @@ def measured() -> dict[str, Any]:
     """Memory of this process now and at its peak: on the GPU as allocated by torch, else RAM."""
     import torch
 
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():  # a run on the processor leaves the cards alone
         return {
             "device": torch.cuda.get_device_name(),
             "own_gib": round(torch.cuda.memory_reserved() / GIB, 3),

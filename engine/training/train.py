@@ -18,7 +18,7 @@ from engine.dataset.packing import Collator
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
 from engine.models.adapter import attach, first_state, save
-from engine.models.load import Quantization, load_base, load_tokenizer, weights_device
+from engine.models.load import Quantization, load_base, load_tokenizer, placement, weights_device
 from engine.training import runs
 from engine.training.data import Prepared, prepare, steps
 from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
@@ -71,7 +71,7 @@ def _train(path: Path) -> None:
     for field, problem in config.problems().items():
         raise UserError(problem.en, problem.zh, field)
     transformers.set_seed(config.seed)
-    device = pick_device(config.dtype)
+    device = pick_device(config.dtype, config.device_map)
     print(f"Device: {device.name}, {device.reason.en}", flush=True)
     tokenizer, note = load_tokenizer(config.model_name_or_path)
     if note:
@@ -80,6 +80,7 @@ def _train(path: Path) -> None:
     _keep_facts(path, prepared.facts)
     model = _model(config, device, steps(config, len(prepared.train)))
     first = first_state(model, config)
+    _keep_placement(path, model)
     stopping = Stopping(config)
     trainer, progress = _trainer(path, config, device, model, tokenizer, prepared, stopping)
     checkpoint = last_complete_checkpoint(path)
@@ -109,7 +110,9 @@ def _model(
         config.bnb_4bit_quant_type,
         config.bnb_4bit_use_double_quant,
     )
-    base = load_base(config.model_name_or_path, weights_device(config, device), quantization)
+    base = load_base(
+        config.model_name_or_path, weights_device(config, device), quantization, config.device_map
+    )
     base.config.use_cache = False  # a cache would hide the boundaries of packed rows
     if config.gradient_checkpointing:
         base.enable_input_require_grads()
@@ -118,6 +121,14 @@ def _model(
     total = model.num_parameters()
     print(f"Trainable: {trainable:,} of {total:,} parameters", flush=True)
     return model
+
+
+def _keep_placement(path: Path, model) -> None:
+    """placement.json and the log say which part of the model lies on which device."""
+    found = placement(model)
+    for part, device in found.items():
+        print(f"Placement: {part or 'the whole model'} on {device}", flush=True)
+    (path / "placement.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def _trainer(
