@@ -30,6 +30,9 @@ class Device:
     is_here: bool = True
 
 
+_GIB_FIELDS = ("own_gib", "others_gib", "free_gib", "total_gib")
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
     """Memory of one GPU, or of the machine when it has none, in GiB."""
@@ -68,6 +71,17 @@ def memory_now() -> list[DeviceMemory]:
     return gpus or [_ram_memory(own)]
 
 
+def memory_for(device_map: str) -> DeviceMemory:
+    """What a run with this placement can use: the first GPU, all of them as one, or the RAM."""
+    if device_map == "cpu":
+        return _ram_memory(own_processes())
+    devices = memory_now()
+    if device_map == "single" or len(devices) == 1:
+        return devices[0]
+    sums = [sum(getattr(one, name) for one in devices) for name in _GIB_FIELDS]
+    return DeviceMemory(f"{len(devices)} x {devices[0].name}", True, *sums)
+
+
 def own_processes() -> dict[int, psutil.Process]:
     """This page with its children, and every run: a run outlives the page that started it."""
     mine = psutil.Process()
@@ -79,11 +93,13 @@ def own_processes() -> dict[int, psutil.Process]:
     return own
 
 
-def pick_device(dtype: str = "auto") -> Device:
-    """Imports torch. `dtype` as in TrainConfig."""
+def pick_device(dtype: str = "auto", device_map: str = "single") -> Device:
+    """Imports torch. `dtype` and `device_map` as in TrainConfig; without a GPU every placement is
+    the processor."""
     import torch
 
-    if torch.cuda.is_available():
+    on_gpu = torch.cuda.is_available() and device_map != "cpu"
+    if on_gpu:
         name = torch.cuda.get_device_name()
         best, reason = _cuda_dtype(torch)
     else:
@@ -92,10 +108,15 @@ def pick_device(dtype: str = "auto") -> Device:
             "float32, because this machine has no GPU and its processor is fastest so.",
             "float32：本机没有显卡，处理器用它最快。",
         )
+        if torch.cuda.is_available():
+            reason = Sentence(
+                "float32, because the processor was chosen and is fastest so.",
+                "float32：选择了处理器，它用这种精度最快。",
+            )
     if dtype != "auto":
         best = getattr(torch, dtype)
         reason = Sentence(f"{dtype}, as chosen.", f"{dtype}，按你的选择。")
-    return Device("cuda" if torch.cuda.is_available() else "cpu", name, best, reason)
+    return Device("cuda" if on_gpu else "cpu", name, best, reason)
 
 
 def planned_device(gib: float) -> Device:

@@ -23,10 +23,17 @@ NAMES = [
     *("encoder_hidden_size", "adapter_len", "adapter_layers", "oft_block_size"),
     *("loss_on", "packing", "mapping", "speaker"),
     *("eval_size", "eval_dataset", "sample_prompts"),
-    *("max_steps", "gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "optim"),
-    *("weight_decay", "max_grad_norm", "seed", "load_in_8bit", "bnb_4bit_quant_type"),
-    *("bnb_4bit_use_double_quant", "dtype", "gradient_checkpointing", "logging_steps"),
-    *("eval_steps", "save_steps", "save_total_limit"),
+    *("max_steps", "gradient_accumulation_steps", "early_stopping_patience", "stop_at_loss"),
+    *("lr_scheduler_type", "warmup_steps", "optim", "weight_decay", "neftune_noise_alpha"),
+    *("max_grad_norm", "seed", "load_in_8bit", "bnb_4bit_quant_type"),
+    *(
+        "bnb_4bit_use_double_quant",
+        "dtype",
+        "device_map",
+        "gradient_checkpointing",
+        "logging_steps",
+    ),
+    *("eval_steps", "save_steps", "save_total_limit", "load_best_model_at_end"),
 ]
 
 
@@ -135,9 +142,10 @@ def test_the_ends_of_a_range_are_allowed(one):
 
 
 def test_a_choice_that_is_none_names_the_choices():
-    problem = TrainConfig(optim="sgd").problems()["optim"]
+    problem = TrainConfig(optim="adam").problems()["optim"]
     assert problem.en.endswith(
-        "is 'sgd'; choose one of adamw_torch_fused, adamw_torch, adafactor, paged_adamw_8bit."
+        "is 'adam'; choose one of adamw_torch_fused, adamw_torch, adamw_8bit, paged_adamw_8bit, "
+        "paged_adamw_32bit, lion_8bit, adafactor, sgd."
     )
 
 

@@ -6,7 +6,15 @@ import psutil
 import pytest
 
 from engine import hardware
-from engine.hardware import GIB, memory_now, own_processes, pick_device, where
+from engine.hardware import (
+    GIB,
+    DeviceMemory,
+    memory_for,
+    memory_now,
+    own_processes,
+    pick_device,
+    where,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +42,34 @@ def test_without_a_gpu_the_memory_is_the_machines_and_sums_up(monkeypatch):
     assert all(part >= 0 for part in parts)
     assert memory.own_gib > 0.01
     assert sum(parts) == pytest.approx(memory.total_gib, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("device_map", "name", "free", "total"),
+    [
+        ("single", "H200", 100.0, 140.0),
+        ("auto", "2 x H200", 220.0, 280.0),
+        ("sequential", "2 x H200", 220.0, 280.0),
+        ("cpu", "RAM", 7.0, 8.0),
+    ],
+)
+def test_a_placement_decides_which_memory_counts(monkeypatch, device_map, name, free, total):
+    cards = [
+        DeviceMemory("H200", True, 10.0, 30.0, 100.0, 140.0),
+        DeviceMemory("H200", True, 0.0, 20.0, 120.0, 140.0),
+    ]
+    ram = DeviceMemory("RAM", False, 0.5, 0.5, 7.0, 8.0)
+    monkeypatch.setattr(hardware, "memory_now", lambda: cards)
+    monkeypatch.setattr(hardware, "_ram_memory", lambda own: ram)
+    found = memory_for(device_map)
+    assert (found.name, found.free_gib, found.total_gib) == (name, free, total)
+
+
+def test_the_processor_can_be_chosen_beside_a_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    device = pick_device(device_map="cpu")
+    assert (device.type, device.name, str(device.dtype)) == ("cpu", "CPU", "torch.float32")
+    assert device.reason.en == "float32, because the processor was chosen and is fastest so."
 
 
 def test_own_processes_are_this_one_with_its_children():

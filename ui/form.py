@@ -11,7 +11,7 @@ from gradio.components import Component
 
 from engine.config import GROUPS, TrainConfig, default_config
 from engine.errors import Sentence, UserError
-from engine.options.declare import choices
+from engine.options.declare import choices, matters
 from engine.places import SPROUT
 from ui.text import say, t
 
@@ -22,12 +22,15 @@ Fields = dict[str, Component]
 
 def create() -> Fields:
     """One component an option, not yet placed: the Data tab reads some that Train shows."""
-    first = default_config()
-    return {name: _component(one, getattr(first, name)) for name, one in OPTIONS.items()}
+    first = default_config().to_dict()
+    return {
+        name: _component(one, first[name], matters(one, first)) for name, one in OPTIONS.items()
+    }
 
 
-def _component(one: dataclasses.Field, value) -> Component:
+def _component(one: dataclasses.Field, value, visible: bool) -> Component:
     words = {
+        "visible": visible,
         "label": t(f"option_{one.name}"),
         "info": t(f"option_{one.name}_help"),
         "elem_id": f"option_{one.name}",
@@ -37,6 +40,8 @@ def _component(one: dataclasses.Field, value) -> Component:
     if one.name == "model_name_or_path":
         offered = [(t("train_sprout"), SPROUT)]
         return gr.Dropdown(offered, value=value, allow_custom_value=True, **words)
+    if one.name == "lora_target_modules":
+        return gr.Dropdown(target_choices([]), value=value, allow_custom_value=True, **words)
     if one.name == "eval_dataset":
         return gr.Dropdown([("", "")], value=value, allow_custom_value=True, **words)
     if one.name == "loss_on":
@@ -50,6 +55,38 @@ def _component(one: dataclasses.Field, value) -> Component:
         lines = one.metadata["lines"]
         return gr.Textbox(value=value, lines=lines, max_lines=max(lines, 8), **words)
     return gr.Number(value=value, **words)
+
+
+def target_choices(names: list[str]) -> list[tuple[str, str]]:
+    """What is offered for the target modules; `names` are the base's own, where they are known."""
+    return [(one, one) for one in ("all-linear", "attention", *names)]
+
+
+def wire(fields: Fields) -> None:
+    """Options that have a meaning only beside a value of another are seen only beside it."""
+    for name in {one.metadata["only_for"][0] for one in OPTIONS.values() if _depends(one)}:
+        depending = {
+            other: one.metadata["only_for"][1]
+            for other, one in OPTIONS.items()
+            if _depends(one) and one.metadata["only_for"][0] == name
+        }
+
+        def show(value, depending=depending):
+            return {fields[n]: gr.update(visible=value in meant) for n, meant in depending.items()}
+
+        outputs = [fields[other] for other in depending]
+        fields[name].change(
+            show,
+            fields[name],
+            outputs,
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+
+def _depends(one: dataclasses.Field) -> bool:
+    return one.metadata["only_for"] is not None
 
 
 def no_second(language: str) -> list[tuple[str, str]]:
@@ -88,9 +125,10 @@ def _place_in_pairs(fields: Fields, names: list[str]) -> None:
 
 
 def hidden_changes(config: TrainConfig) -> int:
-    """How many of the options under Advanced differ from the base's own first values."""
+    """How many of the options under Advanced that matter differ from the base's first values."""
     changed = config.changed(default_config(config.model_name_or_path))
-    return sum(OPTIONS[n].metadata["group"] != "basic" for n in changed if n in OPTIONS)
+    seen = [OPTIONS[n] for n in changed if n in OPTIONS and matters(OPTIONS[n], config.to_dict())]
+    return sum(one.metadata["group"] != "basic" for one in seen)
 
 
 def advanced_label(count: int, language: str) -> str:

@@ -9,10 +9,10 @@ import math
 import gradio as gr
 import pandas as pd
 
+from engine.training.curve import smooth
 from ui.text import WORDS, say
 
 MOST_POINTS = 300
-SMOOTHING = 0.8
 COLOURS = {"raw": "#b4b6ac", "smoothed": "#2f8a6a", "eval": "#c8940a"}
 SERIES = tuple(COLOURS)
 
@@ -66,19 +66,6 @@ def single_frame(metrics: list[dict], column: str) -> pd.DataFrame | None:
     """One nameless series; None until there is a point: an empty frame spoils the plot."""
     drawn = thin(points(metrics, column))
     return pd.DataFrame(drawn, columns=["step", column]) if drawn else None
-
-
-def smooth(line: list[tuple[int, float | None]]) -> list[tuple[int, float | None]]:
-    """Exponential moving average, corrected for its start; gaps stay gaps."""
-    mean, weight, smoothed = 0.0, 0.0, []
-    for step, value in line:
-        if value is None:
-            smoothed.append((step, None))
-            continue
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * value
-        weight = SMOOTHING * weight + (1 - SMOOTHING)
-        smoothed.append((step, mean / weight))
-    return smoothed
 
 
 def thin(line: list[tuple], most: int = MOST_POINTS) -> list[tuple]:

@@ -42,6 +42,7 @@ def build(
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=320, elem_id="train_form"):
             advanced = form.place(fields)
+            form.wire(fields)
         with gr.Column(scale=1, min_width=320, elem_id="train_side"):
             with gr.Column(elem_id="ready_side") as ready:
                 card = gr.HTML(cards.nothing(), elem_id="summary", elem_classes="bare")
@@ -93,6 +94,9 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
                 "parameters": estimate["total_parameters"],
                 "device": estimate["device"],
             }
+            targets = parts.fields["lora_target_modules"]
+            offered = gr.update(choices=form.target_choices(estimate["target_modules"]))
+            marks[targets] = marks.get(targets, {}) | offered
         return marks | {
             parts.wrong: sorted(wrong | found),
             parts.summary: summary.card(values, estimate, reasons, lang),

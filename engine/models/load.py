@@ -87,10 +87,13 @@ def load_tokenizer(
 
 
 def load_base(
-    model_name_or_path: str, device: Device, quantization: Quantization
+    model_name_or_path: str,
+    device: Device,
+    quantization: Quantization,
+    device_map: str = "single",
 ) -> "PreTrainedModel":
-    """The causal language model on `device`. Only safetensors are read, no code of the model's
-    author is run. Raises UserError."""
+    """The causal language model on `device`, or with a `device_map` of Accelerate's spread over
+    all GPUs. Only safetensors are read, no code of the model's author is run. Raises UserError."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -100,7 +103,7 @@ def load_base(
         lambda: AutoModelForCausalLM.from_pretrained(
             place,
             dtype=device.dtype,
-            device_map={"": 0 if device.type == "cuda" else "cpu"},
+            device_map=_device_map(device, device_map),
             quantization_config=_bitsandbytes(quantization, device),
             use_safetensors=True,
             trust_remote_code=False,
@@ -129,6 +132,29 @@ def weights_device(config: TrainConfig, device: Device) -> Device:
     if config.keeps_float32_weights:
         return replace(device, dtype=torch.float32)
     return device
+
+
+def _device_map(device: Device, wanted: str) -> str | dict[str, int | str]:
+    if device.type == "cpu":
+        return {"": "cpu"}
+    return {"": 0} if wanted == "single" else wanted
+
+
+def placement(model: "PreTrainedModel") -> dict[str, str]:
+    """Which part of the model lies where: {module: device}, "" for all of it. Raises UserError
+    (field "device_map") when a part of it found no room on the GPUs, where it cannot be trained."""
+    found = getattr(model, "hf_device_map", None) or {"": model.device}
+    named = {part: f"cuda:{at}" if isinstance(at, int) else str(at) for part, at in found.items()}
+    outside = [part for part, at in named.items() if at in ("cpu", "disk")]
+    if outside and len(outside) < len(named):
+        raise UserError(
+            f"{len(outside)} parts of the model found no room on the GPUs, {outside[0]} first, and "
+            "cannot be trained elsewhere; take a 4-bit base, a smaller model, or more GPUs.",
+            f"模型有 {len(outside)} 个部分在显卡上放不下（从 {outside[0]} 起），放在别处无法训练；"
+            "请使用 4 比特底座、更小的模型或更多显卡。",
+            field="device_map",
+        )
+    return named
 
 
 def footprint_gib(model: "PreTrainedModel") -> float:

@@ -18,7 +18,7 @@ _CHANGES_THE_BASE = ("pissa", "pissa_niter_16", "olora")
 
 def impossible(config: "TrainConfig") -> dict[str, Sentence]:
     """By field, what the others do not allow; {} when all go together."""
-    found = _quantised(config) | _method(config)
+    found = _quantised(config) | _method(config) | _evaluation(config)
     if config.peft_type == "lora":
         found |= _lora(config)
     return found
@@ -74,6 +74,21 @@ def _method(config: "TrainConfig") -> dict[str, Sentence]:
             "用 float16 做全量微调会丢失小步更新，也无法缩放梯度；请选 auto，权重保持 float32。",
         )
     return found
+
+
+def _evaluation(config: "TrainConfig") -> dict[str, Sentence]:
+    if config.eval_size or config.eval_dataset:
+        return {}
+    wanted = {
+        "early_stopping_patience": config.early_stopping_patience,
+        "load_best_model_at_end": config.load_best_model_at_end,
+    }
+    words = Sentence(
+        "This looks at the eval loss, and no rows are kept for validation; keep some (eval_size), "
+        "or switch this off.",
+        "这要看验证 loss，但没有留作验证的数据；请留出一些（eval_size），或关掉此项。",
+    )
+    return {name: words for name, value in wanted.items() if value}
 
 
 def _lora(config: "TrainConfig") -> dict[str, Sentence]:

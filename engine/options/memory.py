@@ -33,6 +33,16 @@ class Memory:
         ("Precision", "精度"),
         ("auto takes what this machine does well", "auto 按本机所长选择"),
     )
+    device_map: Literal["single", "auto", "balanced", "balanced_low_0", "sequential", "cpu"] = (
+        option(
+            "single",
+            ("Placement", "模型放置"),
+            (
+                "one card, the layers spread over several, or the processor",
+                "一张卡、按层分到几张卡，或处理器",
+            ),
+        )
+    )
     gradient_checkpointing: bool = option(
         False,
         ("Checkpointing", "激活重算"),

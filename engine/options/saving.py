@@ -34,7 +34,15 @@ class Saving:
     save_total_limit: int = option(
         2,
         ("Checkpoints kept", "保留几个检查点"),
-        ("older ones are removed", "更早的会删除"),
+        ("older ones are removed; the best is kept besides", "更早的会删除，最好的另外保留"),
         low=1,
         high=1000,
+    )
+    load_best_model_at_end: bool = option(
+        False,
+        ("Keep the best", "保留最好的"),
+        (
+            "what is kept at the end is the model with the lowest eval loss, not the last",
+            "结束时保留验证 loss 最低的模型，而不是最后一步的",
+        ),
     )

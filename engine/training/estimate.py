@@ -9,11 +9,11 @@ from typing import Any
 
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
-from engine.hardware import memory_now, pick_device, planned_device
+from engine.hardware import memory_for, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
 from engine.models.attention import knows_boundaries
 from engine.models.load import empty_model, load_tokenizer
-from engine.models.targets import linear_layers
+from engine.models.targets import linear_layers, linear_names
 from engine.options.adapter import Adapter
 from engine.training import runs
 from engine.training.data import foresee, steps
@@ -50,11 +50,11 @@ def estimate(
 def _estimate(
     config: TrainConfig, progress: Callable[[float], None], device_gib: float | None
 ) -> dict[str, Any]:
-    device = pick_device(config.dtype)
+    device = pick_device(config.dtype, config.device_map)
     shape = model_shape(config)
     planned = foresee(config, kept_tokenizer(config.model_name_or_path)[0], progress)
     facts, count = planned.facts, len(planned.train)
-    memory = memory_now()[0]
+    memory = memory_for(config.device_map)
     max_steps = steps(config, count)
     task = Task(shape, device, memory.free_gib, planned.longest, count, max_steps)
     outlook = task.outlook(config)
@@ -76,6 +76,7 @@ def _estimate(
         "effective_batch_tokens": round(tokens),
         "trainable_parameters": shape.trainable_parameters,
         "total_parameters": shape.total_parameters,
+        "target_modules": list(shape.linear_names),
         "train_rows": facts["train_rows"],
         "eval_rows": facts["eval_rows"],
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
@@ -135,15 +136,16 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         * head,
         varlen=knows_boundaries(model),
         vocab_size=text.vocab_size,
+        linear_names=tuple(linear_names(model)),
     )
 
 
 def _device_reasons(config: TrainConfig, device) -> list[dict[str, str]]:
     reasons = []
-    if device.type == "cpu" and config.optim == "paged_adamw_8bit":
+    if device.type == "cpu" and config.optim.endswith("bit"):
         words = Sentence(
-            "paged_adamw_8bit needs a GPU and this machine has none; choose adamw_torch_fused.",
-            "paged_adamw_8bit 需要显卡，本机没有；请选择 adamw_torch_fused。",
+            f"{config.optim} needs a GPU and this run has none; choose adamw_torch_fused.",
+            f"{config.optim} 需要显卡，而这次训练没有；请选择 adamw_torch_fused。",
         )
         reasons.append(_reason("optim", words))
     if device.type == "cpu" and config.dtype == "float16":

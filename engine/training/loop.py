@@ -15,6 +15,12 @@ from engine.training.micro_steps import Batch, Layout, Row
 _EVALUATIONS_IN_A_RUN = 8
 _SAVES_IN_A_RUN = 4
 _TOKENS_TOGETHER = 16_384
+# What Transformers asks of some schedules beside their name, by the number of steps.
+_SCHEDULES = {
+    "cosine_with_min_lr": lambda steps: {"min_lr_rate": 0.1},
+    "polynomial": lambda steps: {"power": 2.0, "lr_end": 0.0},
+    "warmup_stable_decay": lambda steps: {"num_decay_steps": max(1, round(0.2 * steps))},
+}
 
 
 class Step:
@@ -153,12 +159,14 @@ def arguments(
     in float32 meet a base in 16 bit."""
     warmup = config.warmup_steps
     on_gpu = device.type == "cuda"
-    return TrainingArguments(
+    args = TrainingArguments(
         output_dir=str(path),
         max_steps=max_steps,
         per_device_train_batch_size=sequences_a_step(config),
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler_type,
+        lr_scheduler_kwargs=_SCHEDULES.get(config.lr_scheduler_type, lambda steps: {})(max_steps),
+        neftune_noise_alpha=config.neftune_noise_alpha or None,
         warmup_steps=round(warmup * max_steps) if warmup < 1 else round(warmup),
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
@@ -174,7 +182,11 @@ def arguments(
         prediction_loss_only=True,
         save_strategy="steps",
         save_steps=config.save_steps or max(1, round(max_steps / _SAVES_IN_A_RUN)),
-        save_total_limit=config.save_total_limit,
+        # The Trainer with a limit of 1 would delete the last checkpoint for the best one, and a
+        # stopped run could not go on from where it stood.
+        save_total_limit=max(2, config.save_total_limit) if evaluates else config.save_total_limit,
+        metric_for_best_model="eval_loss" if evaluates else None,
+        greater_is_better=False,
         label_names=["labels"],
         remove_unused_columns=False,
         report_to="none",
@@ -182,6 +194,10 @@ def arguments(
         use_cpu=not on_gpu,
         dataloader_pin_memory=False,
     )
+    # Not through the constructor: it wants every save_steps to be an evaluation too, and Stopping
+    # saves whenever there is a better model.
+    args.load_best_model_at_end = evaluates and config.load_best_model_at_end
+    return args
 
 
 def sequences_a_step(config: TrainConfig) -> int:

@@ -18,7 +18,17 @@ RUNTIME_GIB = {"cpu": 0.62, "cuda": 0.5}
 _WORKSPACE_GIB = {"cpu": 0.0, "cuda": 0.15}
 _SLACK = 0.004
 _BYTES_PER_WEIGHT = {"bfloat16": 2.0, "float16": 2.0, "float32": 4.0}
-_OPTIMIZER_BYTES = {"adamw_torch_fused": 8, "adamw_torch": 8, "adafactor": 4, "paged_adamw_8bit": 2}
+# A trained weight of 4 bytes; states of 8 bits stay so small for any weight.
+_OPTIMIZER_BYTES = {
+    "adamw_torch_fused": 8,
+    "adamw_torch": 8,
+    "adamw_8bit": 2,
+    "paged_adamw_8bit": 2,
+    "paged_adamw_32bit": 8,
+    "lion_8bit": 1,
+    "adafactor": 4,
+    "sgd": 0,
+}
 
 
 def predict(
@@ -40,11 +50,12 @@ def predict(
         tokens += config.num_virtual_tokens * config.per_device_train_batch_size
     held, added = kept_by_layers(config, shape, levers, width)
     loss = of_the_loss(shape, levers, width, tokens)
+    scale = 1.0 if config.optim.endswith("8bit") else each / 4
     parts = {
         "weights": shape.linear_parameters * linear + shape.other_parameters * plain,
         "adapter": 0.0 if config.peft_type == "full" else trainable * each,
         "gradients": trainable * each,
-        "optimizer": trainable * _OPTIMIZER_BYTES[config.optim] * each / 4,
+        "optimizer": trainable * _OPTIMIZER_BYTES[config.optim] * scale,
         "activations": tokens * (held + added),
         # The loss is over when the backward pass of the layers begins.
         "loss_head": max(0.0, loss - tokens * added),
@@ -58,7 +69,7 @@ def measured() -> dict[str, Any]:
     """Memory of this process now and at its peak: on the GPU as allocated by torch, else RAM."""
     import torch
 
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():  # a run on the processor leaves the cards alone
         return {
             "device": torch.cuda.get_device_name(),
             "own_gib": round(torch.cuda.memory_reserved() / GIB, 3),

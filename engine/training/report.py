@@ -14,7 +14,8 @@ def write_report(path: Path) -> None:
     lines = [
         f"# {run.name}",
         "",
-        f"{run.state}: {run.step} of {run.max_steps} steps in {run.duration_seconds:.0f} s.",
+        f"{run.state}: {run.step} of {run.max_steps} steps in {run.duration_seconds:.0f} s. "
+        f"{run.message.en}".rstrip(),
         "",
         "| | |",
         "|---|---|",

@@ -74,6 +74,10 @@ class Run:
     def dataset_facts(self) -> dict[str, Any]:
         return _read_json(self.path / "dataset.json")
 
+    def placement(self) -> dict[str, str]:
+        """Which part of the model lies on which device; "" is the whole model."""
+        return _read_json(self.path / "placement.json")
+
     def log_tail(self, lines: int = 30) -> str:
         return log_tail(self.path, lines)
 

@@ -18,6 +18,7 @@ class Shape:
     key_value_size: int
     vocab_size: int
     varlen: bool  # the attention can be told the boundaries of rows
+    linear_names: tuple[str, ...]  # what an adapter can sit on
 
     @property
     def total_parameters(self) -> int:

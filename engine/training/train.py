@@ -15,9 +15,9 @@ import transformers
 
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.hardware import GIB, Device, memory_now, pick_device
+from engine.hardware import GIB, Device, memory_for, pick_device
 from engine.models.adapter import attach, first_state, save
-from engine.models.load import Quantization, load_base, load_tokenizer, weights_device
+from engine.models.load import Quantization, load_base, load_tokenizer, placement, weights_device
 from engine.training import runs
 from engine.training.data import Prepared, prepare, steps
 from engine.training.estimate import model_shape
@@ -26,8 +26,10 @@ from engine.training.levers import Levers, foresee, pull
 from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
 from engine.training.memory import measured
 from engine.training.micro_steps import Layout
+from engine.training.optimizer import own_optimizer
 from engine.training.progress import Progress, Samples, cut_after
 from engine.training.report import write_report
+from engine.training.stopping import Stopping
 from engine.training.unsaved import Unsaved
 
 
@@ -72,7 +74,7 @@ def _train(path: Path) -> None:
     for field, problem in config.problems().items():
         raise UserError(problem.en, problem.zh, field)
     transformers.set_seed(config.seed)
-    device = pick_device(config.dtype)
+    device = pick_device(config.dtype, config.device_map)
     print(f"Device: {device.name}, {device.reason.en}", flush=True)
     tokenizer, note = load_tokenizer(config.model_name_or_path)
     if note:
@@ -81,15 +83,20 @@ def _train(path: Path) -> None:
     _keep_facts(path, prepared.facts)
     model = _model(config, device, steps(config, len(prepared.train)))
     first = first_state(model, config)
-    trainer, progress = _trainer(path, config, device, model, tokenizer, prepared)
+    _keep_placement(path, model)
+    stopping = Stopping(config)
+    trainer, progress = _trainer(path, config, device, model, tokenizer, prepared, stopping)
     checkpoint = last_complete_checkpoint(path)
     _continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     _save(path, config, model, tokenizer, first)
+    message = stopping.message(trainer.state)
     stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
     runs.write_status(
         path,
         state="stopped" if stopped else "finished",
+        message=message.en,
+        message_zh=message.zh,
         seconds=round(progress.seconds, 2),
         seconds_left=0.0,
         peak_gib=measured()["peak_gib"],
@@ -106,7 +113,9 @@ def _model(
         config.bnb_4bit_quant_type,
         config.bnb_4bit_use_double_quant,
     )
-    base = load_base(config.model_name_or_path, weights_device(config, device), quantization)
+    base = load_base(
+        config.model_name_or_path, weights_device(config, device), quantization, config.device_map
+    )
     base.config.use_cache = False  # a cache would hide the boundaries of packed rows
     model = attach(base, config, total_step)
     trainable = model.num_parameters(only_trainable=True)
@@ -115,23 +124,44 @@ def _model(
     return model
 
 
+def _keep_placement(path: Path, model) -> None:
+    """placement.json and the log say which part of the model lies on which device."""
+    found = placement(model)
+    for part, device in found.items():
+        print(f"Placement: {part or 'the whole model'} on {device}", flush=True)
+    (path / "placement.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
 def _trainer(
-    path: Path, config: TrainConfig, device: Device, model, tokenizer, prepared: Prepared
+    path: Path,
+    config: TrainConfig,
+    device: Device,
+    model,
+    tokenizer,
+    prepared: Prepared,
+    stopping: Stopping,
 ) -> tuple[PackedTrainer, Progress]:
     max_steps = steps(config, len(prepared.train))
     evaluates = bool(prepared.evaluation)
     before = (_complete(last_complete_checkpoint(path))).get("seconds", 0.0)
     progress = Progress(path, max_steps, before)
     layout, levers = _layout(config, device, model, tokenizer, prepared, max_steps)
+    args = arguments(config, path, device, max_steps, evaluates, autocast=not levers.fused_lora)
     trainer = PackedTrainer(
         model=model,
-        args=arguments(config, path, device, max_steps, evaluates, autocast=not levers.fused_lora),
+        args=args,
         layout=layout,
         has_loss_head=levers.loss_head,
+        optimizers=(own_optimizer(config, model, args), None),
         train_dataset=prepared.train,
         eval_dataset=prepared.evaluation if evaluates else None,
         processing_class=tokenizer,
-        callbacks=[Unsaved(path), progress, Samples(path, config, tokenizer, progress)],
+        callbacks=[
+            Unsaved(path),
+            stopping,
+            progress,
+            Samples(path, config, tokenizer, progress),
+        ],
     )
     trainer.remove_callback(transformers.PrinterCallback)
     progress.trainer = trainer
@@ -145,7 +175,9 @@ def _layout(
     shape, on_gpu = model_shape(config), device.type == "cuda"
     sequences, longest = prepared.train, max(prepared.train.longest, prepared.evaluation.longest)
     levers = pull(model, config, foresee(config, device, shape.varlen, max_steps))
-    free = memory_now()[0].free_gib + (torch.cuda.memory_reserved() / GIB if on_gpu else 0.0)
+    free = memory_for(config.device_map).free_gib + (
+        torch.cuda.memory_reserved() / GIB if on_gpu else 0.0
+    )
     task = Task(shape, device, free, longest, len(sequences), max_steps)
     outlook = task.outlook(config)
     size = outlook.capacity

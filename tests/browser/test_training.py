@@ -56,6 +56,31 @@ def test_a_validation_file_is_learned_from_by_nobody(visit, free_device):
     expect(person.see("verdict")).to_have_text("Ready")
 
 
+def test_a_method_brings_its_fields_and_its_refusals(visit, free_device):
+    """Prompt tuning: its own field comes, LoRA's go, packing is refused; without it all is ready.
+    Values of fields that are not seen travel with the form all the same."""
+    person = visit()
+    person.wait_for_data()
+    person.go_to("train")
+    expect(person.see("verdict")).to_have_text("Ready")
+    person.see("advanced", "button").first.click()
+    expect(person.see("option_lora_alpha")).to_be_visible()
+    expect(person.see("option_num_virtual_tokens")).to_be_hidden()
+    person.see("option_peft_type", "input").click()
+    person.page.get_by_role("option", name="prompt_tuning", exact=True).click()
+    expect(person.see("option_num_virtual_tokens")).to_be_visible()
+    expect(person.see("option_lora_alpha")).to_be_hidden()
+    expect(person.see("option_packing")).to_contain_text("switch packing off")
+    expect(person.see("verdict")).to_have_text("Not yet")
+    person.see("option_packing", "input").uncheck()
+    expect(person.see("verdict")).to_have_text("Ready")
+    expect(person.see("advanced")).to_contain_text("2 differ")
+    person.see("option_peft_type", "input").click()
+    person.page.get_by_role("option", name="lora", exact=True).click()
+    person.see("option_lora_target_modules", "input").click()
+    expect(person.page.get_by_role("option", name="up_proj", exact=True)).to_be_visible()
+
+
 def test_an_unknown_run_in_the_address_is_told(visit):
     """`?run=` of nothing, of no id and of HTML: one sentence, and the page works."""
     person = visit()

@@ -1,5 +1,6 @@
 """Bases: what is refused and why; and quantised ones whose gradients are right."""
 
+import dataclasses
 import shutil
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.models import load
 from engine.models.adapter import attach
 from engine.models.load import (
     Quantization,
@@ -15,6 +17,7 @@ from engine.models.load import (
     load_config,
     load_tokenizer,
     locate,
+    placement,
 )
 from engine.places import DATA_DIR
 
@@ -208,3 +211,34 @@ def _dequantised(module):
 def test_the_names_of_precisions():
     assert [one.name for one in BITS.values()] == list(BITS)
     assert Quantization().name == ""
+
+
+class Placed:
+    """A model as Accelerate leaves it."""
+
+    def __init__(self, **parts):
+        self.hf_device_map = parts
+
+
+def test_the_placement_names_its_devices():
+    assert placement(Placed(embed=0, layers=1)) == {"embed": "cuda:0", "layers": "cuda:1"}
+    assert placement(Placed(embed="cpu", layers="cpu")) == {"embed": "cpu", "layers": "cpu"}
+
+
+def test_a_model_that_found_no_room_on_the_gpus_is_refused():
+    with pytest.raises(UserError, match="1 parts of the model found no room .* layers first") as r:
+        placement(Placed(embed=0, layers="cpu"))
+    assert r.value.field == "device_map"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "on_gpu", "on_cpu"),
+    [
+        ("single", {"": 0}, {"": "cpu"}),
+        ("auto", "auto", {"": "cpu"}),
+        ("balanced_low_0", "balanced_low_0", {"": "cpu"}),
+    ],
+)
+def test_the_device_map_that_transformers_gets(cpu, wanted, on_gpu, on_cpu):
+    assert load._device_map(dataclasses.replace(cpu, type="cuda"), wanted) == on_gpu
+    assert load._device_map(cpu, wanted) == on_cpu

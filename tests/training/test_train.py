@@ -77,7 +77,7 @@ def test_the_folder_holds_the_files_of_the_contract(at_home):
     names = {one.name for one in at_home.iterdir()}
     assert names == {
         *("config.yaml", "dataset.json", "status.json", "metrics.jsonl", "samples.jsonl"),
-        *("adapter", "report.md", "checkpoint-6", f"checkpoint-{STEPS}", "name"),
+        *("adapter", "report.md", "placement.json", "checkpoint-6", f"checkpoint-{STEPS}", "name"),
     }
     adapter = {one.name for one in (at_home / "adapter").iterdir()}
     assert adapter >= {
@@ -286,3 +286,13 @@ def test_a_killed_run_resumes_with_the_curve_unbroken(at_home, config, runs_fold
 
 def test_config_yaml_is_never_rewritten(at_home, config):
     assert yaml.safe_load((at_home / "config.yaml").read_text()) == config.to_dict()
+
+
+def test_the_layer_map_is_kept_and_logged(at_home, config, runs_folder, monkeypatch, capfd):
+    """On a processor all placements are one."""
+    assert runs.get(at_home.name).placement() == {"": "cpu"}
+    monkeypatch.setenv("RUNS_DIR", str(runs_folder))
+    path = begun(config, device_map="balanced", max_steps=1, sample_prompts="")
+    assert train(path) == 0
+    assert "Placement: the whole model on cpu" in capfd.readouterr().out
+    assert json.loads((path / "placement.json").read_text()) == {"": "cpu"}

@@ -1,0 +1,68 @@
+"""When a run ends before its last step, which checkpoint is its best, and the words for it.
+
+All is read from the Trainer's state, which its checkpoints carry: a resumed run counts on.
+"""
+
+from transformers import TrainerCallback, TrainerState
+
+from engine.config import TrainConfig
+from engine.errors import Sentence
+from engine.training.curve import smooth
+
+
+class Stopping(TrainerCallback):
+    """`early_stopping_patience` and `stop_at_loss`; saves each best model where one is wanted."""
+
+    def __init__(self, config: TrainConfig):
+        self._config = config
+        self._why: Sentence | None = None
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        wanted = self._config.stop_at_loss
+        if not wanted or "loss" not in (logs or {}):
+            return
+        _, loss = smooth(_line(state, "loss"))[-1]
+        if loss <= wanted:
+            control.should_training_stop = control.should_save = True
+            self._why = Sentence(
+                f"It stopped at step {state.global_step} because the smoothed loss reached "
+                f"{loss:.3f}, as wished (stop_at_loss {wanted:g}).",
+                f"在第 {state.global_step} 步停下：平滑后的 loss 降到 {loss:.3f}，"
+                f"达到了设定值（stop_at_loss {wanted:g}）。",
+            )
+
+    def on_evaluate(self, args, state, control, **kwargs):
+        line = _line(state, "eval_loss")
+        best_step, best = min(line, key=lambda one: one[1])
+        after_start = [one for one in line if one[0] > 0]
+        if args.load_best_model_at_end and after_start:
+            control.should_save |= min(after_start, key=lambda one: one[1])[0] == state.global_step
+        patience = self._config.early_stopping_patience
+        since = sum(step > best_step for step, _ in line)
+        if patience and since >= patience:
+            control.should_training_stop = control.should_save = True
+            self._why = Sentence(
+                f"It stopped at step {state.global_step} because the eval loss has not fallen "
+                f"below {best:.3f} since step {best_step}, {since} evaluations ago "
+                f"(early_stopping_patience {patience}).",
+                f"在第 {state.global_step} 步停下：自第 {best_step} 步以来评估了 {since} 次，"
+                f"验证 loss 都没有低于 {best:.3f}（early_stopping_patience {patience}）。",
+            )
+
+    def message(self, state: TrainerState) -> Sentence:
+        """Why it ended early and which step's weights are kept; empty when nothing was special."""
+        said = [self._why] if self._why else []
+        if self._config.load_best_model_at_end and state.best_model_checkpoint:
+            step, loss = state.best_global_step, state.best_metric
+            said.append(
+                Sentence(
+                    f"What is kept is the model of step {step}, which had the lowest eval loss, "
+                    f"{loss:.3f}.",
+                    f"保留的是第 {step} 步的模型，它的验证 loss 最低，为 {loss:.3f}。",
+                )
+            )
+        return Sentence(" ".join(one.en for one in said), "".join(one.zh for one in said))
+
+
+def _line(state: TrainerState, key: str) -> list[tuple[int, float]]:
+    return [(row["step"], row[key]) for row in state.log_history if key in row]
