@@ -32,7 +32,16 @@ def attach(
 
     if config.peft_type == "full":
         return model.requires_grad_(True)
-    tuned = get_peft_model(model, peft_config(model, config, total_step))
+    wanted = peft_config(model, config, total_step)
+    try:
+        tuned = get_peft_model(model, wanted)
+    except ValueError as error:
+        first = str(error).strip().split("\n")[0][:160]
+        raise UserError(
+            f"{config.peft_type} cannot be put on this model: {first} Choose lora.",
+            f"{config.peft_type} 不能用于这个模型：{first} 请改用 lora。",
+            field="peft_type",
+        ) from error
     only_task(tuned)
     return tuned
 

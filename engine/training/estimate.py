@@ -101,6 +101,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
     config = TrainConfig(**dict(options))
     model = empty_model(config.model_name_or_path)
     text = model.config.get_text_config()
+    names = tuple(linear_names(model))  # before the adapter brings its own
     linear = sum(module.weight.numel() for _, module in linear_layers(model))
     total = sum(parameter.numel() for parameter in model.parameters())
     return Shape(
@@ -111,7 +112,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         hidden_size=text.hidden_size,
         intermediate_size=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
         vocab_size=text.vocab_size,
-        linear_names=tuple(linear_names(model)),
+        linear_names=names,
     )
 
 
