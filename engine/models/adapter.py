@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.methods import peft_config
+from engine.options.adapter import CHANGES_THE_BASE
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
-
-# Starts that change the base's own weights: what is saved is the difference that training made.
-_CHANGES_THE_BASE = ("pissa", "pissa_niter_16", "olora")
 
 
 def attach(
@@ -79,7 +77,7 @@ def first_state(
     """What `save` needs to know of an adapter that has just been attached; {} for most."""
     from peft import get_peft_model_state_dict
 
-    if config.peft_type != "lora" or config.init_lora_weights not in _CHANGES_THE_BASE:
+    if config.peft_type != "lora" or config.init_lora_weights not in CHANGES_THE_BASE:
         return {}
     state = get_peft_model_state_dict(model)
     return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
