@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.methods import peft_config
+from engine.options.adapter import CHANGES_THE_BASE
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
-
-# Starts that change the base's own weights: what is saved is the difference that training made.
-_CHANGES_THE_BASE = ("pissa", "pissa_niter_16", "olora")
 
 
 def attach(
@@ -32,7 +30,16 @@ def attach(
 
     if config.peft_type == "full":
         return model.requires_grad_(True)
-    tuned = get_peft_model(model, peft_config(model, config, total_step))
+    wanted = peft_config(model, config, total_step)
+    try:
+        tuned = get_peft_model(model, wanted)
+    except ValueError as error:
+        first = str(error).strip().split("\n")[0][:160]
+        raise UserError(
+            f"{config.peft_type} cannot be put on this model: {first} Choose lora.",
+            f"{config.peft_type} 不能用于这个模型：{first} 请改用 lora。",
+            field="peft_type",
+        ) from error
     only_task(tuned)
     return tuned
 
@@ -70,7 +77,7 @@ def first_state(
     """What `save` needs to know of an adapter that has just been attached; {} for most."""
     from peft import get_peft_model_state_dict
 
-    if config.peft_type != "lora" or config.init_lora_weights not in _CHANGES_THE_BASE:
+    if config.peft_type != "lora" or config.init_lora_weights not in CHANGES_THE_BASE:
         return {}
     state = get_peft_model_state_dict(model)
     return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}

@@ -12,6 +12,8 @@ option = partial(declare.option, group="adapter")
 WITH_RANK = ("lora", "adalora", "loha", "lokr")
 WITH_TARGETS = (*WITH_RANK, "ia3", "oft")
 PROMPTS = ("prompt_tuning", "multitask_prompt_tuning", "p_tuning", "prefix_tuning")
+# Starts that change the base's own weights: what is saved is the difference that training made.
+CHANGES_THE_BASE = ("pissa", "pissa_niter_16", "olora")
 
 
 def only(*methods: str) -> dict:

@@ -3,17 +3,16 @@
 from typing import TYPE_CHECKING
 
 from engine.errors import Sentence
-from engine.options.adapter import PROMPTS
+from engine.options.adapter import CHANGES_THE_BASE, PROMPTS
 
 if TYPE_CHECKING:
     from engine.config import TrainConfig
 
 # Tried with PEFT 0.21 on bitsandbytes 0.50: these two build their matrices from the shape in which
 # a weight is stored, which 4-bit changes.
-NOT_ON_4BIT = ("loha", "lokr")
+_NOT_ON_4BIT = ("loha", "lokr")
 # Those starts read the base's weights, which a quantised base no longer has.
-_READS_THE_BASE = ("orthogonal", "pissa", "pissa_niter_16", "olora")
-_CHANGES_THE_BASE = ("pissa", "pissa_niter_16", "olora")
+_READS_THE_BASE = ("orthogonal", *CHANGES_THE_BASE)
 
 
 def impossible(config: "TrainConfig") -> dict[str, Sentence]:
@@ -43,7 +42,7 @@ def _quantised(config: "TrainConfig") -> dict[str, Sentence]:
                 "请关掉 4 比特或 8 比特底座，或改用 lora。",
             )
         }
-    if config.load_in_4bit and config.peft_type in NOT_ON_4BIT:
+    if config.load_in_4bit and config.peft_type in _NOT_ON_4BIT:
         return {
             "peft_type": Sentence(
                 f"{config.peft_type} does not work on a 4-bit base; choose lora, or an 8-bit base.",
@@ -101,7 +100,7 @@ def _lora(config: "TrainConfig") -> dict[str, Sentence]:
             f"初值 {start} 需要底座的完整权重，而 4 比特或 8 比特底座已经没有；"
             "请选 default 或 gaussian。",
         )
-    elif config.use_dora and start in _CHANGES_THE_BASE:
+    elif config.use_dora and start in CHANGES_THE_BASE:
         found["init_lora_weights"] = Sentence(
             f"{start} changes the base, and with DoRA the adapter could not be saved for the "
             "unchanged one; choose default, or switch DoRA off.",

@@ -122,6 +122,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
     model = empty_model(config.model_name_or_path)
     text = model.config.get_text_config()
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    names = tuple(linear_names(model))  # before the adapter brings its own
     linear = sum(module.weight.numel() for _, module in linear_layers(model))
     total = sum(parameter.numel() for parameter in model.parameters())
     return Shape(
@@ -136,7 +137,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         * head,
         varlen=knows_boundaries(model),
         vocab_size=text.vocab_size,
-        linear_names=tuple(linear_names(model)),
+        linear_names=names,
     )
 
 

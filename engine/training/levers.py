@@ -47,7 +47,8 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
     return Levers(
         varlen=varlen,
         fused_lora=fused,
-        loss_head="loss_head" not in without and config.peft_type not in PROMPTS,
+        # AdaLoRA adds a term of its own to the model's loss.
+        loss_head="loss_head" not in without and config.peft_type not in (*PROMPTS, "adalora"),
         compiled=varlen
         and fused
         and "compiled" not in without

@@ -74,7 +74,8 @@ def test_a_method_brings_its_fields_and_its_refusals(visit, free_device):
     expect(person.see("verdict")).to_have_text("Not yet")
     person.see("option_packing", "input").uncheck()
     expect(person.see("verdict")).to_have_text("Ready")
-    expect(person.see("advanced")).to_contain_text("2 differ")
+    # Method, packing, and the fixed questions, which came with the sample.
+    expect(person.see("advanced")).to_contain_text("3 differ")
     person.see("option_peft_type", "input").click()
     person.page.get_by_role("option", name="lora", exact=True).click()
     person.see("option_lora_target_modules", "input").click()

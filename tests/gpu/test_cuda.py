@@ -43,6 +43,44 @@ def test_a_run_trains_and_its_adapter_speaks(way):
     assert last["adapter"]["text"]
 
 
+METHODS = {
+    "dora": {"use_dora": True},
+    "dora on 4 bits": {"use_dora": True, "load_in_4bit": True},
+    "pissa": {"init_lora_weights": "pissa"},
+    "adalora": {"peft_type": "adalora"},
+    "ia3": {"peft_type": "ia3", "learning_rate": 3e-2},
+    "oft": {"peft_type": "oft"},
+    "prompt tuning": {"peft_type": "prompt_tuning", "packing": False, "learning_rate": 0.1},
+    "p-tuning": {"peft_type": "p_tuning", "packing": False, "learning_rate": 1e-2},
+    "prefix tuning": {"peft_type": "prefix_tuning", "packing": False, "learning_rate": 0.1},
+    "full": {"peft_type": "full", "learning_rate": 1e-3},
+    "8-bit optimiser": {"optim": "adamw_8bit"},
+    "paged optimiser": {"optim": "paged_adamw_8bit"},
+    "lion": {"optim": "lion_8bit", "learning_rate": 1e-3},
+    "spread": {"device_map": "auto"},
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_trains_in_half_precision_and_speaks(method):
+    from engine.chat.voices import Voices
+    from engine.models.load import Quantization
+    from engine.training.train import train
+
+    changes = {"max_steps": 20, "learning_rate": 3e-3, "max_length": 256} | METHODS[method]
+    config = TrainConfig(dataset="lighthouse-keeper", **changes)
+    path = runs.create(config)
+    assert train(path) == 0, runs.get(path.name).message.en
+    evals = [row["eval_loss"] for row in runs.get(path.name).metrics() if "eval_loss" in row]
+    assert evals[-1] < evals[0]
+    assert set(runs.get(path.name).placement().values()) <= {"cuda:0", "cuda:1"}
+    quantization = Quantization(load_in_4bit=config.load_in_4bit)
+    voices = Voices.load("sprout", [str(path / "adapter")], quantization)
+    turns = [{"role": "user", "content": "How are you?"}]
+    *_, last = voices.answer(dict.fromkeys(voices.names, turns), temperature=0)
+    assert last["base"]["checksum"] != last["adapter"]["checksum"]
+
+
 def test_memory_comes_from_the_card():
     memory = memory_now()
     assert all(one.is_gpu and "NVIDIA" in one.name for one in memory)

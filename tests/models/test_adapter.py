@@ -115,6 +115,21 @@ def test_adaption_prompts_know_llamas_only(base):
     assert raised.value.field == "peft_type"
 
 
+def test_what_peft_refuses_is_a_sentence(base, monkeypatch):
+    """A model of a kind that a method does not know."""
+
+    def refuse(*_):
+        raise ValueError("Target module Odd() is not supported.\nLong explanation")
+
+    monkeypatch.setattr("peft.get_peft_model", refuse)
+    with pytest.raises(UserError) as raised:
+        attach(base, TrainConfig(peft_type="loha"))
+    assert str(raised.value) == (
+        "loha cannot be put on this model: Target module Odd() is not supported. Choose lora."
+    )
+    assert raised.value.field == "peft_type"
+
+
 def test_more_layers_than_there_are_cannot_be_adapted(tiny_llama_folder, cpu):
     base = load_base(str(tiny_llama_folder), cpu, Quantization())
     with pytest.raises(UserError, match="This model has 2 layers, so 3 cannot be") as raised:

@@ -69,6 +69,9 @@ def test_the_report_has_the_keys_of_the_contract(values):
         *("weights", "adapter", "gradients", "optimizer", "activations", "runtime"),
     }
     assert all(rung["peak_gib"] < report["peak_gib"] for rung in report["ladder"])
+    assert report["target_modules"] == [
+        *("down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -134,3 +137,29 @@ def test_weights_exactly():
     assert parts["weights"] == pytest.approx(2e9 / 2**30)
     assert (parts["adapter"], parts["gradients"]) == (4e6 / 2**30, 4e6 / 2**30)
     assert parts["optimizer"] == 8e6 / 2**30
+
+
+def test_full_fine_tuning_exactly():
+    """Weights, gradients and AdamW's two states in float32: 16 bytes a weight; computed with in
+    bfloat16, of which the linear layers have a copy for the step. No adapter beside them."""
+    shape = Shape(9 * 10**8, 10**8, 10**9, 1, 1, 1, 1)
+    parts = predict(TrainConfig(peft_type="full"), shape, "bfloat16", "cuda", 8)
+    assert parts["weights"] == pytest.approx((4e9 + 2 * 9e8) / 2**30)
+    assert (parts["adapter"], parts["gradients"]) == (0.0, 4e9 / 2**30)
+    assert parts["optimizer"] == 8e9 / 2**30
+    half = predict(TrainConfig(peft_type="full", dtype="bfloat16"), shape, "bfloat16", "cuda", 8)
+    assert half["weights"] == pytest.approx(2e9 / 2**30)
+    assert (half["gradients"], half["optimizer"]) == (2e9 / 2**30, 4e9 / 2**30)
+    small = TrainConfig(peft_type="full", dtype="bfloat16", optim="adamw_8bit")
+    assert predict(small, shape, "bfloat16", "cuda", 8)["optimizer"] == 2e9 / 2**30
+
+
+@pytest.mark.parametrize("method", ["prompt_tuning", "adalora", "full"])
+def test_other_methods_are_foretold_too(values, method):
+    """Full fine-tuning offers no quantised base as a way to save memory."""
+    report = estimate(values | {"peft_type": method, "packing": False})
+    assert report["reasons"] == []
+    assert 0 < report["trainable_parameters"] <= report["total_parameters"]
+    assert (report["trainable_parameters"] == report["total_parameters"]) is (method == "full")
+    offered = {rung["change"]["en"] for rung in report["ladder"]}
+    assert ("4-bit base" in offered) is (method != "full")
