@@ -71,7 +71,7 @@ class Run:
         return read_json_lines(self.path / "samples.jsonl")
 
     def dataset_facts(self) -> dict[str, Any]:
-        return _read_json(self.path / "dataset.json")
+        return read_json(self.path / "dataset.json")
 
     def log_tail(self, lines: int = 30) -> str:
         return log_tail(self.path, lines)
@@ -166,7 +166,7 @@ def write_status(path: Path, **changes: Any) -> None:
 
 def status_of(path: Path) -> dict[str, Any]:
     """status.json as it stands; {} when it is not there."""
-    return _read_json(path / "status.json")
+    return read_json(path / "status.json")
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
@@ -250,7 +250,8 @@ def _died(path: Path) -> Sentence:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """{} where nothing can be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # not written yet, or by somebody else: nothing is known

@@ -16,6 +16,7 @@ import transformers
 from engine.config import TrainConfig
 from engine.dataset.packing import Collator
 from engine.errors import UserError
+from engine.evaluation.learned import look_back
 from engine.hardware import Device, pick_device
 from engine.models.adapter import attach
 from engine.models.load import Quantization, load_base, load_tokenizer
@@ -89,6 +90,7 @@ def _train(path: Path) -> None:
         seconds_left=0.0,
         peak_gib=measured()["peak_gib"],
     )
+    look_back(path, model, tokenizer, config, prepared)
     write_report(path)
 
 

@@ -77,7 +77,7 @@ def test_the_folder_holds_the_files_of_the_contract(at_home):
     names = {one.name for one in at_home.iterdir()}
     assert names == {
         *("config.yaml", "dataset.json", "status.json", "metrics.jsonl", "samples.jsonl"),
-        *("adapter", "report.md", "checkpoint-6", f"checkpoint-{STEPS}", "name"),
+        *("adapter", "report.md", "learned.json", "checkpoint-6", f"checkpoint-{STEPS}", "name"),
     }
     adapter = {one.name for one in (at_home / "adapter").iterdir()}
     assert adapter >= {
@@ -144,6 +144,17 @@ def test_the_adapters_card_carries_what_its_voice_needs(at_home, config):
     assert card["base_model"] == config.model_name_or_path
     assert (card["system_prompt"], card["stop_token"]) == ("Be kind.", "<|im_end|>")
     assert card["config"] == config.to_dict()
+
+
+def test_the_end_is_looked_back_on(at_home):
+    """Of the rows of the run; the Trainer weighs its evaluations by batches, hence the room."""
+    card = json.loads((at_home / "learned.json").read_text())
+    assert (card["step"], card["verdict"]) == (STEPS, "learned")
+    assert (card["train"]["rows"], card["held_out"]["rows"]) == (19, 5)
+    evals = curve(at_home, "eval_loss")
+    assert card["held_out"]["base"] == pytest.approx(evals[0], abs=0.1)
+    assert card["held_out"]["adapter"] == pytest.approx(evals[STEPS], abs=0.1)
+    assert card["best"]["step"] == min((s for s in evals if s), key=evals.get)
 
 
 def test_the_report_names_what_differs_from_the_defaults(at_home):
