@@ -7,6 +7,7 @@ import gradio as gr
 from engine import launch
 from engine.errors import UserError
 from engine.training import runs
+from engine.training.curves import points, smooth
 from engine.training.runs import Run
 from ui import cards, plots, run_views
 from ui.chosen import Chosen
@@ -152,7 +153,7 @@ def _size(run: Run, name: str) -> int:
 
 def _curves(side: RunSide, metrics: list[dict], lang: str) -> dict:
     frame = plots.loss_frame(metrics, lang)
-    smoothed = plots.smooth(plots.points(metrics, "loss"))
+    smoothed = smooth(points(metrics, "loss"))
     return {
         side.loss: frame,
         side.loss_says: run_views.plot_says(smoothed, lang),

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from engine.training.curves import smooth
 from engine.training.runs import ACTIVE, Run
 from ui.cards import text
 from ui.text import say
@@ -16,7 +17,6 @@ element.addEventListener('click', (event) => {
 });
 """
 WIDTH, HEIGHT, POINTS = 116, 28, 58
-SMOOTHING = 0.8
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _curves: dict[str, tuple[object, list[dict]]] = {}
 
@@ -166,7 +166,7 @@ def _legend(language: str) -> str:
 def sparkline(run: Run, language: str) -> str:
     """The smoothed loss and the eval loss on one small scale, and what they say in words."""
     rows = _metrics(run)
-    losses, evals = _smoothed(_series(rows, "loss")), _series(rows, "eval_loss")
+    losses, evals = smooth(_series(rows, "loss")), _series(rows, "eval_loss")
     if not losses:
         return f'<i class="soft">{text(say("runs_no_curve", language))}</i>'
     values = [value for _, value in losses + evals]
@@ -204,16 +204,6 @@ def _series(rows: list[dict], key: str) -> list[tuple[int, float]]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and value == value and abs(value) < 1e30
-
-
-def _smoothed(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """An exponential mean without the bias of its first steps."""
-    mean, weight, smooth = 0.0, 0.0, []
-    for step, value in points:
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * value
-        weight = SMOOTHING * weight + (1 - SMOOTHING)
-        smooth.append((step, mean / weight))
-    return smooth
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:

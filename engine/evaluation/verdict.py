@@ -95,6 +95,22 @@ def headline(card: dict[str, Any]) -> Sentence:
     return VERDICTS[card["verdict"]]
 
 
+def measured(card: dict[str, Any]) -> list[tuple[Sentence, dict[str, Any]]]:
+    """The losses, each under what it was measured on; held-out rows only where there are any."""
+    if "failed" in card:
+        return []
+    known, unseen, general = card["train"], card["held_out"], card["general"]
+    named = [
+        (Sentence(f"{known['rows']} rows it learned from", f"训练过的 {known['rows']} 条"), known)
+    ]
+    if unseen:
+        words = Sentence(
+            f"{unseen['rows']} rows it has never seen", f"没见过的 {unseen['rows']} 条"
+        )
+        named.append((words, unseen))
+    return [*named, (Sentence("everyday text", "日常文字"), general)]
+
+
 def findings(card: dict[str, Any]) -> list[Sentence]:
     """What was measured beside the losses, a sentence each; the most telling first."""
     if "failed" in card:
