@@ -205,16 +205,18 @@ def _greedy(model, tokenizer, prompt: list[int]) -> list[int]:
 
 
 def _best(path: Path) -> dict[str, Any] | None:
-    """Where the eval loss was lowest after the start, and whether a checkpoint of it is kept."""
+    """The eval loss of the start (the base's), where it was lowest later and at last, and the
+    checkpoint of that step if it is kept."""
     rows = runs.read_json_lines(path / "metrics.jsonl")
     evals = [(row["eval_loss"], row["step"]) for row in rows if row.get("eval_loss") is not None]
     after = [one for one in evals if one[1] > 0]
     if not after:
         return None
     loss, step = min(after)
-    last_loss, last_step = after[-1]
+    before, (last_loss, last_step) = [one for one in evals if one[1] == 0], after[-1]
     kept = (path / f"checkpoint-{step}" / "complete.json").is_file()
     return {
+        "first_eval_loss": round(before[0][0], 4) if before else None,
         "step": step,
         "eval_loss": round(loss, 4),
         "last_step": last_step,

@@ -68,7 +68,8 @@ def _answers(run: Run, lang: str) -> list[str]:
         lines += ["", f"### {_plain(one.prompt)}", ""]
         rows = [(Sentence("base", "底座"), one.base)] if one.base is not None else []
         first, last = min(one.answers), max(one.answers)
-        for step in dict.fromkeys((first, last)):
+        same = one.answers[first] == one.base  # as with all that begin as nothing
+        for step in {last} if same else dict.fromkeys((first, last)):
             rows.append((Sentence(f"step {step}", f"第 {step} 步"), one.answers[step]))
         lines += _table("|", [(who.in_language(lang), answer or "…") for who, answer in rows])
     return [*_title("What it says", "它怎么说", lang), *lines[1:]] if lines else []

@@ -153,7 +153,13 @@ def test_the_card_is_written_with_the_step_and_the_best_evaluation(
     }
     assert (card["step"], card["verdict"]) == (8, "learned")
     assert card["best"] == {
-        **{"step": 4, "eval_loss": 2.0, "last_step": 8, "last_eval_loss": 3.0},
+        **{
+            "first_eval_loss": 1.0,
+            "step": 4,
+            "eval_loss": 2.0,
+            "last_step": 8,
+            "last_eval_loss": 3.0,
+        },
         "checkpoint": "checkpoint-4",
     }
 

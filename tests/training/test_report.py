@@ -77,7 +77,10 @@ def test_the_whole_report(path):
         "| everyday text | 2.500 | 2.600 |\n\n"
         "- 4 of 5 answers to prompts from the data changed.\n"
     )
-    answers = "### Who?\n\n| | |\n|---|---|\n| base | I \\| am base |\n| step 0 | first |\n| step 4 | … |\n"
+    answers = (
+        "### Who?\n\n| | |\n|---|---|\n"
+        "| base | I \\| am base |\n| step 0 | first |\n| step 4 | … |\n"
+    )
     data = (
         "| file | my\\|file.json |\n" + f"| sha256 | {'ab' * 32} |\n"
         "| rows in the file | 26 |\n| trained on | 19 |\n| kept for validation | 5 |\n"
