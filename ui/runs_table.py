@@ -10,11 +10,25 @@ from ui.text import say
 
 CSS = Path(__file__).with_name("runs.css").read_text(encoding="utf-8")
 # Rows and buttons with data-run or data-go tell Python about a click; Enter on a button is one.
+# What is ticked outlives the next drawing of the table; Python hears of it as an input.
 SELECT_BY_CLICK = """
+let ticked = [];
 element.addEventListener('click', (event) => {
+  if (event.target.closest('.tick')) return;
   const hit = event.target.closest('[data-run], [data-go]');
   if (hit) trigger('click', {run: hit.dataset.run || '', go: hit.dataset.go || ''});
 });
+element.addEventListener('change', (event) => {
+  const {compare} = event.target.dataset;
+  ticked = ticked.filter((one) => one !== compare);
+  if (event.target.checked) ticked.push(compare);
+  trigger('input', {ids: ticked.join(' ')});
+});
+element.addEventListener('clear', () => { ticked = []; tick(); trigger('input', {ids: ''}); });
+const tick = () => element.querySelectorAll('[data-compare]').forEach((one) => {
+  one.checked = ticked.includes(one.dataset.compare);
+});
+new MutationObserver(tick).observe(element, {childList: true, subtree: true});
 """
 WIDTH, HEIGHT, POINTS = 116, 28, 58
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -124,7 +138,10 @@ def loss(value: float | None) -> str:
 
 def _row(run: Run, is_selected: bool, language: str) -> str:
     pressed = str(is_selected).lower()
+    compare = text(say("compare_pick", language, name=run.name))
     name = (
+        f'<label class="tick"><input type="checkbox" data-compare="{text(run.id)}" '
+        f'aria-label="{compare}" title="{compare}"/></label>'
         f'<button type="button" data-run="{text(run.id)}" aria-pressed="{pressed}">'
         f'{text(run.name)}</button><span class="id">{text(run.id)}</span>'
     )

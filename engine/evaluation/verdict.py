@@ -90,6 +90,23 @@ def verdict(card: dict[str, Any]) -> str:
     return "learned" if card["held_out"] else "learned_known"
 
 
+_SHORT = {
+    "learned": Sentence("learned", "学会了"),
+    "learned_known": Sentence("learned its rows", "学会了训练数据"),
+    "hardly_changed": Sentence("hardly changed", "几乎没变"),
+    "overfitted": Sentence("over-fitted", "过拟合"),
+    "worse": Sentence("worse than the base", "不如底座"),
+    "forgot": Sentence("learned, but forgot", "学会了，但有遗忘"),
+    "unknown": Sentence("not measured", "没有测量"),
+    "failed": Sentence("not measured", "没有测量"),
+}
+
+
+def in_short(card: dict[str, Any]) -> Sentence:
+    """The verdict in a word or three, for a cell."""
+    return _SHORT[card.get("verdict", "failed")]
+
+
 def headline(card: dict[str, Any]) -> Sentence:
     """The verdict in one plain sentence."""
     if "failed" in card:
@@ -149,10 +166,16 @@ def _overfitted(card: dict[str, Any]) -> bool:
     ratio = train["adapter"] / held_out["adapter"]
     if train["base"] is not None:
         ratio /= train["base"] / held_out["base"]
-    rise = best["last_eval_loss"] - best["eval_loss"]
     gained = (best["first_eval_loss"] or 0.0) - best["eval_loss"]
-    rose = rise > max(WOBBLE * best["eval_loss"], OVERFIT_GIVEN_BACK * gained)
-    return ratio < OVERFIT_RATIO and rose
+    return ratio < OVERFIT_RATIO and _risen(best) and _rise(best) > OVERFIT_GIVEN_BACK * gained
+
+
+def _rise(best: dict[str, Any]) -> float:
+    return best["last_eval_loss"] - best["eval_loss"]
+
+
+def _risen(best: dict[str, Any] | None) -> bool:
+    return bool(best) and _rise(best) > WOBBLE * best["eval_loss"]
 
 
 def _about_answers(card: dict[str, Any]) -> Sentence | None:
@@ -178,6 +201,11 @@ def _about_fit(card: dict[str, Any]) -> Sentence:
             f"Over-fitting: loss {known:.2f} on rows it trained on, {unseen:.2f} on others, and "
             "there it has been rising.",
             f"过拟合：训练过的数据损失 {known:.2f}，其他数据 {unseen:.2f}，而且还在上升。",
+        )
+    if _risen(card["best"]):
+        return Sentence(
+            "A first sign of over-fitting: the eval loss has risen a little since its best step.",
+            "有一点过拟合的苗头：验证损失在最低点之后略有回升。",
         )
     return Sentence("No sign of over-fitting.", "没有过拟合的迹象。")
 

@@ -119,6 +119,21 @@ def test_findings_of_a_run_that_did_everything_wrong():
     ]
 
 
+@pytest.mark.parametrize(
+    ("last", "sentence"),
+    [
+        (1.52, "No sign of over-fitting."),
+        (
+            1.54,
+            "A first sign of over-fitting: the eval loss has risen a little since its best step.",
+        ),
+    ],
+)
+def test_a_rise_that_is_no_verdict_yet_is_told(last, sentence):
+    found = said.findings(card(best=RISING | {"last_eval_loss": last}))
+    assert found[1].en == sentence
+
+
 def test_what_was_not_measured_is_said_to_be_so():
     figures = card(
         train={"base": None},
