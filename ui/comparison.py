@@ -47,6 +47,7 @@ def html(runs: list[Run], along: str, only_differences: bool, language: str) -> 
         notes.append(say("compare_no_time", language, names=", ".join(timeless)))
     return cards.card(
         say("compare_title", language),
+        cards.legend([(one.run.name, one.colour) for one in shown]),
         f'<div class="curves">{_picture(shown, along, language)}</div>',
         cards.paragraph(" ".join(notes), "soft small"),
         _table(shown, only_differences, language),
@@ -59,7 +60,7 @@ def _picture(shown: list[Compared], along: str, language: str) -> str:
     for one in shown:
         loss = smooth(points(one.metrics, "loss", along))
         evals = points(one.metrics, "eval_loss", along)
-        lines.append(Line(one.run.name, loss, one.colour, 2.2))
+        lines.append(Line("", loss, one.colour, 2.2))
         lines.append(Line("", evals, one.colour, 1.8, "5 4"))
     said = say("compare_said", language, names=", ".join(one.run.name for one in shown))
     axis, loss = say(f"compare_{along}", language), say("train_loss", language)

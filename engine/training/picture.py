@@ -42,8 +42,9 @@ def draw(lines: list[Line], x_title: str, y_title: str, said: str, ink: str = IN
         )
 
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'font-family="{FONT}" font-size="12"><title>{escape(said)}</title>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'width="{WIDTH}" height="{HEIGHT}" role="img" font-family="{FONT}" font-size="12">'
+        f"<title>{escape(said)}</title>"
         f'<g fill="{ink}" stroke="none">{_grid(xs, ys, place, ink)}'
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 8}" text-anchor="middle">'
         f"{escape(x_title)}</text>"
@@ -57,7 +58,7 @@ def _ticks(low: float, high: float, whole: bool = False) -> list[float]:
     last stays within."""
     rough = (high - low) / 5 or 1.0
     size = 10 ** math.floor(math.log10(rough))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
+    step = next((size * one for one in (1, 2, 5) if size * one >= rough), size * 10)
     if whole:
         step = max(1, round(step))
         return [low + step * n for n in range(int((high - low) // step) + 1)]
@@ -81,7 +82,7 @@ def _grid(xs: list[float], ys: list[float], place, ink: str) -> str:
 
 
 def _legend(lines: list[Line]) -> str:
-    """From the right, in the order of the lines; none for a single one without a name."""
+    """From the right, in the order of the lines; a line without a name has no entry."""
     drawn, at = "", float(WIDTH - RIGHT)
     for line in reversed([one for one in lines if one.name]):
         at -= sum(12 if ord(letter) > 0x2E80 else 7 for letter in line.name)
