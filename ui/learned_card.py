@@ -12,8 +12,10 @@ GOOD = ("learned", "learned_known")
 
 
 def html(run: Run, language: str) -> str:
-    """Empty until the run has been measured."""
+    """Empty until the run is over; while it is measured, that is said."""
     card = verdict.read(run.path, run.step)
+    if not card and run.alive and run.state in ("finished", "stopped"):
+        return cards.card("", cards.waiting(say("learned_measuring", language)))
     if not card:
         return cards.nothing()
     kind = "good" if card.get("verdict") in GOOD else "mixed"

@@ -144,7 +144,7 @@ def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
         updates |= _curves(side, metrics, lang)
     if fresh or now["samples.jsonl"] != seen.get("samples.jsonl"):
         updates[side.answers] = timeline.html(run, lang)
-    if fresh or now["learned.json"] != seen.get("learned.json"):
+    if any(now[name] != seen.get(name) for name in ("run", "learned.json", "buttons")):
         updates[side.learned] = learned_card.html(run, lang)
     if fresh or now["train.log"] != seen.get("train.log"):
         updates[side.log] = run_views.log(run, lang)

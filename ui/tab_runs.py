@@ -282,7 +282,7 @@ def _shown(parts: Parts, seen: str, selected: str, lang: str) -> dict:
 
 
 def _detail_of(parts: Parts, run: Run, lang: str) -> dict:
-    going = run.state in runs.ACTIVE
+    going = run.alive or run.state in runs.ACTIVE
     report = "" if going else report_view.markdown(run, lang)
     written = bool(report)
     report = report or say("runs_report_later" if going else "runs_report_none", lang)

@@ -81,7 +81,7 @@ def _data(run: Run, lang: str) -> list[str]:
         return []
     rows = [
         (Sentence("file", "文件"), facts["file"]),
-        (Sentence("sha256", "sha256"), facts["sha256"]),
+        (Sentence("sha256", "sha256"), f"`{facts['sha256']}`"),
         (Sentence("rows in the file", "文件中的条数"), f"{facts['rows']:,}"),
         (Sentence("trained on", "用于训练"), f"{facts['train_rows']:,}"),
         (Sentence("kept for validation", "留作验证"), f"{facts['eval_rows']:,}"),
@@ -96,7 +96,7 @@ def _data(run: Run, lang: str) -> list[str]:
         (Sentence("its sha256", "其 sha256"), "eval_sha256"),
     ):
         if facts.get(key):
-            rows.append((name, facts[key]))
+            rows.append((name, f"`{facts[key]}`" if "sha" in key else facts[key]))
     for one in facts["dropped"]:
         reason = Sentence(one["reason"], one["reason_zh"]).in_language(lang)
         rows.append((Sentence(f"dropped: {reason}", f"丢弃：{reason}"), one["rows"]))
@@ -170,7 +170,7 @@ def _title(en: str, zh: str, lang: str) -> list[str]:
 
 
 def _table(heads: str, rows: list[tuple]) -> list[str]:
-    """`heads` with a bar between two; the cells are escaped, but for names of options."""
+    """`heads` with a bar between two; the cells are escaped, but for code."""
     width = heads.count("|") + 1
     cells = [[c if str(c).startswith("`") else _plain(c) for c in row] for row in rows]
     return [

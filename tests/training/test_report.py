@@ -82,7 +82,7 @@ def test_the_whole_report(path):
         "| base | I \\| am base |\n| step 0 | first |\n| step 4 | … |\n"
     )
     data = (
-        "| file | my\\|file.json |\n" + f"| sha256 | {'ab' * 32} |\n"
+        "| file | my\\|file.json |\n" + f"| sha256 | `{'ab' * 32}` |\n"
         "| rows in the file | 26 |\n| trained on | 19 |\n| kept for validation | 5 |\n"
         "| tokens learned, of all read | 617 / 1,234 |\n| rows cut at the longest row | 1 |\n"
         "| dropped: no answer | 2 |\n"
