@@ -1,18 +1,15 @@
 """Frames for the live plots: few points, every series named from the first frame.
 
 A LinePlot freezes colours and legend at its first drawing and resends its whole frame at each
-tick, hence both rules. What is no number becomes a gap.
+tick, hence both rules.
 """
-
-import math
 
 import gradio as gr
 import pandas as pd
 
-from engine.training.curve import smooth
+from engine.training.curves import points, smooth, thin
 from ui.text import WORDS, say
 
-MOST_POINTS = 300
 COLOURS = {"raw": "#b4b6ac", "smoothed": "#2f8a6a", "eval": "#c8940a"}
 SERIES = tuple(COLOURS)
 
@@ -66,24 +63,3 @@ def single_frame(metrics: list[dict], column: str) -> pd.DataFrame | None:
     """One nameless series; None until there is a point: an empty frame spoils the plot."""
     drawn = thin(points(metrics, column))
     return pd.DataFrame(drawn, columns=["step", column]) if drawn else None
-
-
-def thin(line: list[tuple], most: int = MOST_POINTS) -> list[tuple]:
-    """At most `most` points: of each bin the lowest and the highest, so that spikes stay."""
-    if len(line) <= most:
-        return line
-    inner, bins = line[1:-1], (most - 2) // 2
-    kept = [line[0]]
-    for i in range(bins):
-        part = inner[i * len(inner) // bins : (i + 1) * len(inner) // bins]
-        known = [p for p in part if p[1] is not None]
-        if known:
-            ends = {min(known, key=lambda p: p[1]), max(known, key=lambda p: p[1])}
-            kept += sorted(ends, key=lambda p: p[0])
-    return [*kept, line[-1]]
-
-
-def points(metrics: list[dict], column: str) -> list[tuple[int, float | None]]:
-    """(step, value) where the column is there; what is not finite becomes None."""
-    found = [(row["step"], row.get(column)) for row in metrics if row.get(column) is not None]
-    return [(step, value if math.isfinite(value) else None) for step, value in found]

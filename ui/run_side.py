@@ -7,12 +7,15 @@ import gradio as gr
 from engine import launch
 from engine.errors import UserError
 from engine.training import runs
+from engine.training.curves import points, smooth
 from engine.training.runs import Run
-from ui import cards, plots, run_views
+from ui import cards, learned_card, plots, run_views, timeline
 from ui.chosen import Chosen
 from ui.text import language, say, t
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+_FILES = ("metrics.jsonl", "samples.jsonl", "train.log", "learned.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class RunSide:
     box: gr.Column
     seen: gr.State
     card: gr.HTML
+    learned: gr.HTML
     loss: gr.LinePlot
     loss_says: gr.HTML
     rate: gr.LinePlot
@@ -49,8 +53,10 @@ def build(chosen: Chosen) -> RunSide:
                 t("train_talk"), variant="primary", elem_id="talk", visible=False
             )
         made["said"] = _html("run_said")
+        made["learned"] = _html("run_learned")
         made["loss"], made["loss_says"] = plots.loss_plot(), _html("loss_says")
-        made["answers"], made["memory"] = _html("run_answers"), _html("run_memory")
+        made["answers"] = _html("run_answers", js_on_load=timeline.FOLLOW)
+        made["memory"] = _html("run_memory")
         with gr.Accordion(t("train_curves"), open=False, elem_id="curves_box") as curves:
             made["rate"], made["norm"] = plots.rate_plot(), plots.norm_plot()
         with gr.Accordion(t("train_log"), open=False, elem_id="log_box"):
@@ -61,8 +67,8 @@ def build(chosen: Chosen) -> RunSide:
     return side
 
 
-def _html(elem_id: str) -> gr.HTML:
-    return gr.HTML(cards.nothing(), elem_id=elem_id, elem_classes="bare")
+def _html(elem_id: str, **more) -> gr.HTML:
+    return gr.HTML(cards.nothing(), elem_id=elem_id, elem_classes="bare", **more)
 
 
 def _question() -> tuple[gr.Column, dict[str, gr.Button]]:
@@ -125,7 +131,7 @@ def _wire_watching(chosen: Chosen, side: RunSide, curves: gr.Accordion) -> None:
 
 def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
     """Updates for what has changed since `seen`; {} when nothing has."""
-    now = {name: _size(run, name) for name in ("metrics.jsonl", "samples.jsonl", "train.log")}
+    now = {name: _size(run, name) for name in _FILES}
     # A process may outlive its last word by a moment, hence `alive` beside the state.
     now |= {"run": run.id, "name": run.name, "written": run.updated_at}
     now["buttons"] = (run.state, run.alive, run.has_adapter)
@@ -137,7 +143,9 @@ def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
     if fresh or now["metrics.jsonl"] != seen.get("metrics.jsonl"):
         updates |= _curves(side, metrics, lang)
     if fresh or now["samples.jsonl"] != seen.get("samples.jsonl"):
-        updates[side.answers] = run_views.answers(run, lang)
+        updates[side.answers] = timeline.html(run, lang)
+    if any(now[name] != seen.get(name) for name in ("run", "learned.json", "buttons")):
+        updates[side.learned] = learned_card.html(run, lang)
     if fresh or now["train.log"] != seen.get("train.log"):
         updates[side.log] = run_views.log(run, lang)
     if fresh or now["buttons"] != seen.get("buttons"):
@@ -152,7 +160,7 @@ def _size(run: Run, name: str) -> int:
 
 def _curves(side: RunSide, metrics: list[dict], lang: str) -> dict:
     frame = plots.loss_frame(metrics, lang)
-    smoothed = plots.smooth(plots.points(metrics, "loss"))
+    smoothed = smooth(points(metrics, "loss"))
     return {
         side.loss: frame,
         side.loss_says: run_views.plot_says(smoothed, lang),

@@ -1,4 +1,4 @@
-"""A run as HTML: progress card, memory, answers to the fixed questions, log. Knows no component."""
+"""A run as HTML: progress card, memory, log. Knows no component."""
 
 import math
 import time
@@ -95,22 +95,6 @@ def memory(metrics: list[dict], language: str) -> str:
     own, peak = now.get("own_gib") or 0.0, now.get("peak_gib") or 0.0
     words = say("train_memory_measured", language, own=cards.gib(own), peak=cards.gib(peak))
     return cards.card(words, cards.bar([(own, "var(--g-accent)")], max(own, peak), words))
-
-
-def answers(run: Run, language: str) -> str:
-    """The fixed questions, newest answers first, so that one hears it change."""
-    title, samples = say("train_answers", language), run.samples()
-    if not samples:
-        asked = run.config.sample_prompts.strip()
-        words = say("train_answers_none" if asked else "train_no_questions", language)
-        return cards.card(title, cards.paragraph(words, "soft"))
-    steps = sorted({one["step"] for one in samples}, reverse=True)
-    pieces = ""
-    for step in steps:
-        pieces += cards.paragraph(say("train_at_step", language, step=step), "at")
-        for one in (one for one in samples if one["step"] == step):
-            pieces += cards.paragraph(one["prompt"], "q") + cards.paragraph(one["answer"])
-    return cards.card(title, f'<div class="answers" tabindex="0">{pieces}</div>')
 
 
 def log(run: Run, language: str) -> str:

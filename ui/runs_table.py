@@ -3,20 +3,34 @@
 import time
 from pathlib import Path
 
+from engine.training.curves import smooth
 from engine.training.runs import ACTIVE, Run
 from ui.cards import text
 from ui.text import say
 
 CSS = Path(__file__).with_name("runs.css").read_text(encoding="utf-8")
 # Rows and buttons with data-run or data-go tell Python about a click; Enter on a button is one.
+# What is ticked outlives the next drawing of the table; Python hears of it as an input.
 SELECT_BY_CLICK = """
+let ticked = [];
 element.addEventListener('click', (event) => {
+  if (event.target.closest('.tick')) return;
   const hit = event.target.closest('[data-run], [data-go]');
   if (hit) trigger('click', {run: hit.dataset.run || '', go: hit.dataset.go || ''});
 });
+element.addEventListener('change', (event) => {
+  const {compare} = event.target.dataset;
+  ticked = ticked.filter((one) => one !== compare);
+  if (event.target.checked) ticked.push(compare);
+  trigger('input', {ids: ticked.join(' ')});
+});
+element.addEventListener('clear', () => { ticked = []; tick(); trigger('input', {ids: ''}); });
+const tick = () => element.querySelectorAll('[data-compare]').forEach((one) => {
+  one.checked = ticked.includes(one.dataset.compare);
+});
+new MutationObserver(tick).observe(element, {childList: true, subtree: true});
 """
 WIDTH, HEIGHT, POINTS = 116, 28, 58
-SMOOTHING = 0.8
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _curves: dict[str, tuple[object, list[dict]]] = {}
 
@@ -124,7 +138,10 @@ def loss(value: float | None) -> str:
 
 def _row(run: Run, is_selected: bool, language: str) -> str:
     pressed = str(is_selected).lower()
+    compare = text(say("compare_pick", language, name=run.name))
     name = (
+        f'<label class="tick"><input type="checkbox" data-compare="{text(run.id)}" '
+        f'aria-label="{compare}" title="{compare}"/></label>'
         f'<button type="button" data-run="{text(run.id)}" aria-pressed="{pressed}">'
         f'{text(run.name)}</button><span class="id">{text(run.id)}</span>'
     )
@@ -166,7 +183,7 @@ def _legend(language: str) -> str:
 def sparkline(run: Run, language: str) -> str:
     """The smoothed loss and the eval loss on one small scale, and what they say in words."""
     rows = _metrics(run)
-    losses, evals = _smoothed(_series(rows, "loss")), _series(rows, "eval_loss")
+    losses, evals = smooth(_series(rows, "loss")), _series(rows, "eval_loss")
     if not losses:
         return f'<i class="soft">{text(say("runs_no_curve", language))}</i>'
     values = [value for _, value in losses + evals]
@@ -204,16 +221,6 @@ def _series(rows: list[dict], key: str) -> list[tuple[int, float]]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and value == value and abs(value) < 1e30
-
-
-def _smoothed(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """An exponential mean without the bias of its first steps."""
-    mean, weight, smooth = 0.0, 0.0, []
-    for step, value in points:
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * value
-        weight = SMOOTHING * weight + (1 - SMOOTHING)
-        smooth.append((step, mean / weight))
-    return smooth
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:

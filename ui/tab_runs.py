@@ -9,7 +9,7 @@ from engine import launch
 from engine.errors import UserError
 from engine.training import runs
 from engine.training.runs import Run
-from ui import cards, runs_table
+from ui import cards, comparing, learned_card, report_view, runs_table, timeline
 from ui.chosen import Chosen
 from ui.text import language, say, t
 
@@ -27,6 +27,7 @@ class Parts:
     seen: gr.State  # the stamp of what is shown
     selected: gr.State  # id of the selected run
     table: gr.HTML
+    comparing: comparing.Comparing
     detail: gr.Column
     head: gr.HTML
     notice: gr.HTML
@@ -46,6 +47,9 @@ class Parts:
     delete_question: gr.HTML
     delete_yes: gr.Button
     delete_no: gr.Button
+    learned: gr.HTML
+    answers: gr.HTML
+    take_report: gr.Button
     report: gr.Markdown
 
 
@@ -54,6 +58,7 @@ def build(chosen: Chosen) -> None:
     _wire_table(parts, chosen)
     _wire_ways_on(parts, chosen)
     _wire_changes(parts)
+    comparing.wire(parts.comparing, parts.table, chosen)
 
 
 def _components() -> Parts:
@@ -61,6 +66,7 @@ def _components() -> Parts:
     made["table"] = gr.HTML(
         elem_id="runs_table", elem_classes="bare", js_on_load=runs_table.SELECT_BY_CLICK
     )
+    made["comparing"] = comparing.build()
     with gr.Column(visible=False, elem_id="runs_detail") as made["detail"]:
         made["head"] = gr.HTML(elem_id="runs_head", elem_classes="bare")
         with gr.Row(elem_id="runs_actions"):
@@ -86,7 +92,13 @@ def _components() -> Parts:
             made["delete_no"] = gr.Button(t("runs_delete_no"), elem_id="runs_delete_no")
         made["file"] = gr.DownloadButton("zip", visible="hidden", elem_id="runs_file")
         made["notice"] = gr.HTML(elem_id="runs_notice", elem_classes="bare")
-        made["report"] = gr.Markdown(elem_id="runs_report", sanitize_html=True)
+        made["learned"] = gr.HTML(elem_id="runs_learned", elem_classes="bare")
+        made["answers"] = gr.HTML(
+            elem_id="runs_answers", elem_classes="bare", js_on_load=timeline.FOLLOW
+        )
+        with gr.Accordion(t("runs_report"), open=False, elem_id="report_box"):
+            made["take_report"] = gr.Button(t("report_download"), elem_id="take_report")
+            made["report"] = gr.Markdown(elem_id="runs_report", sanitize_html=True)
     return Parts(**made)
 
 
@@ -201,15 +213,21 @@ def _wire_changes(parts: Parts) -> None:
 
 
 def _wire_download(parts: Parts) -> None:
-    """The zip is made on demand and then fetched by the browser itself."""
+    """The zips are made on demand and then fetched by the browser itself."""
 
     def pack(run_id: str, request: gr.Request):
+        return packed_by(runs.zip_adapter, run_id, request)
+
+    def pack_report(run_id: str, request: gr.Request):
+        return packed_by(runs.zip_report, run_id, request)
+
+    def packed_by(zipped, run_id: str, request: gr.Request):
         lang = language(request)
         try:
-            file = runs.zip_adapter(run_id)
+            file = zipped(run_id)
         except UserError as error:
             return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
-        size = f"{file.stat().st_size / 1024**2:.1f} MiB"
+        size = report_view.size(file.stat().st_size)
         said = say("runs_packed", lang, file=file.name, size=size)
         return {parts.file: str(file), parts.notice: cards.sentence(said, "calm")}
 
@@ -220,7 +238,11 @@ def _wire_download(parts: Parts) -> None:
     packed = parts.download.click(packing, parts.selected, parts.notice, **QUIET).then(
         pack, parts.selected, [parts.file, parts.notice], **TELLING
     )
-    packed.then(None, None, None, js=FETCH, **QUIET)
+    report = parts.take_report.click(
+        pack_report, parts.selected, [parts.file, parts.notice], **TELLING
+    )
+    for ready in (packed, report):
+        ready.then(None, None, None, js=FETCH, **QUIET)
 
 
 def _detail(parts: Parts) -> list:
@@ -231,6 +253,9 @@ def _detail(parts: Parts) -> list:
         parts.resume,
         parts.download,
         parts.delete,
+        parts.learned,
+        parts.answers,
+        parts.take_report,
         parts.report,
     ]
 
@@ -257,8 +282,9 @@ def _shown(parts: Parts, seen: str, selected: str, lang: str) -> dict:
 
 
 def _detail_of(parts: Parts, run: Run, lang: str) -> dict:
-    going = run.state in runs.ACTIVE
-    report = "" if going else runs.report(run.id)
+    going = run.alive or run.state in runs.ACTIVE
+    report = "" if going else report_view.markdown(run, lang)
+    written = bool(report)
     report = report or say("runs_report_later" if going else "runs_report_none", lang)
     return {
         parts.head: runs_table.head(run, lang),
@@ -266,5 +292,8 @@ def _detail_of(parts: Parts, run: Run, lang: str) -> dict:
         parts.resume: gr.Button(visible=run.can_resume and not run.alive),
         parts.download: gr.Button(interactive=run.has_adapter),
         parts.delete: gr.Button(interactive=not run.alive),
+        parts.learned: learned_card.html(run, lang),
+        parts.answers: timeline.html(run, lang),
+        parts.take_report: gr.Button(visible=written),
         parts.report: report,
     }

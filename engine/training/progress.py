@@ -10,7 +10,9 @@ from transformers import TrainerCallback
 
 from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.models.adapter_state import can_switch_off
 from engine.training import runs
+from engine.training.answers import BASE
 from engine.training.memory import measured
 from engine.training.once import greedy_answer
 
@@ -67,6 +69,7 @@ class Progress(TrainerCallback):
         memory = measured()
         row |= {
             "step": state.global_step,
+            "seconds": round(self.seconds, 2),
             "epoch": round(state.epoch or 0, 4),
             "tokens": self.trainer.tokens_seen,
             "tokens_per_second": self._speed(),
@@ -113,24 +116,44 @@ class Progress(TrainerCallback):
 
 
 class Samples(TrainerCallback):
-    """Answers the fixed questions at every evaluation, greedily: no randomness is used up."""
+    """Answers the fixed questions at the start, at every evaluation and at the end, greedily: no
+    randomness is used up. The base answers once, at the start, where the adapter can be switched
+    off; its rows say "voice": "base".
+    """
 
     def __init__(self, path: Path, config: TrainConfig, tokenizer, progress: Progress):
-        self.path = path
+        self.file = path / "samples.jsonl"
         self.tokenizer = tokenizer
         self.progress = progress
         self.system_prompt = config.system_prompt
         self.prompts = [p.strip() for p in config.sample_prompts.split("\n") if p.strip()]
 
-    def on_evaluate(self, args, state, control, model=None, **kwargs):
+    def on_train_begin(self, args, state, control, model=None, **kwargs):
         begin = time.monotonic()
+        known = runs.read_json_lines(self.file)
+        if can_switch_off(model) and not any(row.get("voice") == BASE for row in known):
+            with model.disable_adapter():
+                self._answer(model, 0, voice=BASE)
+        self.progress.set_aside(time.monotonic() - begin)
+        if state.global_step == 0:
+            self.on_evaluate(args, state, control, model)
+
+    def on_evaluate(self, args, state, control, model=None, **kwargs):
+        step, begin = state.global_step, time.monotonic()
+        known = runs.read_json_lines(self.file)
+        if not any(row["step"] == step and row.get("voice") != BASE for row in known):
+            self._answer(model, step)
+        self.progress.set_aside(time.monotonic() - begin)
+
+    def on_train_end(self, args, state, control, model=None, **kwargs):
+        self.on_evaluate(args, state, control, model)
+
+    def _answer(self, model, step: int, **marks: str) -> None:
         for prompt in self.prompts:
             answer = greedy_answer(
                 model, self.tokenizer, prompt, self.system_prompt, max_new_tokens=_SAMPLE_TOKENS
             )
-            row = {"step": state.global_step, "prompt": prompt, "answer": answer}
-            append_json_line(self.path / "samples.jsonl", row)
-        self.progress.set_aside(time.monotonic() - begin)
+            append_json_line(self.file, {"step": step, "prompt": prompt, "answer": answer} | marks)
 
 
 def append_json_line(path: Path, row: dict[str, Any]) -> None:

@@ -1,55 +1,48 @@
-"""report.md: a run on one page, written when it ends."""
+"""The report of a run, to be sent to somebody: report.md, report.zh.md and their pictures."""
 
 from pathlib import Path
 
+from engine.errors import Sentence
 from engine.training import runs
+from engine.training.curves import points, smooth
+from engine.training.picture import Line, draw
+from engine.training.report_parts import PARTS
+
+FILES = ("report.md", "report.zh.md", "curves.svg", "curves.zh.svg")
+_RAW, _SMOOTHED, _EVAL = "#a5a79d", "#2f8a6a", "#c8940a"
 
 
 def write_report(path: Path) -> None:
+    """Writes FILES; without a point to draw there is no picture."""
     run = runs.get(path.name)
-    facts, rows = run.dataset_facts(), run.metrics()
-    losses = [row["loss"] for row in rows if "loss" in row]
-    evals = [row["eval_loss"] for row in rows if "eval_loss" in row]
-    defaults = type(run.config)()
+    for language, ending in (("en", ""), ("zh", ".zh")):
+        picture = curves(run.metrics(), language)
+        shown = []
+        if picture:
+            (path / f"curves{ending}.svg").write_text(picture, encoding="utf-8")
+            name = Sentence("The curves", "曲线").in_language(language)
+            shown = ["", f"![{name}](curves{ending}.svg)"]
+        opening, *others = (part(run, language) for part in PARTS)
+        lines = [*opening, *shown, *(line for part in others for line in part)]
+        (path / f"report{ending}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def curves(metrics: list[dict], language: str) -> str:
+    """Loss as logged, smoothed, and the eval loss over steps, as SVG; "" without any."""
+    raw, evals = points(metrics, "loss"), points(metrics, "eval_loss")
+    smoothed = smooth(raw)
+    names = Sentence("loss|smoothed|eval loss|step", "损失|平滑|验证损失|步").in_language(language)
+    loss, even, evaluated, step = names.split("|")
     lines = [
-        f"# {run.name}",
-        "",
-        f"{run.state}: {run.step} of {run.max_steps} steps in {run.duration_seconds:.0f} s. "
-        f"{run.message.en}".rstrip(),
-        "",
-        "| | |",
-        "|---|---|",
-        f"| base model | {run.config.model_name_or_path} |",
-        f"| dataset | {facts['file']}, {facts['train_rows']} rows to train on, "
-        f"{facts['eval_rows']} kept for validation |",
-        f"| learned tokens | {facts['learned_tokens']:,} of {facts['train_tokens']:,} |",
+        Line(loss, raw, _RAW, 1.0),
+        Line(even, smoothed, _SMOOTHED, 2.2),
+        Line(evaluated, evals, _EVAL, 2.2, "6 3"),
     ]
-    if losses:
-        lines.append(f"| loss | {losses[0]:.3f} at first, {losses[-1]:.3f} at last |")
-    if evals:
-        lines.append(f"| eval loss | {evals[0]:.3f} at first, {evals[-1]:.3f} at last |")
-    if run.tokens_per_second:
-        lines.append(f"| speed | {run.tokens_per_second:,.0f} tokens/s |")
-    if run.peak_gib:
-        lines.append(f"| peak memory | {run.peak_gib:.2f} GiB |")
-    lines += ["", "## Options that differ from the defaults", "", "| option | value |", "|---|---|"]
-    lines += [f"| `{name}` | {_cell(getattr(run.config, name))} |"
-              for name in run.config.changed(defaults)]  # fmt: skip
-    lines += _answers(run)
-    (path / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _answers(run: runs.Run) -> list[str]:
-    """The fixed questions, answered before the training and at its end."""
-    samples = run.samples()
-    if not samples:
-        return []
-    lines = ["", "## The fixed questions", "", "| question | at first | at last |", "|---|---|---|"]
-    for prompt in dict.fromkeys(one["prompt"] for one in samples):
-        answers = [one["answer"] for one in samples if one["prompt"] == prompt]
-        lines.append(f"| {_cell(prompt)} | {_cell(answers[0])} | {_cell(answers[-1])} |")
-    return lines
-
-
-def _cell(value: object) -> str:
-    return str(value).replace("\n", " ").replace("|", "\\|")
+    said = ""
+    known = [y for _, y in smoothed if y is not None]
+    if known:
+        said = Sentence(
+            f"The smoothed loss went from {known[0]:.3f} to {known[-1]:.3f}.",
+            f"平滑后的损失从 {known[0]:.3f} 变为 {known[-1]:.3f}。",
+        ).in_language(language)
+    return draw(lines, step, loss, said)

@@ -72,7 +72,7 @@ class Run:
         return read_json_lines(self.path / "samples.jsonl")
 
     def dataset_facts(self) -> dict[str, Any]:
-        return _read_json(self.path / "dataset.json")
+        return read_json(self.path / "dataset.json")
 
     def placement(self) -> dict[str, str]:
         """Which part of the model lies on which device; "" is the whole model."""
@@ -148,17 +148,36 @@ def zip_adapter(run_id: str) -> Path:
             f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
             f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
         )
-    target = Path(tempfile.mkdtemp(prefix="greenroom-")) / f"{run.id}.zip"
+    return _zipped(run.id, sorted((run.path / "adapter").rglob("*")), run.path / "adapter")
+
+
+def zip_report(run_id: str) -> Path:
+    """The report in both languages with its pictures, and the card and options behind it."""
+    run = get(run_id)
+    if not report(run_id):
+        raise UserError(
+            f"{run.name} has no report yet; it is written when the run ends.",
+            f"{run.name} 还没有报告；训练结束时才会生成。",
+        )
+    names = ("report*.md", "curves*.svg", "learned.json", "config.yaml")
+    files = [file for name in names for file in sorted(run.path.glob(name))]
+    return _zipped(f"{run.id}-report", files, run.path)
+
+
+def _zipped(name: str, files: list[Path], root: Path) -> Path:
+    target = Path(tempfile.mkdtemp(prefix="greenroom-")) / f"{name}.zip"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted((run.path / "adapter").rglob("*")):
-            archive.write(file, file.relative_to(run.path / "adapter"))
+        for file in files:
+            archive.write(file, file.relative_to(root))
     return target
 
 
-def report(run_id: str) -> str:
-    """report.md as written at the end of a run; before that, a sentence."""
-    path = get(run_id).path / "report.md"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def report(run_id: str, language: str = "en") -> str:
+    """The report as written at the end of a run; "" before that. Old runs have an English one."""
+    path = get(run_id).path
+    names = ("report.zh.md", "report.md") if language.startswith("zh") else ("report.md",)
+    found = [path / name for name in names if (path / name).is_file()]
+    return found[0].read_text(encoding="utf-8") if found else ""
 
 
 def write_status(path: Path, **changes: Any) -> None:
@@ -171,7 +190,7 @@ def write_status(path: Path, **changes: Any) -> None:
 
 def status_of(path: Path) -> dict[str, Any]:
     """status.json as it stands; {} when it is not there."""
-    return _read_json(path / "status.json")
+    return read_json(path / "status.json")
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
@@ -255,7 +274,8 @@ def _died(path: Path) -> Sentence:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """{} where nothing can be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # not written yet, or by somebody else: nothing is known

@@ -7,7 +7,7 @@ from transformers import TrainerCallback, TrainerState
 
 from engine.config import TrainConfig
 from engine.errors import Sentence
-from engine.training.curve import smooth
+from engine.training.curves import smooth
 
 
 class Stopping(TrainerCallback):

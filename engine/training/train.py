@@ -15,6 +15,7 @@ import transformers
 
 from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.evaluation.learned import look_back
 from engine.hardware import GIB, Device, memory_for, pick_device
 from engine.models.adapter import attach, first_state, save
 from engine.models.load import Quantization, load_base, load_tokenizer, placement, weights_device
@@ -101,6 +102,7 @@ def _train(path: Path) -> None:
         seconds_left=0.0,
         peak_gib=measured()["peak_gib"],
     )
+    look_back(path, model, tokenizer, config, prepared)
     write_report(path)
 
 

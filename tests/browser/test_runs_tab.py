@@ -29,7 +29,7 @@ def test_a_run_is_renamed(visit, copied_run):
     expect(row).to_contain_text("finished")
     expect(row.locator("svg.spark path")).not_to_have_count(0)
     expect(person.see("runs_head")).to_contain_text("the good one")
-    expect(person.see("runs_report")).not_to_be_empty()
+    expect(person.see("runs_learned", ".verdict")).not_to_be_empty()
 
 
 def test_a_clone_fills_the_form(visit, finished_run):

@@ -9,7 +9,7 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from engine.config import TrainConfig
 from engine.training import runs, train
-from engine.training.curve import smooth
+from engine.training.curves import smooth
 from engine.training.stopping import Stopping
 
 LARGE = 0.5

@@ -17,7 +17,7 @@ from engine.training.progress import Progress
 from engine.training.train import train
 
 STEPS = 8
-METRICS = {"step", "epoch", "tokens", "tokens_per_second", "memory"}
+METRICS = {"step", "seconds", "epoch", "tokens", "tokens_per_second", "memory"}
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,8 @@ def test_the_folder_holds_the_files_of_the_contract(at_home):
     names = {one.name for one in at_home.iterdir()}
     assert names == {
         *("config.yaml", "dataset.json", "status.json", "metrics.jsonl", "samples.jsonl"),
-        *("adapter", "report.md", "placement.json", "checkpoint-6", f"checkpoint-{STEPS}", "name"),
+        *("adapter", "learned.json", "report.md", "report.zh.md", "curves.svg", "curves.zh.svg"),
+        *("placement.json", "checkpoint-6", f"checkpoint-{STEPS}", "name"),
     }
     adapter = {one.name for one in (at_home / "adapter").iterdir()}
     assert adapter >= {
@@ -118,10 +119,13 @@ def test_it_learns(at_home):
 
 def test_the_fixed_questions_are_answered_at_every_evaluation(at_home):
     samples = runs.get(at_home.name).samples()
-    assert [(one["step"], one["prompt"]) for one in samples] == [
+    base, steps = samples[:2], samples[2:]
+    assert [(one["step"], one["prompt"]) for one in steps] == [
         (step, prompt) for step in (0, 4, 8) for prompt in ("你好", "Who are you?")
     ]
-    assert all(one.keys() == {"step", "prompt", "answer"} for one in samples)
+    assert all(one.keys() == {"step", "prompt", "answer"} for one in steps)
+    # An adapter begins as nothing: the base's answers, once, are those of step 0.
+    assert base == [one | {"voice": "base"} for one in steps[:2]]
 
 
 def test_dataset_json_counts_what_was_trained(at_home, small_dataset):
@@ -146,12 +150,24 @@ def test_the_adapters_card_carries_what_its_voice_needs(at_home, config):
     assert card["config"] == config.to_dict()
 
 
-def test_the_report_names_what_differs_from_the_defaults(at_home):
-    text = (at_home / "report.md").read_text()
-    assert "finished: 8 of 8 steps" in text
-    assert "| `lora_r` | 4 |" in text
-    assert "`weight_decay`" not in text
-    assert "| Who are you? |" in text
+def test_the_end_is_looked_back_on(at_home):
+    """Of the rows of the run; the Trainer weighs its evaluations by batches, hence the room."""
+    card = json.loads((at_home / "learned.json").read_text())
+    assert (card["step"], card["verdict"]) == (STEPS, "learned")
+    assert (card["train"]["rows"], card["held_out"]["rows"]) == (19, 5)
+    evals = curve(at_home, "eval_loss")
+    assert card["held_out"]["base"] == pytest.approx(evals[0], abs=0.1)
+    assert card["held_out"]["adapter"] == pytest.approx(evals[STEPS], abs=0.1)
+    assert card["best"]["step"] == min((s for s in evals if s), key=evals.get)
+
+
+def test_without_validation_the_questions_are_asked_at_both_ends(config):
+    path = begun(config, eval_size=0, max_steps=2, sample_prompts="你好")
+    assert train(path) == 0
+    samples = runs.get(path.name).samples()
+    assert [(one["step"], one.get("voice", "")) for one in samples] == [
+        *((0, "base"), (0, ""), (2, "")),
+    ]
 
 
 def test_same_seed_same_run(at_home, config, runs_folder, monkeypatch):
@@ -281,7 +297,7 @@ def test_a_killed_run_resumes_with_the_curve_unbroken(at_home, config, runs_fold
     assert curve(path, "eval_loss") == pytest.approx(expected_eval, abs=1e-4)
     assert curve(path, "tokens") == expected_tokens
     samples = [(one["step"], one["prompt"]) for one in runs.get(path.name).samples()]
-    assert len(samples) == len(set(samples)) == 6
+    assert len(samples) == 2 + len(set(samples)) == 8
 
 
 def test_config_yaml_is_never_rewritten(at_home, config):

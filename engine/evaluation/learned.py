@@ -1,0 +1,231 @@
+"""Did it learn? Base and adapter measured on the same rows when a run ends; learned.json.
+
+What it may cost is bounded: TOKENS of training rows, as many held-out ones and the general text
+(some 1,000) are read twice without gradients, and PROMPTS questions answered twice in ANSWER_TOKENS
+tokens: six seconds of processor time for sprout (2026-11-21).
+"""
+
+import json
+import math
+import os
+import random
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.dataset.packing import Collator
+from engine.dataset.tokens import IGNORED, encode_all, end_of_turn_ids
+from engine.evaluation.verdict import verdict
+from engine.models.adapter_state import can_switch_off, update_norms
+from engine.places import DATA_DIR
+from engine.training import runs
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from engine.config import TrainConfig
+    from engine.training.data import Prepared
+
+TOKENS = 4096  # of training rows, and of held-out rows; at least one sequence of each
+PROMPTS = 8
+ANSWER_TOKENS = 24
+LONGEST_PROMPT = 1024
+TEXT_PROMPT = 16  # tokens of a plain text, or of a row learned whole, that stand for a question
+
+
+class GivenUp(Exception):
+    """The person asked to stop while it was measured."""
+
+
+def look_back(
+    path: Path,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    config: "TrainConfig",
+    prepared: "Prepared",
+) -> None:
+    """Measures and writes learned.json. The run is over and saved: whatever goes wrong here is said
+    in the log and in the card, and harms nothing."""
+    begin, asked = time.monotonic(), _stop_asked_at(path)
+
+    def go_on() -> None:
+        if _stop_asked_at(path) != asked:
+            raise GivenUp
+
+    step = runs.status_of(path).get("step", 0)
+    was_training = model.training
+    model.eval()
+    try:
+        card = measure(model, tokenizer, config, prepared, go_on) | {"best": _best(path)}
+        card["verdict"] = verdict(card)
+        print(f"Did it learn? {card['verdict']}, {time.monotonic() - begin:.1f} s", flush=True)
+    except GivenUp:
+        print("Did it learn? Not measured to its end: a stop was asked for.", flush=True)
+        return
+    except Exception as error:
+        traceback.print_exc()
+        card = {"failed": f"{type(error).__name__}: {error}"}
+    finally:
+        model.train(was_training)
+    fresh = path / "learned.json.new"
+    fresh.write_text(json.dumps({"step": step} | card, ensure_ascii=False), encoding="utf-8")
+    os.replace(fresh, path / "learned.json")
+
+
+def measure(model, tokenizer, config: "TrainConfig", prepared: "Prepared", go_on) -> dict[str, Any]:
+    """Losses in nats a token, weighted by tokens; None for what cannot be measured.
+
+    `go_on` is called before each forward and raises to give up.
+    """
+    switches = can_switch_off(model)
+    off = model.disable_adapter if switches else None
+    losses = partial(_losses, model, off, Collator(tokenizer.pad_token_id), go_on=go_on)
+    sizes = {"size": config.per_device_train_batch_size}
+    train = _some(prepared.train, config.seed)
+    held_out = _some(prepared.evaluation, config.seed)
+    norms = update_norms(model)
+    guess = {"guess": round(math.log(len(tokenizer)), 4)}  # of whoever knows nothing
+    return {
+        "train": losses(train, **sizes),
+        "held_out": losses(held_out, **sizes),
+        "general": losses(_general(tokenizer), size=1) | guess,
+        "answers": _answers(model, off, tokenizer, held_out or train, config.seed, go_on),
+        "modules": {"count": len(norms), "zero": [name for name, n in norms.items() if n == 0]}
+        if norms
+        else None,
+    }
+
+
+def _some(sequences, seed: int) -> list[dict[str, list[int]]]:
+    """Sequences in a seeded order until TOKENS are reached; the first one always."""
+    chosen, tokens = [], 0
+    for at in random.Random(seed).sample(range(len(sequences)), len(sequences)):
+        one = sequences[at]
+        if chosen and tokens + len(one["input_ids"]) > TOKENS:
+            break
+        chosen.append(one)
+        tokens += len(one["input_ids"])
+    return chosen
+
+
+def _general(tokenizer) -> list[dict[str, list[int]]]:
+    """Everyday text that no run trains on, in English and Chinese, learned whole."""
+    lines = (DATA_DIR / "general.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [{"text": json.loads(line)["text"]} for line in lines]
+    return [
+        {
+            "input_ids": one.input_ids,
+            "labels": one.labels,
+            "position_ids": list(range(len(one.input_ids))),
+        }
+        for one in encode_all(tokenizer, texts, max_length=LONGEST_PROMPT)
+    ]
+
+
+def _losses(model, off, collate, sequences, *, size: int, go_on) -> dict[str, Any] | None:
+    """{rows, tokens learned, base, adapter}; None without sequences."""
+    if not sequences:
+        return None
+    batches = [sequences[at : at + size] for at in range(0, len(sequences), size)]
+    learned = [sum(label != IGNORED for one in batch for label in one["labels"][1:])
+               for batch in batches]  # fmt: skip
+
+    def loss(context) -> float:
+        total = 0.0
+        with context():
+            for batch, tokens in zip(batches, learned, strict=True):
+                go_on()
+                total += tokens * _loss(model, collate(batch))
+        return round(total / sum(learned), 4)
+
+    return {
+        "rows": sum(position == 0 for one in sequences for position in one["position_ids"]),
+        "tokens": sum(learned),
+        "base": loss(off) if off else None,
+        "adapter": loss(nullcontext),
+    }
+
+
+def _loss(model, batch: dict[str, Any]) -> float:
+    """The mean over its learned tokens. A cache would hide the boundaries of packed rows."""
+    import torch
+
+    tensors = {k: v.to(model.device) for k, v in batch.items() if k != "real_tokens"}
+    with torch.inference_mode():
+        return model(**tensors, use_cache=False).loss.item()
+
+
+def _answers(model, off, tokenizer, sequences, seed: int, go_on) -> dict[str, int] | None:
+    """How many greedy answers to prompts of the data are no longer the base's."""
+    if not off:
+        return None
+    found = [prompt for one in sequences for prompt in _prompts(one)]
+    found = [list(one) for one in dict.fromkeys(map(tuple, found)) if len(one) <= LONGEST_PROMPT]
+    chosen = random.Random(seed).sample(found, min(PROMPTS, len(found)))
+    changed = 0
+    for prompt in chosen:
+        go_on()
+        with off():
+            base = _greedy(model, tokenizer, prompt)
+        go_on()
+        changed += _greedy(model, tokenizer, prompt) != base
+    return {"asked": len(chosen), "changed": changed} if chosen else None
+
+
+def _prompts(sequence: dict[str, list[int]]) -> Iterator[list[int]]:
+    """What stands before the first learned token of each row of a sequence."""
+    ids, labels, positions = (sequence[n] for n in ("input_ids", "labels", "position_ids"))
+    starts = [at for at, position in enumerate(positions) if position == 0]
+    for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+        learned = [at for at in range(start, end) if labels[at] != IGNORED]
+        if learned:
+            first = learned[0] if learned[0] > start + 1 else min(start + TEXT_PROMPT, end)
+            yield ids[start:first]
+
+
+def _greedy(model, tokenizer, prompt: list[int]) -> list[int]:
+    import torch
+
+    ids = torch.tensor([prompt], device=model.device)
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=ANSWER_TOKENS,
+            use_cache=True,
+            eos_token_id=sorted(end_of_turn_ids(tokenizer)),
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    return output[0, len(prompt) :].tolist()
+
+
+def _best(path: Path) -> dict[str, Any] | None:
+    """The eval loss of the start (the base's), where it was lowest later and at last, and the
+    checkpoint of that step if it is kept."""
+    rows = runs.read_json_lines(path / "metrics.jsonl")
+    evals = [(row["eval_loss"], row["step"]) for row in rows if row.get("eval_loss") is not None]
+    after = [one for one in evals if one[1] > 0]
+    if not after:
+        return None
+    loss, step = min(after)
+    before, (last_loss, last_step) = [one for one in evals if one[1] == 0], after[-1]
+    kept = (path / f"checkpoint-{step}" / "complete.json").is_file()
+    return {
+        "first_eval_loss": round(before[0][0], 4) if before else None,
+        "step": step,
+        "eval_loss": round(loss, 4),
+        "last_step": last_step,
+        "last_eval_loss": round(last_loss, 4),
+        "checkpoint": f"checkpoint-{step}" if kept else "",
+    }
+
+
+def _stop_asked_at(path: Path) -> int:
+    """When the stop file was last touched, 0 without one: a stopped run has it already."""
+    file = path / "stop"
+    return file.stat().st_mtime_ns if file.exists() else 0

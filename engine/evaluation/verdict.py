@@ -1,0 +1,274 @@
+"""What the figures of learned.json mean, in plain words: the verdict, and what stands behind it.
+
+Knows no model. A figure that was not measured is said to be so.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from engine.errors import Sentence
+from engine.training import runs
+
+# The loss fell by less than this share, and at most this share of the answers changed: about what
+# two seeds of one run differ by, so nobody would hear it.
+HARDLY_LOSS = 0.03
+HARDLY_ANSWERS = 0.125
+# Known rows have this share of the loss of unseen ones (as far as they did not for the base), and
+# of what the eval loss had gained at its best step, this share was given back: less is the price
+# of a small set, and the voice is still better than the base. A handful of rows wobbles by a
+# hundredth or two of its loss, which is no rise.
+OVERFIT_RATIO = 0.7
+OVERFIT_GIVEN_BACK = 0.1
+WOBBLE = 0.02
+# In nats a token on general text. Tenfold parameters lower the loss of a language model of 2 nats
+# by about 0.3 (Kaplan et al. 2020: loss ~ parameters^-0.076): it has lost as much as it would by
+# being a tenth of its size.
+FORGOT_NATS = 0.3
+# A base whose loss on general text is above this share of guessing's never knew it, and so cannot
+# forget it: small models of one kind of text.
+KNOWS_NOTHING = 0.8
+
+VERDICTS = {
+    "learned": Sentence(
+        "It learned: what it was taught shows on rows it has never seen.",
+        "学会了：没见过的数据上也看得出它学到的东西。",
+    ),
+    "learned_known": Sentence(
+        "It learned its rows. No rows were kept back, so whether more than those is not known.",
+        "训练用的数据它学会了。没有留出验证数据，所以不知道它是否举一反三。",
+    ),
+    "hardly_changed": Sentence(
+        "It hardly changed: it speaks almost as the base does. Train longer, or raise the "
+        "learning rate.",
+        "几乎没有变化：说起话来和底座差不多。请多训练一会儿，或调大学习率。",
+    ),
+    "overfitted": Sentence(
+        "It over-fitted: it knows its rows by heart and got worse on others. Train for fewer "
+        "steps, or bring more data.",
+        "过拟合了：训练数据背得很熟，没见过的反而变差。请减少步数，或增加数据。",
+    ),
+    "worse": Sentence(
+        "It got worse than the base on rows it has not seen. Lower the learning rate, and look "
+        "whether the data is what you meant.",
+        "在没见过的数据上，它比底座还差。请降低学习率，并检查数据是否合适。",
+    ),
+    "forgot": Sentence(
+        "It learned its task, but forgot much of what the base knew. Lower the learning rate or "
+        "the rank, train for fewer steps, or mix everyday text into the data.",
+        "任务学会了，但忘了不少底座原来会的。请降低学习率或秩、减少步数，或在数据里掺一些日常文字。",
+    ),
+    "unknown": Sentence(
+        "Not measured against the base: with this method the base cannot be heard again once "
+        "training has begun. The curves are what there is.",
+        "没有与底座比较：用这种方法训练以后，就听不到原来的底座了。请看曲线。",
+    ),
+    "failed": Sentence(
+        "It could not be measured ({error}). The adapter is whole; only this card is missing.",
+        "没能测量（{error}）。适配器完好，只是缺了这一项。",
+    ),
+}
+
+
+def read(path: Path, step: int) -> dict[str, Any]:
+    """A run's learned.json; {} where there is none, or one of an earlier session."""
+    card = runs.read_json(path / "learned.json")
+    return card if card.get("step") == step else {}
+
+
+def verdict(card: dict[str, Any]) -> str:
+    """A key of VERDICTS for the figures of `measure` with their "best"."""
+    if _overfitted(card):
+        return "overfitted"
+    if _drop(card["train"]) is None:
+        return "unknown"
+    if _hardly_changed(card):
+        return "hardly_changed"
+    if card["held_out"] and _drop(card["held_out"]) < 0:
+        return "worse"
+    if _knew(card) and _drift(card) >= FORGOT_NATS:
+        return "forgot"
+    return "learned" if card["held_out"] else "learned_known"
+
+
+_SHORT = {
+    "learned": Sentence("learned", "学会了"),
+    "learned_known": Sentence("learned its rows", "学会了训练数据"),
+    "hardly_changed": Sentence("hardly changed", "几乎没变"),
+    "overfitted": Sentence("over-fitted", "过拟合"),
+    "worse": Sentence("worse than the base", "不如底座"),
+    "forgot": Sentence("learned, but forgot", "学会了，但有遗忘"),
+    "unknown": Sentence("not measured", "没有测量"),
+    "failed": Sentence("not measured", "没有测量"),
+}
+
+
+def in_short(card: dict[str, Any]) -> Sentence:
+    """The verdict in a word or three, for a cell."""
+    return _SHORT[card.get("verdict", "failed")]
+
+
+def headline(card: dict[str, Any]) -> Sentence:
+    """The verdict in one plain sentence."""
+    if "failed" in card:
+        return Sentence(*(words.format(error=card["failed"]) for words in VERDICTS["failed"]))
+    return VERDICTS[card["verdict"]]
+
+
+def measured(card: dict[str, Any]) -> list[tuple[Sentence, dict[str, Any]]]:
+    """The losses, each under what it was measured on; held-out rows only where there are any."""
+    if "failed" in card:
+        return []
+    known, unseen, general = card["train"], card["held_out"], card["general"]
+    named = [
+        (Sentence(f"{known['rows']} rows it learned from", f"训练过的 {known['rows']} 条"), known)
+    ]
+    if unseen:
+        words = Sentence(
+            f"{unseen['rows']} rows it has never seen", f"没见过的 {unseen['rows']} 条"
+        )
+        named.append((words, unseen))
+    return [*named, (Sentence("everyday text", "日常文字"), general)]
+
+
+def findings(card: dict[str, Any]) -> list[Sentence]:
+    """What was measured beside the losses, a sentence each; the most telling first."""
+    if "failed" in card:
+        return []
+    made = (_about_answers, _about_fit, _about_best, _about_drift, _about_modules)
+    return [sentence for one in made if (sentence := one(card))]
+
+
+def _drop(losses: dict[str, Any] | None) -> float | None:
+    """The share by which the adapter's loss is below the base's; None when not measured."""
+    if not losses or losses["base"] is None:
+        return None
+    return 1 - losses["adapter"] / losses["base"]
+
+
+def _drift(card: dict[str, Any]) -> float:
+    return card["general"]["adapter"] - card["general"]["base"]
+
+
+def _knew(card: dict[str, Any]) -> bool:
+    return card["general"]["base"] <= KNOWS_NOTHING * card["general"]["guess"]
+
+
+def _hardly_changed(card: dict[str, Any]) -> bool:
+    answers = card["answers"]
+    few = not answers or answers["changed"] <= HARDLY_ANSWERS * answers["asked"]
+    return few and abs(_drop(card["train"])) < HARDLY_LOSS
+
+
+def _overfitted(card: dict[str, Any]) -> bool:
+    train, held_out, best = card["train"], card["held_out"], card["best"]
+    if not held_out or not best:
+        return False
+    ratio = train["adapter"] / held_out["adapter"]
+    if train["base"] is not None:
+        ratio /= train["base"] / held_out["base"]
+    gained = (best["first_eval_loss"] or 0.0) - best["eval_loss"]
+    return ratio < OVERFIT_RATIO and _risen(best) and _rise(best) > OVERFIT_GIVEN_BACK * gained
+
+
+def _rise(best: dict[str, Any]) -> float:
+    return best["last_eval_loss"] - best["eval_loss"]
+
+
+def _risen(best: dict[str, Any] | None) -> bool:
+    return bool(best) and _rise(best) > WOBBLE * best["eval_loss"]
+
+
+def _about_answers(card: dict[str, Any]) -> Sentence | None:
+    answers = card["answers"]
+    if not answers:
+        return None
+    changed, asked = answers["changed"], answers["asked"]
+    return Sentence(
+        f"{changed} of {asked} answers to prompts from the data changed.",
+        f"用数据里的 {asked} 个提问试过，{changed} 个回答变了。",
+    )
+
+
+def _about_fit(card: dict[str, Any]) -> Sentence:
+    if not card["held_out"]:
+        return Sentence(
+            "No rows were kept for validation, so over-fitting cannot be told.",
+            "没有留出验证数据，无法判断是否过拟合。",
+        )
+    known, unseen = card["train"]["adapter"], card["held_out"]["adapter"]
+    if _overfitted(card):
+        return Sentence(
+            f"Over-fitting: loss {known:.2f} on rows it trained on, {unseen:.2f} on others, and "
+            "there it has been rising.",
+            f"过拟合：训练过的数据损失 {known:.2f}，其他数据 {unseen:.2f}，而且还在上升。",
+        )
+    if _risen(card["best"]):
+        return Sentence(
+            "A first sign of over-fitting: the eval loss has risen a little since its best step.",
+            "有一点过拟合的苗头：验证损失在最低点之后略有回升。",
+        )
+    return Sentence("No sign of over-fitting.", "没有过拟合的迹象。")
+
+
+def _about_best(card: dict[str, Any]) -> Sentence | None:
+    best = card["best"]
+    if not best:
+        return None
+    step, loss, kept = best["step"], best["eval_loss"], best["checkpoint"]
+    if step == best["last_step"]:
+        return Sentence(
+            f"The eval loss was lowest at its last measurement, step {step} ({loss:.3f}).",
+            f"最后一次验证（第 {step} 步）时验证损失最低（{loss:.3f}）。",
+        )
+    en, zh = f"; it is kept in {kept}", f"，保存在 {kept}"
+    if not kept:
+        en, zh = "; no checkpoint of that step is kept", "；那一步的检查点没有保留"
+    return Sentence(
+        f"The eval loss was lowest at step {step} ({loss:.3f}){en}.",
+        f"第 {step} 步时验证损失最低（{loss:.3f}）{zh}。",
+    )
+
+
+def _about_drift(card: dict[str, Any]) -> Sentence:
+    general = card["general"]
+    if general["base"] is None:
+        return Sentence(
+            "Whether it forgot anything was not measured.", "没有测量它是否忘了原来会的。"
+        )
+    base, adapter = general["base"], general["adapter"]
+    if not _knew(card):
+        return Sentence(
+            f"This base hardly knows everyday text (loss {base:.2f}, {general['guess']:.2f} by "
+            "guessing), so whether it forgot cannot be told.",
+            f"这个底座本来就不太懂日常文字（损失 {base:.2f}，瞎猜为 {general['guess']:.2f}），"
+            "因此无法判断是否遗忘。",
+        )
+    if _drift(card) >= FORGOT_NATS:
+        return Sentence(
+            f"Forgetting: its loss on everyday text rose from {base:.2f} to {adapter:.2f}.",
+            f"有遗忘：日常文字上的损失从 {base:.2f} 升到 {adapter:.2f}。",
+        )
+    return Sentence(
+        f"No forgetting that counts: its loss on everyday text was {base:.2f} and is "
+        f"{adapter:.2f}.",
+        f"没有明显的遗忘：日常文字上的损失原为 {base:.2f}，现为 {adapter:.2f}。",
+    )
+
+
+def _about_modules(card: dict[str, Any]) -> Sentence:
+    modules = card["modules"]
+    if not modules:
+        return Sentence(
+            "What changed in each module was not measured with this method.",
+            "这种方法没有逐个模块测量变化。",
+        )
+    zero, count = modules["zero"], modules["count"]
+    if not zero:
+        return Sentence(
+            f"All {count} modules with an adapter changed.", f"{count} 个带适配器的模块都有变化。"
+        )
+    some = ", ".join(zero[:3]) + (" …" if len(zero) > 3 else "")
+    return Sentence(
+        f"{len(zero)} of {count} modules did not change at all: {some}.",
+        f"{count} 个模块中有 {len(zero)} 个完全没有变化：{some}。",
+    )

@@ -1,0 +1,77 @@
+"""What a run has learned, as a person looks at it: answers over time, the report, a comparison."""
+
+import zipfile
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def select(person, run_id):
+    person.go_to("runs")
+    person.page.locator(f'#runs_table button[data-run="{run_id}"]').click()
+    expect(person.see("runs_head")).to_contain_text(run_id)
+
+
+def test_it_is_watched_while_it_learns(visit, finished_run):
+    """Verdict and answers on Runs and on Train; arrow keys walk along the steps."""
+    person = visit(f"?run={finished_run}")
+    expect(person.see("run_learned", ".verdict")).not_to_be_empty()
+    for place in ("run_answers", "runs_answers"):
+        if place == "runs_answers":
+            select(person, finished_run)
+        expect(person.see(place, "output")).to_have_text("at step 16")
+        shown = person.see(place, ".answer.shown")
+        expect(shown).to_have_count(1)
+        expect(shown.locator(".tuned mark").first).to_be_visible()
+        line = person.see(place, "input[type=range]")
+        line.press("Home")
+        expect(person.see(place, "output")).to_have_text("at step 0")
+        expect(shown.locator("mark")).to_have_count(0)
+        line.press("ArrowRight")
+        expect(line).to_have_attribute("aria-valuetext", "at step 8")
+    person.see("runs_answers", "[data-play]").click()
+    expect(person.see("runs_answers", "output")).to_have_text("at step 0")
+    expect(person.see("runs_answers", "output")).to_have_text("at step 16")
+
+
+def test_the_report_is_read_and_taken_away(visit, finished_run, tmp_path):
+    """In the page's language, with its picture; the zip holds both languages."""
+    person = visit(locale="zh-CN")
+    select(person, finished_run)
+    person.see("report_box", "button").first.click()
+    expect(person.see("runs_report")).to_contain_text("与默认值不同的设置")
+    picture = person.see("runs_report", "img").first
+    expect(picture).to_be_visible()
+    person.page.wait_for_function("document.querySelector('#runs_report img').naturalWidth > 300")
+    with person.page.expect_download() as coming:
+        person.see("take_report").click()
+    assert coming.value.suggested_filename == f"{finished_run}-report.zip"
+    coming.value.save_as(tmp_path / "report.zip")
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        assert {"report.md", "report.zh.md", "curves.svg"} <= set(archive.namelist())
+
+
+def test_runs_are_compared(visit, finished_run, copied_run):
+    """Ticks stay when the table is drawn anew; equal runs differ in nothing; Clear clears."""
+    person = visit()
+    select(person, finished_run)
+    boxes = [person.see("runs_table", f'[data-compare="{run_id}"]')
+             for run_id in (finished_run, copied_run.name)]  # fmt: skip
+    boxes[0].check()
+    expect(person.see("compare_shown")).to_contain_text("Tick one more run")
+    boxes[1].check()
+    expect(person.see("compare_shown", "thead")).to_contain_text("spare-vole")
+    expect(person.see("compare_shown")).to_contain_text("All settings are the same.")
+    select(person, copied_run.name)
+    for box in boxes:
+        expect(box).to_be_checked()
+    person.see("compare_only", "input").click()
+    expect(person.see("compare_shown", 'th[title="learning_rate"]')).to_be_visible()
+    person.see("compare_along", "label").nth(2).click()
+    expect(person.see("compare_shown", ".curves svg")).to_contain_text("seconds")
+    person.see("compare_clear").click()
+    expect(person.see("compare_box")).to_be_hidden()
+    for box in boxes:
+        expect(box).not_to_be_checked()

@@ -1,0 +1,89 @@
+"""Several runs beside each other on the Runs tab: the switches, and when it is drawn again."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from engine.errors import UserError
+from engine.training import runs
+from engine.training.runs import Run
+from ui import comparison
+from ui.chosen import Chosen
+from ui.text import language, t
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+CLEAR = "() => document.querySelector('#runs_table .runs-box')?.dispatchEvent("
+CLEAR += "new Event('clear', {bubbles: true}))"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """Its components; `ids` are those of the ticked runs, a blank between two."""
+
+    box: gr.Column
+    ids: gr.State
+    along: gr.Radio
+    only: gr.Checkbox
+    clear: gr.Button
+    shown: gr.HTML
+
+
+def build() -> Comparing:
+    ids = gr.State("")
+    with gr.Column(visible=False, elem_id="compare_box") as box:
+        with gr.Row(elem_id="compare_controls"):
+            along = gr.Radio(
+                [(t(f"compare_{one}"), one) for one in comparison.ALONG],
+                value=comparison.ALONG[0],
+                label=t("compare_along"),
+                show_label=False,
+                elem_id="compare_along",
+            )
+            only = gr.Checkbox(True, label=t("compare_only"), elem_id="compare_only")
+            clear = gr.Button(t("compare_clear"), elem_id="compare_clear")
+        shown = gr.HTML(elem_id="compare_shown", elem_classes="bare")
+    return Comparing(box, ids, along, only, clear, shown)
+
+
+def wire(parts: Comparing, table: gr.HTML, chosen: Chosen) -> None:
+    """Drawn at each tick of a box, at each switch, and again while one of the runs goes on."""
+
+    def ticked(event: gr.EventData, along: str, only: bool, request: gr.Request):
+        found = _known(event.ids)
+        return {
+            parts.ids: event.ids,
+            parts.box: gr.Column(visible=bool(found)),
+            parts.shown: comparison.html(found, along, only, language(request)),
+        }
+
+    def switched(ids: str, along: str, only: bool, request: gr.Request):
+        return comparison.html(_known(ids), along, only, language(request))
+
+    def follow(ids: str, along: str, only: bool, request: gr.Request):
+        found = _known(ids)
+        if not any(run.alive for run in found):
+            return gr.skip()
+        return comparison.html(found, along, only, language(request))
+
+    switches = [parts.along, parts.only]
+    table.input(ticked, switches, [parts.ids, parts.box, parts.shown], **QUIET)
+    gr.on(
+        [parts.along.change, parts.only.change],
+        switched,
+        [parts.ids, *switches],
+        parts.shown,
+        **QUIET,
+    )
+    chosen.slow.tick(follow, [parts.ids, *switches], parts.shown, **QUIET)
+    parts.clear.click(None, None, None, js=CLEAR, **QUIET)
+
+
+def _known(ids: str) -> list[Run]:
+    """Those that are still there."""
+    found = []
+    for one in ids.split():
+        try:
+            found.append(runs.get(one))
+        except UserError:  # deleted since it was ticked
+            continue
+    return found
