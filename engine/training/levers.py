@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,16 @@ def _wrap_layers(base: "PreTrainedModel", compiled: bool, checkpointed: int | No
         forward = layer.forward
         if checkpointed is None or number < checkpointed:
             forward = functools.partial(checkpoint, forward, use_reentrant=False)
-        if compiled:
-            forward = torch.compile(forward, dynamic=False)
-        layer.forward = forward
+        layer.forward = _compiled(forward) if compiled else forward
+
+
+def _compiled(forward: Callable) -> Callable:
+    """Compiled for rows one after the other, which have one shape. Answers to the fixed questions
+    grow by a token a call: they would use up all the recompilations that torch allows a layer, and
+    training would go on without."""
+    fast = torch.compile(forward, dynamic=False)
+
+    def either(*args, **kwargs):
+        return (fast if "cu_seq_lens_q" in kwargs else forward)(*args, **kwargs)
+
+    return either
