@@ -7,11 +7,13 @@ from typing import Any, get_type_hints
 
 import yaml
 
+from engine import devices
 from engine.errors import Sentence, UserError
 from engine.options.adapter import Adapter
 from engine.options.basic import Basic
 from engine.options.data import Data
 from engine.options.declare import coerce, field_names, out_of_range, unknown_option
+from engine.options.devices import Devices
 from engine.options.memory import Memory
 from engine.options.saving import Saving
 from engine.options.schedule import Schedule
@@ -23,13 +25,14 @@ GROUPS = {
     "data": Sentence("Data", "数据"),
     "schedule": Sentence("Schedule and optimiser", "训练进程与优化器"),
     "memory": Sentence("Memory and precision", "显存与精度"),
+    "devices": Sentence("Devices", "设备"),
     "saving": Sentence("Logging and saving", "记录与保存"),
 }
 
 
 # A dataclass takes its fields from its last base first.
 @dataclass(kw_only=True)
-class TrainConfig(Saving, Memory, Schedule, Data, Adapter, Basic):
+class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
     """What a training run is made of. Names as in Transformers, PEFT and TRL."""
 
     def problems(self) -> dict[str, Sentence]:
@@ -44,6 +47,8 @@ class TrainConfig(Saving, Memory, Schedule, Data, Adapter, Basic):
                 "The base cannot be 4-bit and 8-bit at once; switch one of the two off.",
                 "底座不能同时是 4 比特和 8 比特，请关掉其中一个。",
             )
+        if wrong := devices.problem(self.gpu_ids):
+            found["gpu_ids"] = wrong
         return found
 
     def changed(self, than: "TrainConfig") -> list[str]:

@@ -38,6 +38,7 @@ class DeviceMemory:
     others_gib: float
     free_gib: float
     total_gib: float
+    returning_gib: float = 0.0  # held by runs, and on a GPU by chats: free when a next run begins
 
 
 def where() -> Literal["local", "space", "zerogpu"]:
@@ -52,27 +53,41 @@ def child_environment() -> dict[str, str]:
 
     OpenMP's threads must sleep while they wait: training and chat share a laptop's few cores, and
     waiting threads that spin made a training ten times slower beside another (2026-11-21, 2 cores).
+    CUDA must count the GPUs as NVML does, in the order of the bus.
     """
     ours = {"TOKENIZERS_PARALLELISM": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return os.environ | ours | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1"}
+    ours |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return os.environ | ours
 
 
 def memory_now() -> list[DeviceMemory]:
     """One record a GPU (from NVML), or one of the RAM. A few milliseconds; no CUDA context."""
-    own = own_processes()
-    gpus = [_gpu_memory(handle, own) for handle in _gpu_handles()]
-    return gpus or [_ram_memory(own)]
+    runs, chats = run_processes(), _processes_of("engine.chat.process")
+    own = page_processes() | runs | chats
+    gpus = [_gpu_memory(handle, own, runs | chats) for handle in _gpu_handles()]
+    return gpus or [_ram_memory(own, runs)]
 
 
-def own_processes() -> dict[int, psutil.Process]:
-    """This page with its children, and every run: a run outlives the page that started it."""
+def gpu_count() -> int:
+    """GPUs of this machine, by NVML; 0 where there is no NVIDIA driver."""
+    return len(_gpu_handles())
+
+
+def page_processes() -> dict[int, psutil.Process]:
+    """This process with its children."""
     mine = psutil.Process()
-    own = {p.pid: p for p in [mine, *mine.children(recursive=True)]}
-    for process in psutil.process_iter(["cmdline"]):
-        line = process.info["cmdline"] or []
-        if "engine" in line and "train" in line:
-            own[process.pid] = process
-    return own
+    return {p.pid: p for p in [mine, *mine.children(recursive=True)]}
+
+
+def run_processes() -> dict[int, psutil.Process]:
+    """Every run: it outlives the page that started it."""
+    return _processes_of("engine", "train")
+
+
+def _processes_of(*words: str) -> dict[int, psutil.Process]:
+    """By the words of their commands."""
+    found = psutil.process_iter(["cmdline"])
+    return {p.pid: p for p in found if set(words) <= set(p.info["cmdline"] or [])}
 
 
 def pick_device(dtype: str = "auto") -> Device:
@@ -119,7 +134,7 @@ def _gpu_handles() -> tuple:
     return tuple(pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(count))
 
 
-def _gpu_memory(handle, own: dict[int, psutil.Process]) -> DeviceMemory:
+def _gpu_memory(handle, own: dict, returning: dict) -> DeviceMemory:
     import pynvml
 
     whole = pynvml.nvmlDeviceGetMemoryInfo(handle)
@@ -128,6 +143,7 @@ def _gpu_memory(handle, own: dict[int, psutil.Process]) -> DeviceMemory:
     except pynvml.NVMLError:  # some containers do not say; then everything counts as others'
         processes = []
     used = sum(p.usedGpuMemory or 0 for p in processes if p.pid in own)
+    back = sum(p.usedGpuMemory or 0 for p in processes if p.pid in returning)
     name = pynvml.nvmlDeviceGetName(handle)
     return DeviceMemory(
         name,
@@ -136,15 +152,23 @@ def _gpu_memory(handle, own: dict[int, psutil.Process]) -> DeviceMemory:
         max(0, whole.used - used) / GIB,
         whole.free / GIB,
         whole.total / GIB,
+        back / GIB,
     )
 
 
-def _ram_memory(own: dict[int, psutil.Process]) -> DeviceMemory:
+def _ram_memory(own: dict, returning: dict) -> DeviceMemory:
     whole = psutil.virtual_memory()
-    used = sum(resident_bytes(process) for process in own.values())
+    resident = {pid: resident_bytes(process) for pid, process in own.items()}
+    used, back = sum(resident.values()), sum(resident[pid] for pid in returning)
     others = max(0, whole.total - whole.available - used)
     return DeviceMemory(
-        "RAM", False, used / GIB, others / GIB, whole.available / GIB, whole.total / GIB
+        "RAM",
+        False,
+        used / GIB,
+        others / GIB,
+        whole.available / GIB,
+        whole.total / GIB,
+        back / GIB,
     )
 
 

@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from engine.config import TrainConfig
+from engine.devices import memory_for
 from engine.errors import Sentence, UserError
-from engine.hardware import memory_now, pick_device
+from engine.hardware import pick_device
 from engine.models.adapter import lora_parameters
 from engine.models.load import load_config, load_tokenizer
 from engine.training import runs
@@ -46,7 +47,7 @@ def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[st
     planned = foresee(config, kept_tokenizer(config.model_name_or_path)[0], progress)
     longest, facts = planned.longest, planned.facts
     dtype = str(device.dtype).removeprefix("torch.")
-    memory = memory_now()[0]
+    memory = memory_for(config.gpu_ids)
 
     def peak(changed: TrainConfig) -> float:
         return sum(predict(changed, shape, dtype, device.type, longest).values())
@@ -57,7 +58,8 @@ def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[st
     sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps
     share = min(1.0, sequences / len(planned.train))  # of an epoch, in one step
     tokens = facts["train_tokens"] * share
-    fits = peak_gib <= memory.free_gib
+    room_gib = memory.free_gib + memory.returning_gib  # the run waits until that has come back
+    fits = peak_gib <= room_gib
     return {
         "peak_gib": peak_gib,
         "parts": parts,
@@ -77,7 +79,7 @@ def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[st
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
         "ladder": _ladder(config, peak),
         "reasons": _device_reasons(config, device)
-        + ([] if fits else [_too_large(peak_gib, memory)]),
+        + ([] if fits else [_too_large(peak_gib, room_gib, memory.name)]),
     }
 
 
@@ -147,11 +149,11 @@ def _device_reasons(config: TrainConfig, device) -> list[dict[str, str]]:
     return reasons
 
 
-def _too_large(peak_gib: float, memory) -> dict[str, str]:
+def _too_large(peak_gib: float, room_gib: float, name: str) -> dict[str, str]:
     words = Sentence(
-        f"This needs about {peak_gib:.1f} GiB and {memory.free_gib:.1f} GiB are free on "
-        f"{memory.name}; take a smaller batch, a shorter longest row, or a 4-bit base.",
-        f"大约需要 {peak_gib:.1f} GiB，而 {memory.name} 只剩 {memory.free_gib:.1f} GiB；"
+        f"This needs about {peak_gib:.1f} GiB and {room_gib:.1f} GiB are free on "
+        f"{name}; take a smaller batch, a shorter longest row, or a 4-bit base.",
+        f"大约需要 {peak_gib:.1f} GiB，而 {name} 只有 {room_gib:.1f} GiB 可用；"
         "请减小批大小、最长一条，或使用 4 比特底座。",
     )
     return _reason("per_device_train_batch_size", words)

@@ -46,7 +46,7 @@ def test_every_option_out_of_range_is_named_at_once(values):
 
 def test_too_large_says_how_much_and_how_much_is_free(values, monkeypatch):
     memory = DeviceMemory("RAM", False, 0.1, 0.1, 0.2, 0.4)
-    monkeypatch.setattr("engine.training.estimate.memory_now", lambda: [memory])
+    monkeypatch.setattr("engine.devices.memory_now", lambda: [memory])
     report = estimate(values)
     assert report["fits"] is False
     assert [reason["field"] for reason in report["reasons"]] == ["per_device_train_batch_size"]

@@ -93,6 +93,14 @@ WORDS = {
         "Stop now? What was learned up to here can be kept.",
         "现在停下吗？到目前为止学到的可以留下。",
     ),
+    "train_in_line": Sentence(
+        "It begins by itself when {names} has ended, also with this page closed.",
+        "等 {names} 结束后会自动开始，关掉本页也不影响。",
+    ),
+    "train_in_line_next": Sentence(
+        "It begins by itself in a moment, as soon as its device is free.",
+        "设备一空出来就会自动开始。",
+    ),
     "train_go_on": Sentence("Go on", "继续训练"),
     "train_stop_keep": Sentence("Stop and keep", "停下并保留"),
     "train_stop_delete": Sentence("Stop and delete", "停下并删除"),
