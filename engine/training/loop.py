@@ -54,7 +54,7 @@ def arguments(
         prediction_loss_only=True,
         save_strategy="steps",
         save_steps=config.save_steps or max(1, round(max_steps / _SAVES_IN_A_RUN)),
-        save_total_limit=config.save_total_limit,
+        save_total_limit=None,  # Trainer removes the old before the new is whole; Progress does not
         label_names=["labels"],
         remove_unused_columns=False,
         report_to="none",
@@ -63,9 +63,3 @@ def arguments(
         dataloader_pin_memory=on_gpu,
         **checkpointing,
     )
-
-
-def last_complete_checkpoint(path: Path) -> Path | None:
-    """The newest checkpoint whose marker, written last, is there."""
-    complete = [one.parent for one in path.glob("checkpoint-*/complete.json")]
-    return max(complete, key=lambda one: int(one.name.split("-")[1]), default=None)

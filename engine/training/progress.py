@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training import runs
+from engine.training import checkpoints, runs
 from engine.training.memory import measured
 from engine.training.once import greedy_answer
 
@@ -24,12 +24,14 @@ _SAMPLE_TOKENS = 60
 class Progress(TrainerCallback):
     """Writes one metrics row per logged step, a fresh status, and sees the stop file.
 
-    `seconds_before` is the training time of earlier sessions of a resumed run.
+    `seconds_before` is the training time of earlier sessions of a resumed run, `keep` how many
+    checkpoints are kept.
     """
 
-    def __init__(self, path: Path, max_steps: int, seconds_before: float):
+    def __init__(self, path: Path, max_steps: int, seconds_before: float, keep: int):
         self.path = path
         self.max_steps = max_steps
+        self.keep = keep
         self.seconds_before = seconds_before
         self.trainer: PackedTrainer | None = None  # set when the trainer exists
         self._begin = self._last_status = time.monotonic()
@@ -80,7 +82,8 @@ class Progress(TrainerCallback):
     def on_save(self, args, state, control, **kwargs):
         checkpoint = self.path / f"checkpoint-{state.global_step}"
         facts = {"tokens_seen": self.trainer.tokens_seen, "seconds": self.seconds}
-        (checkpoint / "complete.json").write_text(json.dumps(facts), encoding="utf-8")
+        checkpoints.seal(checkpoint, facts)
+        checkpoints.rotate(self.path, self.keep)
 
     def set_aside(self, seconds: float) -> None:
         """Time that must not count against the training speed."""

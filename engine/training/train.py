@@ -1,7 +1,9 @@
 """The process of one run: reads the run folder, trains, writes the run folder. Nothing else."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -19,9 +21,9 @@ from engine.errors import UserError
 from engine.hardware import Device, pick_device
 from engine.models.adapter import attach
 from engine.models.load import Quantization, load_base, load_tokenizer
-from engine.training import runs
+from engine.training import checkpoints, runs
 from engine.training.data import Prepared, prepare, steps
-from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
+from engine.training.loop import PackedTrainer, arguments
 from engine.training.memory import measured
 from engine.training.progress import Progress, Samples, cut_after
 from engine.training.report import write_report
@@ -33,10 +35,10 @@ def train(path: Path) -> int:
     Whatever happens, status.json says it.
     """
     signal.signal(signal.SIGTERM, lambda *_: (path / "stop").touch())
-    runs.write_status(
-        path, pid=os.getpid(), started_at=_started_at(path), message="", message_zh=""
-    )
     try:
+        runs.write_status(
+            path, pid=os.getpid(), started_at=_started_at(path), message="", message_zh=""
+        )
         _train(path)
     except UserError as error:
         return _failed(path, error.sentence.en, error.sentence.zh, 2)
@@ -51,6 +53,8 @@ def train(path: Path) -> int:
             2,
         )
     except Exception as error:
+        if checkpoints.is_full_disk(error):
+            return _full(path)
         traceback.print_exc()
         what = f"{type(error).__name__}: {error}"
         return _failed(
@@ -77,7 +81,7 @@ def _train(path: Path) -> None:
     _keep_facts(path, prepared.facts)
     model = _model(config, device)
     trainer, progress = _trainer(path, config, device, model, tokenizer, prepared)
-    checkpoint = last_complete_checkpoint(path)
+    checkpoint = checkpoints.last_complete(path)
     _continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     _save(path, config, model, tokenizer)
@@ -114,8 +118,8 @@ def _trainer(
 ) -> tuple[PackedTrainer, Progress]:
     max_steps = steps(config, len(prepared.train))
     evaluates = bool(prepared.evaluation)
-    before = (_complete(last_complete_checkpoint(path))).get("seconds", 0.0)
-    progress = Progress(path, max_steps, before)
+    before = checkpoints.facts_of(checkpoints.last_complete(path)).get("seconds", 0.0)
+    progress = Progress(path, max_steps, before, config.save_total_limit)
     trainer = PackedTrainer(
         model=model,
         args=arguments(config, path, device, max_steps, evaluates),
@@ -138,21 +142,17 @@ def _continue_from(path: Path, checkpoint: Path | None, trainer: PackedTrainer) 
     for name in ("metrics.jsonl", "samples.jsonl"):
         if (path / name).is_file():
             cut_after(path / name, step)
-    trainer.tokens_seen = _complete(checkpoint).get("tokens_seen", 0)
+    trainer.tokens_seen = checkpoints.facts_of(checkpoint).get("tokens_seen", 0)
     if checkpoint:
         trainer.args.eval_on_start = False
         print(f"Resuming from step {step}", flush=True)
-
-
-def _complete(checkpoint: Path | None) -> dict[str, Any]:
-    return json.loads((checkpoint / "complete.json").read_text()) if checkpoint else {}
 
 
 def _keep_facts(path: Path, facts: dict[str, Any]) -> None:
     """Writes dataset.json once. Raises UserError when a resumed run finds other data."""
     file = path / "dataset.json"
     if not file.is_file():
-        file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+        checkpoints.write_whole(file, json.dumps(facts, ensure_ascii=False, indent=1))
         return
     before = json.loads(file.read_text(encoding="utf-8"))
     if any(before.get(n, facts[n]) != facts[n] for n in ("sha256", "mapping", "eval_sha256")):
@@ -166,7 +166,8 @@ def _keep_facts(path: Path, facts: dict[str, Any]) -> None:
 
 def _save(path: Path, config: TrainConfig, model, tokenizer) -> None:
     """The adapter with everything that its voice needs: template, system prompt, stop tokens."""
-    folder = path / "adapter"
+    folder = path / "adapter.new"
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here
     model.config.use_cache = True
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -181,11 +182,32 @@ def _save(path: Path, config: TrainConfig, model, tokenizer) -> None:
     }
     text = json.dumps(card, ensure_ascii=False, indent=1)
     (folder / "greenroom.json").write_text(text, encoding="utf-8")
+    checkpoints.put_in_place(folder, path / "adapter")
+
+
+def _full(path: Path) -> int:
+    """The sentence for a full disk; room for it comes from the checkpoint that did not fit."""
+    shutil.rmtree(path / "adapter.new", ignore_errors=True)
+    checkpoints.remove_unfinished(path)
+    last = checkpoints.last_complete(path)
+    kept = f"{last.name} is whole" if last else "no checkpoint had been saved yet"
+    kept_zh = f"{last.name} 完好" if last else "此前还没有保存过检查点"
+    return _failed(
+        path,
+        f"The disk with {path.parent} is full, so the run stopped; {kept}. Free some room, for "
+        "instance by deleting old runs, then resume.",
+        f"{path.parent} 所在的磁盘已满，训练停止；{kept_zh}。"
+        "请腾出空间（例如删除旧的训练）再继续。",
+        2,
+    )
 
 
 def _failed(path: Path, en: str, zh: str, status: int) -> int:
-    print(en, file=sys.stderr, flush=True)
-    runs.write_status(path, state="failed", message=en, message_zh=zh)
+    # On a full disk neither may find room; then the dead process alone says that it failed.
+    with contextlib.suppress(OSError):
+        runs.write_status(path, state="failed", message=en, message_zh=zh)
+    with contextlib.suppress(OSError):
+        print(en, file=sys.stderr, flush=True)
     return status
 
 

@@ -5,7 +5,7 @@ import torch
 
 from engine.config import TrainConfig
 from engine.dataset.packing import Collator, join
-from engine.training.loop import PackedTrainer, arguments, last_complete_checkpoint
+from engine.training.loop import PackedTrainer, arguments
 from engine.training.train import _model
 
 ROWS = [[5, 9, 300, 41, 7, 2], [8, 1000, 77], [6, 60, 61, 62, 63, 64, 65, 2], [3, 33, 333, 3333]]
@@ -117,13 +117,3 @@ def test_zero_means_about_eight_evaluations_and_four_saves(tmp_path, cpu):
     assert (args.eval_steps, args.save_steps, args.eval_strategy) == (10, 20, "steps")
     args = arguments(TrainConfig(), tmp_path, cpu, max_steps=2, evaluates=False)
     assert (args.eval_steps, args.save_steps, args.eval_strategy) == (1, 1, "no")
-
-
-def test_a_checkpoint_without_its_marker_does_not_count(tmp_path):
-    for step, complete in ((4, True), (10, True), (12, False)):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        if complete:
-            (folder / "complete.json").write_text("{}")
-    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-    assert last_complete_checkpoint(tmp_path / "checkpoint-12") is None
