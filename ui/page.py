@@ -9,7 +9,8 @@ data_problem data_understood data_mapping role_NAME data_speaker mapping_again d
 data_mask table_search table_start data_table table_said data_conversation data_prompt data_lengths
 data_doctor repair_box repairs fill repair repair_said changes dropped_rows keep_box keep_character
 keep keep_said convert_box convert_to convert_ending convert convert_download convert_said go_train
-train: option_NAME for each option, advanced summary verdict start start_said run_side run_card stop
+train: option_NAME for each option, advanced as_text as_command as_yaml paste paste_file fill_form
+fill_said summary verdict start start_said run_side run_card run_command stop
 run_line run_forward run_back run_beside run_leave stop_ask go_on stop_keep stop_delete resume
 another talk run_said plot_loss loss_says run_answers run_memory curves_box log_box run_log
 """

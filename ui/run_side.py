@@ -6,7 +6,7 @@ import gradio as gr
 
 from engine import launch
 from engine.errors import UserError
-from engine.training import runs
+from engine.training import command, runs
 from engine.training.runs import Run
 from ui import cards, plots, run_views, runs_line
 from ui.chosen import Chosen
@@ -29,6 +29,7 @@ class RunSide:
     memory: gr.HTML
     answers: gr.HTML
     log: gr.HTML
+    command: gr.Textbox
     line: runs_line.LineButtons
     stop: gr.Button
     ask: gr.Column
@@ -57,6 +58,15 @@ def build(chosen: Chosen) -> RunSide:
             made["rate"], made["norm"] = plots.rate_plot(), plots.norm_plot()
         with gr.Accordion(t("train_log"), open=False, elem_id="log_box"):
             made["log"] = _html("run_log")
+        made["command"] = gr.Textbox(
+            label=t("train_command"),
+            info=t("train_command_help"),
+            lines=1,
+            max_lines=6,
+            interactive=False,
+            buttons=["copy"],
+            elem_id="run_command",
+        )
     side = RunSide(box=box, seen=gr.State({}), **made)
     _wire_watching(chosen, side, curves)
     _wire_buttons(chosen, side, answers)
@@ -150,6 +160,7 @@ def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
         updates[side.log] = run_views.log(run, lang)
     if fresh or now["buttons"] != seen.get("buttons"):
         updates |= _buttons(side, run)
+        updates[side.command] = command.shown(run.path, run.config, run.gpu_ids)
     return updates
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.kill_runs [--kills 25] [--seed 0]
 
-A tiny model saves a checkpoint at every step, so that many deaths fall into the writing of one. After
-each death the newest checkpoint that had been reported must be there and readable, and at the end the
+A tiny model saves a checkpoint at every step, so that many deaths fall into the writing of one.
+After each death the newest checkpoint that had been reported must be there; at the end the
 run, resumed again and again, must have the losses of one that nobody killed, to the last bit. Takes
 about ten seconds a kill: each process imports torch anew.
 """
