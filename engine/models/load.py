@@ -1,6 +1,7 @@
 """A base model and its tokenizer: found, checked, loaded plain, in 8-bit or in 4-bit."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,7 @@ def load_base(
         lambda: AutoModelForCausalLM.from_pretrained(
             place,
             dtype=device.dtype,
-            device_map={"": 0 if device.type == "cuda" else "cpu"},
+            device_map={"": _place() if device.type == "cuda" else "cpu"},
             quantization_config=_bitsandbytes(quantization, device),
             use_safetensors=True,
             trust_remote_code=False,
@@ -115,6 +116,11 @@ def footprint_gib(model: "PreTrainedModel") -> float:
     return model.get_memory_footprint() / GIB
 
 
+def _place() -> int:
+    """The GPU of this process; a launcher of several processes numbers them."""
+    return int(os.environ.get("LOCAL_RANK", 0))
+
+
 def _bitsandbytes(quantization: Quantization, device: Device) -> Any:
     if not quantization.name:
         return None
@@ -126,7 +132,14 @@ def _bitsandbytes(quantization: Quantization, device: Device) -> Any:
         bnb_4bit_quant_type=quantization.bnb_4bit_quant_type,
         bnb_4bit_use_double_quant=quantization.bnb_4bit_use_double_quant,
         bnb_4bit_compute_dtype=device.dtype,
+        # FSDP shares out floating weights only; bitsandbytes can keep its bytes in such a type.
+        bnb_4bit_quant_storage=device.dtype if _is_sharded() else None,
     )
+
+
+def _is_sharded() -> bool:
+    """Whether Accelerate's launcher has asked for FSDP."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
 
 
 def _keep_differentiable(model: "PreTrainedModel") -> None:

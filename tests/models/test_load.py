@@ -208,3 +208,16 @@ def _dequantised(module):
 def test_the_names_of_precisions():
     assert [one.name for one in BITS.values()] == list(BITS)
     assert Quantization().name == ""
+
+
+@pytest.mark.parametrize(("sharded", "storage"), [("true", "float32"), ("", "uint8")])
+def test_4_bit_weights_are_stored_so_that_fsdp_can_share_them_out(
+    tiny_model_folder, cpu, monkeypatch, sharded, storage
+):
+    """FSDP shares out floating weights only; without it the usual bytes stay."""
+    from bitsandbytes.nn import Params4bit
+
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", sharded)
+    model = load_base(str(tiny_model_folder), cpu, Quantization(load_in_4bit=True))
+    kinds = {p.dtype for p in model.parameters() if isinstance(p, Params4bit)}
+    assert kinds == {getattr(torch, storage)}
