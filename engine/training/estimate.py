@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from engine.config import TrainConfig
-from engine.devices import memory_for
+from engine.devices import memory_for, wanted
 from engine.errors import Sentence, UserError
 from engine.hardware import pick_device
 from engine.models.adapter import lora_parameters
@@ -48,14 +48,21 @@ def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[st
     longest, facts = planned.longest, planned.facts
     dtype = str(device.dtype).removeprefix("torch.")
     memory = memory_for(config.gpu_ids)
+    processes = len(wanted(config.gpu_ids) or [0])
+
+    def predicted(changed: TrainConfig) -> dict[str, float]:
+        whole = predict(changed, shape, dtype, device.type, longest)
+        if changed.distributed_type == "ddp":
+            return whole
+        return _shared_out(whole, processes, shape.layers)
 
     def peak(changed: TrainConfig) -> float:
-        return sum(predict(changed, shape, dtype, device.type, longest).values())
+        return sum(predicted(changed).values())
 
-    parts = predict(config, shape, dtype, device.type, longest)
+    parts = predicted(config)
     peak_gib = sum(parts.values())
-    max_steps = steps(config, len(planned.train))
-    sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    max_steps = steps(config, len(planned.train), processes)
+    sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps * processes
     share = min(1.0, sequences / len(planned.train))  # of an epoch, in one step
     tokens = facts["train_tokens"] * share
     room_gib = memory.free_gib + memory.returning_gib  # the run waits until that has come back
@@ -81,6 +88,15 @@ def _estimate(config: TrainConfig, progress: Callable[[float], None]) -> dict[st
         "reasons": _device_reasons(config, device)
         + ([] if fits else [_too_large(peak_gib, room_gib, memory.name)]),
     }
+
+
+def _shared_out(parts: dict[str, float], processes: int, layers: int) -> dict[str, float]:
+    """GiB on each GPU under FSDP: all parameters and what belongs to them in equal shares, and the
+    one layer that is gathered to compute with it."""
+    kept = ("activations", "runtime")
+    shares = {n: gib if n in kept else gib / processes for n, gib in parts.items()}
+    gathered = parts["weights"] / layers if processes > 1 else 0.0
+    return shares | {"weights": shares["weights"] + gathered}
 
 
 @lru_cache(maxsize=2)

@@ -116,7 +116,7 @@ def _model(config: TrainConfig, device: Device) -> "peft.PeftModel":
 def _trainer(
     path: Path, config: TrainConfig, device: Device, model, tokenizer, prepared: Prepared
 ) -> tuple[PackedTrainer, Progress]:
-    max_steps = steps(config, len(prepared.train))
+    max_steps = steps(config, len(prepared.train), int(os.environ.get("WORLD_SIZE", 1)))
     evaluates = bool(prepared.evaluation)
     before = checkpoints.facts_of(checkpoints.last_complete(path)).get("seconds", 0.0)
     progress = Progress(path, max_steps, before, config.save_total_limit)

@@ -28,7 +28,9 @@ def test_command_and_yaml_fill_the_form(visit, tmp_path):
     expect(command).to_have_value("python -m engine train --lora_r=7")
     file = tmp_path / "mine.yaml"
     file.write_text("lora_r: 9\nlearning_rate: 2e-3\n")
-    person.see("paste_file", "input[type=file]").set_input_files(file)
+    with person.page.expect_file_chooser() as chooser:
+        person.see("paste_file").click()
+    chooser.value.set_files(file)
     expect(person.see("option_lora_r", "input")).to_have_value("9")
     expect(person.see("option_learning_rate", "input")).to_have_value("0.002")
     expect(person.see("as_yaml", "textarea")).to_have_value(re.compile("lora_r: 9"))

@@ -124,3 +124,21 @@ def test_weights_exactly():
     assert parts["weights"] == pytest.approx(2e9 / 2**30)
     assert (parts["adapter"], parts["gradients"]) == (4e6 / 2**30, 4e6 / 2**30)
     assert parts["optimizer"] == 8e6 / 2**30
+
+
+def test_several_gpus_share_steps_and_with_fsdp_the_weights(values, monkeypatch):
+    """Four GPUs: a quarter of the steps; under FSDP a quarter of the weights, and one layer."""
+    gpu = DeviceMemory("GPU", True, 0.0, 0.0, 80.0, 80.0)
+    monkeypatch.setattr("engine.devices.gpu_count", lambda: 4)
+    monkeypatch.setattr("engine.devices.memory_now", lambda: [gpu] * 4)
+    short = values | {"per_device_train_batch_size": 1, "packing": False, "num_train_epochs": 2}
+    one, four = estimate(short), estimate(short | {"gpu_ids": "all"})
+    assert (one["steps"], four["steps"]) == (44, 12)
+    assert four["effective_batch_rows"] == 4 * one["effective_batch_rows"]
+    assert four["parts"] == one["parts"]
+    shared = estimate(short | {"gpu_ids": "all", "distributed_type": "fsdp"})["parts"]
+    assert shared["optimizer"] == one["parts"]["optimizer"] / 4
+    assert shared["weights"] == pytest.approx(one["parts"]["weights"] * (1 / 4 + 1 / 2))
+    assert shared["activations"] == one["parts"]["activations"]
+    alone = estimate(short | {"distributed_type": "fsdp"})["parts"]
+    assert alone == one["parts"]
