@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,7 +88,9 @@ def _train(options: argparse.Namespace) -> int:
             raise UserError(reason["en"], reason["zh"], reason["field"])
         path = runs.create(config, foretold["peak_gib"])
         command = [sys.executable, "-m", "engine", "train", str(path)]
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the run's to answer
         status = subprocess.call(command, stdout=out.fileno())
+        signal.signal(signal.SIGINT, before)
     if options.json:
         run = runs.get(path.name) if path.parent == runs.runs_dir() else None
         _show(options, {"run": path.name, "state": run and run.state, "path": str(path)})

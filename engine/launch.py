@@ -27,10 +27,18 @@ def start(config: TrainConfig) -> str:
     if reasons := foretold["reasons"]:
         raise UserError(reasons[0]["en"], reasons[0]["zh"], reasons[0]["field"])
     _refuse_on_zerogpu()
-    with line.lock(runs_dir()):
-        path = runs.create(config, foretold.get("peak_gib"))
-        line.join(path.parent, path.name)
-        _launch(path)
+    try:
+        with line.lock(runs_dir()):
+            path = runs.create(config, foretold.get("peak_gib"))
+            line.join(path.parent, path.name)
+            _launch(path)
+    except OSError as error:
+        raise UserError(
+            f"The run cannot be written into {runs_dir()} ({error.strerror}); free some room or "
+            "choose another folder with RUNS_DIR.",
+            f"无法把这次训练写入 {runs_dir()}（{error.strerror}）；"
+            "请腾出空间，或用 RUNS_DIR 换一个文件夹。",
+        ) from error
     return path.name
 
 

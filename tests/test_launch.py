@@ -51,6 +51,16 @@ def test_a_second_start_waits_in_line(started, busy):
     assert runs.get(busy.name).place == 0
 
 
+def test_a_full_disk_is_a_sentence(started, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(line, "write", full)
+    with pytest.raises(UserError, match=r"cannot be written into .* .No space left on device."):
+        launch.start(TrainConfig())
+    assert started == []
+
+
 def test_what_cannot_work_starts_nothing(started, monkeypatch):
     reason = {"field": "optim", "en": "It needs a GPU.", "zh": "需要显卡。"}
     monkeypatch.setattr("engine.desk.client.estimate", lambda config: {"reasons": [reason]})

@@ -21,12 +21,13 @@ def lock(home: Path) -> FileLock:
 
 
 def read(home: Path) -> list[str]:
-    """Ids, first come first; [] when nobody has ever waited."""
+    """Ids, first come first; [] when nobody has ever waited, or when the file is not ours any more:
+    those who wait then join again."""
     try:
         found = json.loads((home / "line.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return []
-    return [one for one in found if isinstance(one, str)]
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
 def write(home: Path, ids: list[str]) -> None:

@@ -250,3 +250,13 @@ def test_beside_knows_its_need_or_waits(machine, standing):
         turns.beside(path.name)
     (path / "beside").touch()
     assert took(path) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", '"calm-otter"', "[1, null]"])
+def test_a_line_that_somebody_broke_is_joined_anew(standing, machine, runs_folder, content):
+    machine(40)
+    path = standing()
+    (runs_folder / "line.json").write_text(content)
+    assert line.read(runs_folder) == []
+    assert took(path) == [0]
+    assert line.read(runs_folder) == [path.name]
