@@ -4,11 +4,14 @@ import argparse
 import contextlib
 import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from engine import devices
 from engine.config import TrainConfig, default_config
 from engine.errors import UserError
 from engine.hardware import child_environment
@@ -79,27 +82,51 @@ def _estimate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    """A folder is a run made by the page; a file, or nothing, makes a new run here."""
+    """A folder is a run that exists; a file, or nothing, makes a new run here, in a process that
+    carries the run's id in its command: by that the page knows that it lives."""
     from engine.training import runs
 
+    out = sys.stderr if options.json else sys.stdout
     target = Path(options.target) if options.target else None
     if target and (target / "config.yaml").is_file():
         path = target.resolve()
+        with contextlib.redirect_stdout(out):
+            status = _train_folder(path)
     else:
         from engine.training.estimate import estimate
 
         config = _config(options)
-        for reason in estimate(config.to_dict())["reasons"]:
+        foretold = estimate(config.to_dict())
+        for reason in foretold["reasons"]:
             raise UserError(reason["en"], reason["zh"], reason["field"])
-        path = runs.create(config)
-    from engine.training.train import train
-
-    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
-        status = train(path)
+        path = runs.create(config, foretold["peak_gib"])
+        command = [sys.executable, "-m", "engine", "train", str(path)]
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the run's to answer
+        status = subprocess.call(command, stdout=out.fileno())
+        signal.signal(signal.SIGINT, before)
     if options.json:
         run = runs.get(path.name) if path.parent == runs.runs_dir() else None
         _show(options, {"run": path.name, "state": run and run.state, "path": str(path)})
     return status
+
+
+def _train_folder(path: Path) -> int:
+    """Waits for its turn; then trains here, or in several processes when it has several devices."""
+    from engine.training import command, turns
+
+    if os.environ.get("RANK") == "0":
+        turns.begin_at_once(path)
+    elif not command.is_rank():
+        gpus = turns.wait(path)
+        if gpus is None:
+            return 0
+        os.environ.update(command.environment(gpus))
+        config = TrainConfig.from_yaml(path / "config.yaml")
+        if devices.processes(len(gpus), config.device_map) > 1:
+            return subprocess.call(command.launch_line(path, config, gpus), cwd=command.ROOT)
+    from engine.training.train import train
+
+    return train(path)
 
 
 def _chat(options: argparse.Namespace) -> int:

@@ -7,12 +7,14 @@ from typing import Any, get_type_hints
 
 import yaml
 
+from engine import devices
 from engine.errors import Sentence, UserError
 from engine.options.adapter import Adapter
 from engine.options.basic import Basic
 from engine.options.combinations import impossible
 from engine.options.data import Data
 from engine.options.declare import coerce, field_names, out_of_range, unknown_option
+from engine.options.devices import Devices
 from engine.options.memory import Memory
 from engine.options.saving import Saving
 from engine.options.schedule import Schedule
@@ -24,13 +26,14 @@ GROUPS = {
     "data": Sentence("Data", "数据"),
     "schedule": Sentence("Schedule and optimiser", "训练进程与优化器"),
     "memory": Sentence("Memory and precision", "显存与精度"),
+    "devices": Sentence("Devices", "设备"),
     "saving": Sentence("Logging and saving", "记录与保存"),
 }
 
 
 # A dataclass takes its fields from its last base first.
 @dataclass(kw_only=True)
-class TrainConfig(Saving, Memory, Schedule, Data, Adapter, Basic):
+class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
     """What a training run is made of. Names as in Transformers, PEFT and TRL."""
 
     def problems(self) -> dict[str, Sentence]:
@@ -40,6 +43,8 @@ class TrainConfig(Saving, Memory, Schedule, Data, Adapter, Basic):
             wrong = out_of_range(one, getattr(self, one.name))
             if wrong:
                 found[one.name] = wrong
+        if wrong := devices.problem(self.gpu_ids):
+            found["gpu_ids"] = wrong
         return impossible(self) | found
 
     @property

@@ -30,7 +30,7 @@ class Device:
     is_here: bool = True
 
 
-_GIB_FIELDS = ("own_gib", "others_gib", "free_gib", "total_gib")
+_GIB_FIELDS = ("own_gib", "others_gib", "free_gib", "total_gib", "returning_gib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class DeviceMemory:
     others_gib: float
     free_gib: float
     total_gib: float
+    returning_gib: float = 0.0  # held by runs, and on a GPU by chats: free when a next run begins
 
 
 def where() -> Literal["local", "space", "zerogpu"]:
@@ -57,40 +58,55 @@ def child_environment() -> dict[str, str]:
 
     OpenMP's threads must sleep while they wait: training and chat share a laptop's few cores, and
     waiting threads that spin made a training ten times slower beside another (2026-11-21, 2 cores).
+    CUDA must count the GPUs as NVML does, in the order of the bus.
     """
     ours = {"TOKENIZERS_PARALLELISM": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    ours |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1"}
+    ours |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     # Memory of the card that was reserved for one size serves another.
     return os.environ | ours | {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
 
 
 def memory_now() -> list[DeviceMemory]:
     """One record a GPU (from NVML), or one of the RAM. A few milliseconds; no CUDA context."""
-    own = own_processes()
-    gpus = [_gpu_memory(handle, own) for handle in _gpu_handles()]
-    return gpus or [_ram_memory(own)]
+    runs, chats = run_processes(), _processes_of("engine.chat.process")
+    own = page_processes() | runs | chats
+    gpus = [_gpu_memory(handle, own, runs | chats) for handle in _gpu_handles()]
+    return gpus or [_ram_memory(own, runs)]
 
 
-def memory_for(device_map: str) -> DeviceMemory:
-    """What a run with this placement can use: the first GPU, all of them as one, or the RAM."""
-    if device_map == "cpu":
-        return _ram_memory(own_processes())
-    devices = memory_now()
-    if device_map == "single" or len(devices) == 1:
+def ram() -> DeviceMemory:
+    runs = run_processes()
+    return _ram_memory(page_processes() | runs | _processes_of("engine.chat.process"), runs)
+
+
+def together(devices: list[DeviceMemory]) -> DeviceMemory:
+    """Several GPUs over which one model is laid."""
+    if len(devices) == 1:
         return devices[0]
     sums = [sum(getattr(one, name) for one in devices) for name in _GIB_FIELDS]
     return DeviceMemory(f"{len(devices)} x {devices[0].name}", True, *sums)
 
 
-def own_processes() -> dict[int, psutil.Process]:
-    """This page with its children, and every run: a run outlives the page that started it."""
+def gpu_count() -> int:
+    """GPUs of this machine, by NVML; 0 where there is no NVIDIA driver."""
+    return len(_gpu_handles())
+
+
+def page_processes() -> dict[int, psutil.Process]:
+    """This process with its children."""
     mine = psutil.Process()
-    own = {p.pid: p for p in [mine, *mine.children(recursive=True)]}
-    for process in psutil.process_iter(["cmdline"]):
-        line = process.info["cmdline"] or []
-        if "engine" in line and "train" in line:
-            own[process.pid] = process
-    return own
+    return {p.pid: p for p in [mine, *mine.children(recursive=True)]}
+
+
+def run_processes() -> dict[int, psutil.Process]:
+    """Every run: it outlives the page that started it."""
+    return _processes_of("engine", "train")
+
+
+def _processes_of(*words: str) -> dict[int, psutil.Process]:
+    """By the words of their commands."""
+    found = psutil.process_iter(["cmdline"])
+    return {p.pid: p for p in found if set(words) <= set(p.info["cmdline"] or [])}
 
 
 def pick_device(dtype: str = "auto", device_map: str = "single") -> Device:
@@ -152,7 +168,7 @@ def _gpu_handles() -> tuple:
     return tuple(pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(count))
 
 
-def _gpu_memory(handle, own: dict[int, psutil.Process]) -> DeviceMemory:
+def _gpu_memory(handle, own: dict, returning: dict) -> DeviceMemory:
     import pynvml
 
     whole = pynvml.nvmlDeviceGetMemoryInfo(handle)
@@ -161,6 +177,7 @@ def _gpu_memory(handle, own: dict[int, psutil.Process]) -> DeviceMemory:
     except pynvml.NVMLError:  # some containers do not say; then everything counts as others'
         processes = []
     used = sum(p.usedGpuMemory or 0 for p in processes if p.pid in own)
+    back = sum(p.usedGpuMemory or 0 for p in processes if p.pid in returning)
     name = pynvml.nvmlDeviceGetName(handle)
     return DeviceMemory(
         name,
@@ -169,15 +186,23 @@ def _gpu_memory(handle, own: dict[int, psutil.Process]) -> DeviceMemory:
         max(0, whole.used - used) / GIB,
         whole.free / GIB,
         whole.total / GIB,
+        back / GIB,
     )
 
 
-def _ram_memory(own: dict[int, psutil.Process]) -> DeviceMemory:
+def _ram_memory(own: dict, returning: dict) -> DeviceMemory:
     whole = psutil.virtual_memory()
-    used = sum(resident_bytes(process) for process in own.values())
+    resident = {pid: resident_bytes(process) for pid, process in own.items()}
+    used, back = sum(resident.values()), sum(resident[pid] for pid in returning)
     others = max(0, whole.total - whole.available - used)
     return DeviceMemory(
-        "RAM", False, used / GIB, others / GIB, whole.available / GIB, whole.total / GIB
+        "RAM",
+        False,
+        used / GIB,
+        others / GIB,
+        whole.available / GIB,
+        whole.total / GIB,
+        back / GIB,
     )
 
 

@@ -2,54 +2,69 @@
 
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
-from engine.chat import client
+from engine import devices
 from engine.config import TrainConfig
 from engine.desk import client as desk
 from engine.errors import UserError
-from engine.hardware import child_environment, memory_now, where
-from engine.training import runs
+from engine.hardware import child_environment, where
+from engine.places import runs_dir
+from engine.training import line, runs
 
 _ROOT = Path(__file__).resolve().parent.parent
-_starting = threading.Lock()
 _STOP_PATIENCE_SECONDS = 120
 
 
 def start(config: TrainConfig) -> str:
-    """Checks everything, makes the run folder and starts its process; returns the run's id.
+    """Checks everything, makes the run folder, puts it into the line and starts its process, which
+    trains as soon as its device is free; returns the run's id.
 
     Raises UserError, with the field, for what surely cannot work.
     """
-    reasons = desk.estimate(config.to_dict())["reasons"]
-    if reasons:
+    foretold = desk.estimate(config.to_dict())
+    if reasons := foretold["reasons"]:
         raise UserError(reasons[0]["en"], reasons[0]["zh"], reasons[0]["field"])
-    with _starting:
-        _refuse_when_busy()
-        path = runs.create(config)
-        _launch(path)
+    _refuse_on_zerogpu()
+    try:
+        with line.lock(runs_dir()):
+            path = runs.create(config, foretold.get("peak_gib"))
+            line.join(path.parent, path.name)
+            _launch(path)
+    except OSError as error:
+        raise UserError(
+            f"The run cannot be written into {runs_dir()} ({error.strerror}); free some room or "
+            "choose another folder with RUNS_DIR.",
+            f"无法把这次训练写入 {runs_dir()}（{error.strerror}）；"
+            "请腾出空间，或用 RUNS_DIR 换一个文件夹。",
+        ) from error
     return path.name
 
 
 def resume(run_id: str) -> None:
-    """Goes on from the last complete checkpoint, or from the beginning when there is none."""
-    run = runs.get(run_id)
-    if not run.can_resume:
-        raise UserError(
-            f"{run.name} is {run.state}; only a stopped or failed run can be resumed.",
-            f"{run.name} 的状态是 {run.state}；只有停止或失败的训练可以继续。",
-        )
-    with _starting:
-        _refuse_when_busy()
-        (run.path / "stop").unlink(missing_ok=True)
-        runs.write_status(run.path, state="queued", message="", message_zh="")
+    """Goes on from the last complete checkpoint, or from the beginning when there is none; at the
+    end of the line. Raises UserError."""
+    with line.lock(runs_dir()):
+        run = runs.get(run_id)
+        if not run.can_resume:
+            raise UserError(
+                f"{run.name} is {run.state}; only a stopped or failed run can be resumed.",
+                f"{run.name} 的状态是 {run.state}；只有停止或失败的训练可以继续。",
+            )
+        _refuse_on_zerogpu()
+        devices.wanted(run.config.gpu_ids)
+        for name in ("stop", "beside"):
+            (run.path / name).unlink(missing_ok=True)
+        runs.write_status(run.path, state="queued", pid=None, message="", message_zh="")
+        line.leave(run.path.parent, run_id)
+        line.join(run.path.parent, run_id)
         _launch(run.path)
 
 
 def stop(run_id: str) -> None:
-    """Asks a run to stop after its step; it saves a checkpoint and its adapter."""
+    """Asks a run to stop after its step; it saves a checkpoint and its adapter. One that waits in
+    line leaves it."""
     run = runs.get(run_id)
     if run.alive:
         (run.path / "stop").touch()
@@ -66,13 +81,7 @@ def stop_and_delete(run_id: str) -> None:
     runs.delete(run_id)
 
 
-def _refuse_when_busy() -> None:
-    for run in runs.list_runs():
-        if run.alive:
-            raise UserError(
-                f"{run.name} is training on this device; wait for its end or stop it first.",
-                f"{run.name} 正在这台设备上训练；请等它结束，或先停止它。",
-            )
+def _refuse_on_zerogpu() -> None:
     if where() == "zerogpu":
         raise UserError(
             "Training on a ZeroGPU Space is not built yet; duplicate this Space onto a CPU or GPU "
@@ -83,8 +92,7 @@ def _refuse_when_busy() -> None:
 
 
 def _launch(path: Path) -> None:
-    if memory_now()[0].is_gpu:
-        client.unload()  # the card belongs to the training now; the chat loads again when asked
+    """With the line's lock held: the process cannot write its status before this has."""
     with (path / "train.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine", "train", str(path)],

@@ -101,16 +101,23 @@ def test_a_run_from_start_to_a_changed_voice(client, finished):
 
 
 def test_stop_and_resume(client, wait_until, free_device):
-    """Stop keeps what was learned; Resume goes on to the end; two runs at once are refused."""
+    """Stop keeps what was learned; Resume goes on to the end; a second run waits in line."""
     run_id = client.predict(**SHORT | {"max_steps": 20}, save_steps=1, api_name="/start_run")
 
     def status():
         return client.predict(run_id, api_name="/run_status")
 
-    with pytest.raises(Exception, match="is training on this device") as error:
-        client.predict(**SHORT, api_name="/start_run")
-    sentence_of(error)
+    second = client.predict(**SHORT, api_name="/start_run")
+    waiting = client.predict(second, api_name="/run_status")
+    assert (waiting["state"], waiting["place"], waiting["alive"]) == ("queued", 1, True)
     wait_until(lambda: status()["step"] >= 2, 90, "its first steps")
+    assert client.predict(second, api_name="/run_status")["state"] == "queued"
+    client.predict(second, api_name="/stop_run")
+
+    def left():
+        return client.predict(second, api_name="/run_status")["state"] == "stopped"
+
+    wait_until(left, 30, "it leaves the line")
     client.predict(run_id, api_name="/stop_run")
     wait_until(lambda: not status()["alive"], 60, "it stops")
     stopped = status()

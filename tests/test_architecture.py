@@ -39,7 +39,7 @@ def test_the_walk_finds_imports_everywhere():
     assert len(ENGINE) > 30
     assert len(UI) > 15
     assert {"torch", "transformers"} <= roots(ROOT / "engine" / "training" / "train.py")
-    assert "engine.chat.client" in imported(ROOT / "engine" / "launch.py")
+    assert "engine.desk.client" in imported(ROOT / "engine" / "launch.py")
 
 
 def test_engine_never_imports_the_page():

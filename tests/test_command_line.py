@@ -1,6 +1,7 @@
 """The command line: one JSON document on stdout, exit status 2 with one sentence for a mistake."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 import yaml
 
 from engine.__main__ import main
-from engine.training import runs
+from engine.config import TrainConfig
+from engine.training import command, runs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -193,3 +195,28 @@ def test_train_with_json_prints_nothing_else_on_stdout(ask, config_file):
     status, out, _ = ask("train", config_file, "--max_steps", "1", "--json")
     assert status == 0
     assert json.loads(out).keys() == {"run", "state", "path"}
+
+
+def test_several_gpus_are_several_processes(ask, monkeypatch):
+    """When its turn has come, the run hands over to Accelerate's launcher, with its GPUs alone."""
+    from engine import hardware
+
+    started = []
+
+    def call(words, **options):
+        started.append((words, {n: os.environ[n] for n in ("CUDA_VISIBLE_DEVICES",)}))
+        return 0
+
+    monkeypatch.setattr(hardware, "_gpu_handles", lambda: ("a", "b", "c"))
+    monkeypatch.setattr("subprocess.call", call)
+    monkeypatch.setattr("engine.training.turns._stop_by_signal", lambda path: None)
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"):
+        monkeypatch.setenv(name, "")  # put back after the test
+    path = runs.create(TrainConfig(gpu_ids="0,2"))
+    runs.write_status(path, pid=os.getpid())
+    monkeypatch.setattr(runs, "is_training", lambda pid, run_id: pid == os.getpid())
+    assert ask("train", path)[0] == 0
+    ((words, variables),) = started
+    assert words[1:] == command.arguments(path, runs.get(path.name).config, 2)
+    assert variables == {"CUDA_VISIBLE_DEVICES": "0,2"}
+    assert (runs.get(path.name).state, runs.get(path.name).gpu_ids) == ("running", [0, 2])

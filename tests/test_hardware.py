@@ -1,20 +1,13 @@
 """Where we are and what memory there is."""
 
 import os
+import sys
 
 import psutil
 import pytest
 
 from engine import hardware
-from engine.hardware import (
-    GIB,
-    DeviceMemory,
-    memory_for,
-    memory_now,
-    own_processes,
-    pick_device,
-    where,
-)
+from engine.hardware import GIB, memory_now, page_processes, pick_device, where
 
 
 @pytest.mark.parametrize(
@@ -44,27 +37,6 @@ def test_without_a_gpu_the_memory_is_the_machines_and_sums_up(monkeypatch):
     assert sum(parts) == pytest.approx(memory.total_gib, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("device_map", "name", "free", "total"),
-    [
-        ("single", "H200", 100.0, 140.0),
-        ("auto", "2 x H200", 220.0, 280.0),
-        ("sequential", "2 x H200", 220.0, 280.0),
-        ("cpu", "RAM", 7.0, 8.0),
-    ],
-)
-def test_a_placement_decides_which_memory_counts(monkeypatch, device_map, name, free, total):
-    cards = [
-        DeviceMemory("H200", True, 10.0, 30.0, 100.0, 140.0),
-        DeviceMemory("H200", True, 0.0, 20.0, 120.0, 140.0),
-    ]
-    ram = DeviceMemory("RAM", False, 0.5, 0.5, 7.0, 8.0)
-    monkeypatch.setattr(hardware, "memory_now", lambda: cards)
-    monkeypatch.setattr(hardware, "_ram_memory", lambda own: ram)
-    found = memory_for(device_map)
-    assert (found.name, found.free_gib, found.total_gib) == (name, free, total)
-
-
 def test_the_processor_can_be_chosen_beside_a_gpu(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     device = pick_device(device_map="cpu")
@@ -72,13 +44,27 @@ def test_the_processor_can_be_chosen_beside_a_gpu(monkeypatch):
     assert device.reason.en == "float32, because the processor was chosen and is fastest so."
 
 
-def test_own_processes_are_this_one_with_its_children():
+def test_the_pages_processes_are_this_one_with_its_children():
     child = psutil.Popen(["cat"], stdin=-1)
-    own = own_processes()
+    own = page_processes()
     child.stdin.close()
     child.wait()
     assert {os.getpid(), child.pid} <= own.keys()
     assert 1 not in own
+
+
+def test_what_runs_hold_is_told_apart(monkeypatch):
+    """It is free again when they end, so a run that waits for them may count on it."""
+    monkeypatch.setattr(hardware, "_gpu_handles", lambda: ())
+    run = psutil.Popen([sys.executable, "-c", "input()", "engine", "train"], stdin=-1)
+    found = hardware.run_processes()
+    monkeypatch.setattr(hardware, "run_processes", lambda: {run.pid: run})
+    (memory,) = memory_now()
+    run.stdin.close()
+    run.wait()
+    assert run.pid in found
+    assert os.getpid() not in found
+    assert 0 < memory.returning_gib < memory.own_gib
 
 
 def test_a_process_that_has_ended_counts_nothing():

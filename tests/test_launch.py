@@ -1,4 +1,4 @@
-"""Starting: one run at a time, checked beforehand, in a process that outlives the page."""
+"""Starting: checked beforehand, put into line, in a process that outlives the page."""
 
 import subprocess
 import sys
@@ -8,14 +8,15 @@ import pytest
 from engine import launch
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training import runs
+from engine.training import line, runs
 
 
 @pytest.fixture
 def started(monkeypatch):
     """Instead of processes: the folders for which one would have been started."""
     paths = []
-    monkeypatch.setattr("engine.desk.client.estimate", lambda config: {"reasons": []})
+    foretold = {"reasons": [], "peak_gib": 1.5}
+    monkeypatch.setattr("engine.desk.client.estimate", lambda config: foretold)
     monkeypatch.setattr(launch, "_launch", paths.append)
     return paths
 
@@ -25,6 +26,7 @@ def busy(runs_folder):
     path = runs.create(TrainConfig())
     process = subprocess.Popen([sys.executable, "-c", "input()", str(path)], stdin=subprocess.PIPE)
     runs.write_status(path, state="running", pid=process.pid)
+    line.join(path.parent, path.name)
     yield path
     process.stdin.close()
     process.wait()
@@ -36,18 +38,27 @@ def test_start_makes_a_folder_and_one_process(started):
     assert runs.get(id).config.lora_r == 3
 
 
-def test_two_runs_at_once_are_refused(started, busy):
-    with pytest.raises(UserError, match=r"is training on this device; wait for its end or stop"):
+def test_a_second_start_waits_in_line(started, busy):
+    """Each has its process at once; the order of the line is the order of the starts."""
+    first, second = launch.start(TrainConfig()), launch.start(TrainConfig())
+    assert [path.name for path in started] == [first, second]
+    assert line.read(busy.parent) == [busy.name, first, second]
+    assert [(runs.get(one).state, runs.get(one).place) for one in (first, second)] == [
+        ("queued", 1),
+        ("queued", 2),
+    ]
+    assert runs.get(second).predicted_gib == 1.5
+    assert runs.get(busy.name).place == 0
+
+
+def test_a_full_disk_is_a_sentence(started, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(line, "write", full)
+    with pytest.raises(UserError, match=r"cannot be written into .* .No space left on device."):
         launch.start(TrainConfig())
     assert started == []
-    assert [run.id for run in runs.list_runs()] == [busy.name]
-
-
-def test_a_run_just_queued_counts_as_busy(started):
-    launch.start(TrainConfig())
-    with pytest.raises(UserError, match="is training on this device"):
-        launch.start(TrainConfig())
-    assert len(started) == 1
 
 
 def test_what_cannot_work_starts_nothing(started, monkeypatch):
@@ -70,6 +81,19 @@ def test_resume_takes_the_stop_file_away(started):
     assert (run.state, run.message.en) == ("queued", "")
 
 
+def test_a_resumed_run_goes_to_the_end_of_the_line(started, busy):
+    """Also when its name stands in line from before; its dead process no longer counts."""
+    path = runs.create(TrainConfig())
+    line.write(path.parent, [path.name, busy.name])
+    runs.write_status(path, state="failed", pid=2**22)
+    (path / "beside").touch()
+    launch.resume(path.name)
+    assert line.read(path.parent) == [busy.name, path.name]
+    run = runs.get(path.name)
+    assert (run.state, run.alive, run.place) == ("queued", True, 1)
+    assert not (path / "beside").exists()
+
+
 @pytest.mark.parametrize("state", ["finished", "queued"])
 def test_only_a_stopped_or_failed_run_is_resumed(started, state):
     path = runs.create(TrainConfig())
@@ -79,12 +103,12 @@ def test_only_a_stopped_or_failed_run_is_resumed(started, state):
     assert started == []
 
 
-def test_resume_while_another_trains_is_refused(started, busy):
-    path = runs.create(TrainConfig())
+def test_resume_on_a_gpu_that_is_gone_is_refused(started):
+    path = runs.create(TrainConfig(gpu_ids="7"))
     runs.write_status(path, state="failed")
-    with pytest.raises(UserError, match="is training on this device"):
+    with pytest.raises(UserError, match="no GPU"):
         launch.resume(path.name)
-    assert runs.get(path.name).state == "failed"
+    assert (started, runs.get(path.name).state) == ([], "failed")
 
 
 def test_zerogpu_says_that_it_cannot(started, monkeypatch):

@@ -132,12 +132,12 @@ def estimate_memory(config: TrainConfig) -> dict:
 
 
 def start_run(config: TrainConfig) -> str:
-    """Starts a run and returns its id. Refused while another one is alive."""
+    """Starts a run and returns its id; it waits in line (state queued) until its device is free."""
     return launch.start(config)
 
 
 def stop_run(run_id: str) -> dict:
-    """Asks a run to stop and to keep what was learned."""
+    """Asks a run to stop and to keep what was learned; one that waits in line leaves it."""
     launch.stop(run_id)
     return run_status(run_id)
 
@@ -161,7 +161,8 @@ def list_runs() -> list[dict]:
 def _status(run: Run) -> dict:
     names = (
         "id name state alive step max_steps created_at updated_at duration_seconds seconds_left "
-        "tokens_per_second peak_gib last_loss last_eval_loss has_adapter can_resume"
+        "tokens_per_second peak_gib last_loss last_eval_loss has_adapter can_resume "
+        "place gpu_ids"
     ).split()
     status = {name: getattr(run, name) for name in names}
     return status | {"message": run.message.en, "config": run.config.to_dict()}

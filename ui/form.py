@@ -9,6 +9,7 @@ from typing import get_type_hints
 import gradio as gr
 from gradio.components import Component
 
+from engine import devices
 from engine.config import GROUPS, TrainConfig, default_config
 from engine.errors import Sentence, UserError
 from engine.options.declare import choices, matters
@@ -44,6 +45,8 @@ def _component(one: dataclasses.Field, value, visible: bool) -> Component:
         return gr.Dropdown(target_choices([]), value=value, allow_custom_value=True, **words)
     if one.name == "eval_dataset":
         return gr.Dropdown([("", "")], value=value, allow_custom_value=True, **words)
+    if one.name == "gpu_ids":
+        return gr.Dropdown(devices.offered(), value=value, allow_custom_value=True, **words)
     if one.name == "loss_on":
         return gr.Dropdown(learn_choices(), value=value, **words)
     if choices(one):

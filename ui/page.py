@@ -10,9 +10,10 @@ data_mask table_search table_start data_table table_said data_conversation data_
 data_doctor repair_box repairs fill repair repair_said changes dropped_rows report_file keep_box
 keep_character keep keep_said convert_box convert_to convert_ending convert convert_download
 convert_said go_train
-train: option_NAME for each option, advanced summary verdict start start_said run_side run_card stop
-stop_ask go_on stop_keep stop_delete resume another talk run_said plot_loss loss_says run_answers
-run_memory curves_box log_box run_log
+train: option_NAME for each option, advanced as_text as_command as_yaml paste paste_file fill_form
+fill_said summary verdict start start_said run_side run_card run_command stop
+run_line run_forward run_back run_beside run_leave stop_ask go_on stop_keep stop_delete resume
+another talk run_said plot_loss loss_says run_answers run_memory curves_box log_box run_log
 """
 
 import gradio as gr
@@ -147,7 +148,8 @@ def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, n
             except UserError:
                 said = cards.sentence(say("shell_unknown_run", lang, run=asked[:60]), "mild")
                 updates[notice] = said
-        run = run or next((one for one in listed if one.alive), None)
+        alive = [one for one in listed if one.alive]  # one that trains before one that waits
+        run = run or min(alive, key=lambda one: one.state == "queued", default=None)
         guide = show_me.still_on(at)
         dataset = guide["dataset"] or show_me.SAMPLES[lang]
         if run:

@@ -6,10 +6,10 @@ import gradio as gr
 
 from engine import launch
 from engine.errors import UserError
-from engine.training import runs
+from engine.training import command, runs
 from engine.training.curves import points, smooth
 from engine.training.runs import Run
-from ui import cards, learned_card, plots, run_views, timeline
+from ui import cards, learned_card, plots, run_views, runs_line, timeline
 from ui.chosen import Chosen
 from ui.text import language, say, t
 
@@ -33,6 +33,8 @@ class RunSide:
     memory: gr.HTML
     answers: gr.HTML
     log: gr.HTML
+    command: gr.Textbox
+    line: runs_line.LineButtons
     stop: gr.Button
     ask: gr.Column
     resume: gr.Button
@@ -45,10 +47,11 @@ def build(chosen: Chosen) -> RunSide:
     with gr.Column(visible=False, elem_id="run_side") as box:
         made = {"card": _html("run_card")}
         made["ask"], answers = _question()
+        made["line"] = runs_line.build("run")
         with gr.Row(elem_id="run_buttons"):
             made["stop"] = gr.Button(t("train_stop"), elem_id="stop", visible=False)
             made["resume"] = gr.Button(t("train_resume"), elem_id="resume", visible=False)
-            made["another"] = gr.Button(t("train_another"), elem_id="another", visible=False)
+            made["another"] = gr.Button(t("train_another"), elem_id="another")
             made["talk"] = gr.Button(
                 t("train_talk"), variant="primary", elem_id="talk", visible=False
             )
@@ -61,6 +64,15 @@ def build(chosen: Chosen) -> RunSide:
             made["rate"], made["norm"] = plots.rate_plot(), plots.norm_plot()
         with gr.Accordion(t("train_log"), open=False, elem_id="log_box"):
             made["log"] = _html("run_log")
+        made["command"] = gr.Textbox(
+            label=t("train_command"),
+            info=t("train_command_help"),
+            lines=1,
+            max_lines=6,
+            interactive=False,
+            buttons=["copy"],
+            elem_id="run_command",
+        )
     side = RunSide(box=box, seen=gr.State({}), **made)
     _wire_watching(chosen, side, curves)
     _wire_buttons(chosen, side, answers)
@@ -85,7 +97,7 @@ def _question() -> tuple[gr.Column, dict[str, gr.Button]]:
 
 
 def _wire_watching(chosen: Chosen, side: RunSide, curves: gr.Accordion) -> None:
-    drawn = [getattr(side, name) for name in side.__slots__ if name not in ("box", "said", "ask")]
+    drawn = _drawn(side)
     curves_open = gr.State(False)
 
     def watch(run_id: str, seen: dict, curves_open: bool, request: gr.Request):
@@ -129,12 +141,18 @@ def _wire_watching(chosen: Chosen, side: RunSide, curves: gr.Accordion) -> None:
     )
 
 
+def _drawn(side: RunSide) -> list:
+    """The components that `draw` may change."""
+    others = ("box", "said", "ask", "line")
+    return [getattr(side, one) for one in side.__slots__ if one not in others] + [side.line.row]
+
+
 def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
     """Updates for what has changed since `seen`; {} when nothing has."""
     now = {name: _size(run, name) for name in _FILES}
     # A process may outlive its last word by a moment, hence `alive` beside the state.
     now |= {"run": run.id, "name": run.name, "written": run.updated_at}
-    now["buttons"] = (run.state, run.alive, run.has_adapter)
+    now["buttons"], now["place"] = (run.state, run.alive, run.has_adapter), run.place
     if now == seen and not run.alive:
         return {}
     fresh = seen.get("run") != run.id
@@ -150,6 +168,7 @@ def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
         updates[side.log] = run_views.log(run, lang)
     if fresh or now["buttons"] != seen.get("buttons"):
         updates |= _buttons(side, run)
+        updates[side.command] = command.shown(run.path, run.config, run.gpu_ids)
     return updates
 
 
@@ -171,10 +190,11 @@ def _curves(side: RunSide, metrics: list[dict], lang: str) -> dict:
 
 
 def _buttons(side: RunSide, run: Run) -> dict:
-    return {
-        side.stop: gr.Button(visible=run.alive, interactive=run.state != "stopping"),
+    return side.line.of(run) | {
+        side.stop: gr.Button(
+            visible=run.alive and run.state != "queued", interactive=run.state != "stopping"
+        ),
         side.resume: gr.Button(visible=run.can_resume),
-        side.another: gr.Button(visible=not run.alive),
         side.talk: gr.Button(visible=run.has_adapter and not run.alive),
     }
 
@@ -196,7 +216,11 @@ def _wire_buttons(chosen: Chosen, side: RunSide, answers: dict[str, gr.Button]) 
     def talk(run_id: str):
         return run_id, gr.Tabs(selected="chat")
 
+    def redraw(run_id: str, lang: str) -> dict:
+        return draw(side, runs.get(run_id), {}, lang)
+
     quick = {"queue": False, **QUIET}
+    runs_line.wire(side.line, chosen.run, side.said, redraw, _drawn(side))
     side.stop.click(lambda: _asking(True), None, [side.ask, side.stop], **quick)
     answers["go_on"].click(lambda: _asking(False), None, [side.ask, side.stop], **quick)
     answers["keep"].click(keep, chosen.run, [side.said, side.ask, side.stop], **QUIET)

@@ -3,6 +3,7 @@
 import math
 import time
 
+from engine.training import turns
 from engine.training.runs import Run
 from ui import cards
 from ui.text import say
@@ -15,7 +16,7 @@ def progress(run: Run, metrics: list[dict], language: str) -> str:
     drawn = cards.bar(
         [(run.step, "var(--g-accent)")], max(1, run.max_steps), _headline(run, language)
     )
-    message = run.message.in_language(language)
+    message = _waits_for(run, language) or run.message.in_language(language)
     failed = run.state == "failed"
     said = cards.sentence(message, "" if failed else "calm") if message else ""
     if _is_no_number(metrics):
@@ -25,13 +26,40 @@ def progress(run: Run, metrics: list[dict], language: str) -> str:
     return cards.card(run.name, f"<div>{head}{beside}</div>{drawn}{figures}{said}{address}")
 
 
+def state_words(run: Run, language: str) -> str:
+    """The state in a word or two; for a run that waits, its place in line."""
+    if run.state == "queued" and run.place:
+        return say("shell_in_line", language, place=ordinal(run.place, language))
+    if run.state == "running" and not run.max_steps:
+        return say("shell_state_starting", language)
+    return say(f"shell_state_{run.state}", language)
+
+
+def ordinal(number: int, language: str) -> str:
+    """2 -> "2nd", and in Chinese "2"."""
+    if language == "zh":
+        return str(number)
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
 def _headline(run: Run, language: str) -> str:
-    if run.alive and run.max_steps:
+    if run.alive and run.max_steps and run.state != "queued":
         words = say("train_step", language, step=run.step, steps=run.max_steps)
         if run.state == "stopping":
             words += " · " + say("shell_state_stopping", language)
         return words
-    return say(f"shell_state_{run.state}", language)
+    return state_words(run, language)
+
+
+def _waits_for(run: Run, language: str) -> str:
+    """What a run in line waits for."""
+    if run.state != "queued":
+        return ""
+    names = [one.name for one in turns.going(run.path.parent)]
+    if not names:
+        return say("train_in_line_next", language)
+    return say("train_in_line", language, names=", ".join(names))
 
 
 def _when(run: Run, language: str) -> str:
@@ -39,7 +67,7 @@ def _when(run: Run, language: str) -> str:
         took = cards.clock(run.duration_seconds)
         words = say("train_took", language, step=run.step, steps=run.max_steps, time=took)
         return words if run.max_steps else ""
-    if run.seconds_left is None:
+    if run.seconds_left is None or run.state == "queued":
         return ""
     # As of the last step; what has passed since is taken off.
     left = max(0.0, run.seconds_left - (time.time() - run.updated_at))

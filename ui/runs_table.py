@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.training.curves import smooth
 from engine.training.runs import ACTIVE, Run
+from ui import run_views
 from ui.cards import text
 from ui.text import say
 
@@ -67,7 +68,9 @@ def head(run: Run, language: str) -> str:
         run.id,
     ]
     next_step = ""
-    if run.state in ACTIVE:
+    if run.state == "queued":
+        next_step = say("runs_waiting_help", language)
+    elif run.state in ACTIVE:
         next_step = say("runs_alive_help", language)
     elif run.can_resume:
         next_step = say("runs_resume_help", language)
@@ -85,6 +88,7 @@ def stamp(runs: list[Run], selected: str, language: str) -> str:
     return repr(
         [
             (run.id, run.name, run.state, run.alive, run.step, run.updated_at, run.has_adapter)
+            + (run.place,)
             for run in runs
         ]
         + [selected, language]
@@ -93,8 +97,8 @@ def stamp(runs: list[Run], selected: str, language: str) -> str:
 
 def state_words(run: Run, language: str) -> str:
     """The state in a word, and for what is not over how far it is."""
-    word = say(f"shell_state_{run.state}", language)
-    if run.state == "finished" or not run.max_steps:
+    word = run_views.state_words(run, language)
+    if run.state in ("finished", "queued") or not run.max_steps:
         return word
     return f"{word} · " + say("runs_steps", language, step=run.step, steps=run.max_steps)
 

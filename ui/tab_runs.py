@@ -9,7 +9,7 @@ from engine import launch
 from engine.errors import UserError
 from engine.training import runs
 from engine.training.runs import Run
-from ui import cards, comparing, learned_card, report_view, runs_table, timeline
+from ui import cards, comparing, learned_card, report_view, runs_line, runs_table, timeline
 from ui.chosen import Chosen
 from ui.text import language, say, t
 
@@ -39,6 +39,7 @@ class Parts:
     download: gr.Button
     delete: gr.Button
     file: gr.DownloadButton
+    line: runs_line.LineButtons
     ask_rename: gr.Row
     new_name: gr.Textbox
     save_name: gr.Button
@@ -73,6 +74,7 @@ def _components() -> Parts:
             for name in ("talk", "open", "resume", "clone", "rename", "download", "delete"):
                 variant = "primary" if name == "talk" else "secondary"
                 made[name] = gr.Button(t(f"runs_{name}"), variant=variant, elem_id=f"runs_{name}")
+        made["line"] = runs_line.build("runs")
         with gr.Row(visible=False, elem_id="runs_ask_rename") as made["ask_rename"]:
             made["new_name"] = gr.Textbox(
                 label=t("runs_new_name"),
@@ -197,6 +199,10 @@ def _wire_changes(parts: Parts) -> None:
         said = cards.sentence(say("runs_deleted", lang, name=name), "calm")
         return _shown(parts, "", "", lang) | _questions_closed(parts) | {parts.notice: said}
 
+    def redraw(run_id: str, lang: str) -> dict:
+        return _shown(parts, "", run_id, lang)
+
+    runs_line.wire(parts.line, parts.selected, parts.notice, redraw, shown)
     parts.rename.click(ask_name, parts.selected, [*asks, parts.new_name], **QUIET)
     gr.on(
         [parts.save_name.click, parts.new_name.submit],
@@ -256,6 +262,7 @@ def _detail(parts: Parts) -> list:
         parts.learned,
         parts.answers,
         parts.take_report,
+        parts.line.row,
         parts.report,
     ]
 
@@ -286,7 +293,7 @@ def _detail_of(parts: Parts, run: Run, lang: str) -> dict:
     report = "" if going else report_view.markdown(run, lang)
     written = bool(report)
     report = report or say("runs_report_later" if going else "runs_report_none", lang)
-    return {
+    return parts.line.of(run) | {
         parts.head: runs_table.head(run, lang),
         parts.talk: gr.Button(interactive=run.has_adapter),
         parts.resume: gr.Button(visible=run.can_resume and not run.alive),

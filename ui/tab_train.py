@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import gradio as gr
 
 from engine import launch
-from engine.config import default_config
+from engine.config import TrainConfig, default_config
 from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
-from ui import cards, form, run_side, summary
+from ui import cards, form, form_text, run_side, summary
 from ui.chosen import Chosen
 from ui.text import language, t
 
@@ -20,6 +20,7 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 class _Parts:
     fields: form.Fields
     advanced: gr.Accordion
+    text: form_text.FormText
     ready: gr.Column
     summary: gr.HTML
     start: gr.Button
@@ -43,6 +44,7 @@ def build(
         with gr.Column(scale=1, min_width=320, elem_id="train_form"):
             advanced = form.place(fields)
             form.wire(fields)
+            as_text = form_text.build()
         with gr.Column(scale=1, min_width=320, elem_id="train_side"):
             with gr.Column(elem_id="ready_side") as ready:
                 card = gr.HTML(cards.nothing(), elem_id="summary", elem_classes="bare")
@@ -52,7 +54,7 @@ def build(
                 said = gr.HTML(cards.nothing(), elem_id="start_said", elem_classes="bare")
             run_side.build(chosen)
     base = gr.State(fields["model_name_or_path"].value)
-    parts = _Parts(fields, advanced, ready, card, start, said, gr.State([]), base)
+    parts = _Parts(fields, advanced, as_text, ready, card, start, said, gr.State([]), base)
     _wire_summary(chosen, parts, outlook, revised)
     _wire_start(chosen, parts, wanted)
     _wire_filling(chosen, parts, revised)
@@ -101,12 +103,14 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
             parts.wrong: sorted(wrong | found),
             parts.summary: summary.card(values, estimate, reasons, lang),
             parts.start: gr.Button(interactive=not reasons),
+            **parts.text.shown(config),
             parts.advanced: gr.Accordion(
                 label=form.advanced_label(form.hidden_changes(config), lang)
             ),
         }
 
     outputs = [parts.summary, parts.start, parts.advanced, parts.wrong, outlook]
+    outputs += [parts.text.command, parts.text.yaml]
     gr.on(
         [chosen.dataset.change, revised.change, *(one.change for one in parts.fields.values())],
         foresee,
@@ -153,7 +157,7 @@ def _wire_start(chosen: Chosen, parts: _Parts, wanted: gr.State) -> None:
 
 
 def _wire_filling(chosen: Chosen, parts: _Parts, revised: gr.State) -> None:
-    """Two ways in which the page fills the form: another base, and a run that is cloned."""
+    """Three ways in which the page fills the form: another base, a run that is cloned, a text."""
 
     def follow(**values):
         base = values.pop("base")
@@ -165,9 +169,12 @@ def _wire_filling(chosen: Chosen, parts: _Parts, revised: gr.State) -> None:
         if not run_id:
             return gr.skip()
         config = runs.get(run_id).config
-        filled = form.values_of(config, parts.fields)
-        shown = {chosen.dataset: config.dataset, chosen.run: "", revised: count + 1}
-        return filled | shown | {parts.base: config.model_name_or_path}
+        return filled(config, count, config.dataset) | {chosen.run: ""}
+
+    def filled(config: TrainConfig, count: int, dataset: str) -> dict:
+        values = form.values_of(config, parts.fields)
+        shown = {chosen.dataset: config.dataset or dataset, revised: count + 1}
+        return values | shown | {parts.base: config.model_name_or_path}
 
     model = parts.fields["model_name_or_path"]
     model.input(
@@ -177,12 +184,9 @@ def _wire_filling(chosen: Chosen, parts: _Parts, revised: gr.State) -> None:
         queue=False,
         **QUIET,
     )
-    chosen.clone.change(
-        clone,
-        [chosen.clone, revised],
-        [*parts.fields.values(), chosen.dataset, chosen.run, revised, parts.base],
-        **QUIET,
-    )
+    form_outputs = [*parts.fields.values(), chosen.dataset, revised, parts.base]
+    chosen.clone.change(clone, [chosen.clone, revised], [*form_outputs, chosen.run], **QUIET)
+    form_text.wire(parts.text, filled, revised, chosen.dataset, form_outputs)
 
 
 def first_values(fields: form.Fields) -> dict:

@@ -11,7 +11,7 @@ import gradio as gr
 from engine import library
 from engine.errors import Sentence, UserError
 from engine.training import runs
-from ui import cards
+from ui import cards, run_views
 from ui.chosen import Chosen
 from ui.text import say
 
@@ -94,8 +94,8 @@ def _run_part(run_id: str, language: str) -> str:
         run = runs.get(run_id)
     except UserError:
         return _part("train", "run", say("shell_no_run", language), language, "missing")
-    if not run.alive or run.state == "queued":
-        what = f"{run.name} · {say(f'shell_state_{run.state}', language)}"
+    if not run.alive or run.state == "queued" or not run.max_steps:
+        what = f"{run.name} · {run_views.state_words(run, language)}"
         return _part("train", "run", what, language)
     what = say("shell_run_going", language, name=run.name, step=run.step, steps=run.max_steps)
     if run.seconds_left is not None:

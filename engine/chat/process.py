@@ -7,13 +7,15 @@ from typing import Any
 from engine.child import serve, stopping
 
 _voices = None
+_watching = False
 
 
 def _load(
     model_name_or_path: str, adapters: dict[str, str], load_in_4bit: bool, load_in_8bit: bool
 ) -> Iterator[dict[str, Any]]:
     """The base is loaded anew only when another one, or another precision, is asked for."""
-    global _voices
+    global _voices, _watching
+    from engine.chat import leave
     from engine.chat.voices import Voices
     from engine.hardware import pick_device
     from engine.models.load import Quantization
@@ -26,6 +28,9 @@ def _load(
     if not same:
         _voices = None  # gives the old base's memory back before the new one comes
         _voices = Voices(model_name_or_path, pick_device(), quantization)
+    if _voices.device.type == "cuda" and not _watching:
+        leave.watch()
+        _watching = True
     _voices.use({name: Path(folder) for name, folder in adapters.items()})
     yield {
         "model": model_name_or_path,

@@ -1,6 +1,7 @@
 """A base model and its tokenizer: found, checked, loaded plain, in 8-bit or in 4-bit."""
 
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,7 +138,7 @@ def weights_device(config: TrainConfig, device: Device) -> Device:
 def _device_map(device: Device, wanted: str) -> str | dict[str, int | str]:
     if device.type == "cpu":
         return {"": "cpu"}
-    return {"": 0} if wanted == "single" else wanted
+    return {"": int(os.environ.get("LOCAL_RANK", 0))} if wanted == "single" else wanted
 
 
 def placement(model: "PreTrainedModel") -> dict[str, str]:
@@ -172,7 +173,14 @@ def _bitsandbytes(quantization: Quantization, device: Device) -> Any:
         bnb_4bit_quant_type=quantization.bnb_4bit_quant_type,
         bnb_4bit_use_double_quant=quantization.bnb_4bit_use_double_quant,
         bnb_4bit_compute_dtype=device.dtype,
+        # FSDP shares out floating weights only; bitsandbytes can keep its bytes in such a type.
+        bnb_4bit_quant_storage=device.dtype if _is_sharded() else None,
     )
+
+
+def _is_sharded() -> bool:
+    """Whether Accelerate's launcher has asked for FSDP."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
 
 
 def _keep_differentiable(model: "PreTrainedModel") -> None:

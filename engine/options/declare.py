@@ -122,7 +122,7 @@ def coerce(name: str, value: Any, kind: Any) -> Any:
                 raise ValueError("not a whole number")
             return int(number)
         return number
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
         wanted = {bool: ("true or false", "true 或 false"), int: ("a whole number", "整数")}
         en, zh = wanted.get(kind, ("a number", "数字"))
         raise UserError(

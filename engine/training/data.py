@@ -137,11 +137,11 @@ def prepare(config: TrainConfig, tokenizer: "PreTrainedTokenizerBase") -> Prepar
     return Prepared(Sequences(encoded[0], train), Sequences(encoded[-1], evaluation), planned.facts)
 
 
-def steps(config: TrainConfig, sequences: int) -> int:
-    """Optimiser steps of a run over this many sequences an epoch."""
+def steps(config: TrainConfig, sequences: int, processes: int = 1) -> int:
+    """Optimiser steps of a run over this many sequences an epoch; each process takes a batch."""
     if config.max_steps:
         return config.max_steps
-    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    batch = config.per_device_train_batch_size * config.gradient_accumulation_steps * processes
     return max(1, round(config.num_train_epochs * -(-sequences // batch)))
 
 

@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from engine.config import TrainConfig
+from engine.devices import memory_for, wanted
+from engine.devices import processes as count_processes
 from engine.errors import Sentence, UserError
-from engine.hardware import memory_for, pick_device, planned_device
+from engine.hardware import pick_device, planned_device
 from engine.models.adapter import trainable_parameters
 from engine.models.attention import knows_boundaries
 from engine.models.load import empty_model, load_tokenizer
@@ -54,11 +56,13 @@ def _estimate(
     shape = model_shape(config)
     planned = foresee(config, kept_tokenizer(config.model_name_or_path)[0], progress)
     facts, count = planned.facts, len(planned.train)
-    memory = memory_for(config.device_map)
-    max_steps = steps(config, count)
-    task = Task(shape, device, memory.free_gib, planned.longest, count, max_steps)
+    memory = memory_for(config.gpu_ids, config.device_map)
+    processes = count_processes(len(wanted(config.gpu_ids) or [0]), config.device_map)
+    max_steps = steps(config, count, processes)
+    room_gib = memory.free_gib + memory.returning_gib  # the run waits until that has come back
+    task = Task(shape, device, room_gib, planned.longest, count, max_steps, processes)
     outlook = task.outlook(config)
-    sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps * processes
     share = min(1.0, sequences / count)  # of an epoch, in one step
     tokens = facts["train_tokens"] * share
     answer = {
@@ -82,7 +86,7 @@ def _estimate(
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
         "ladder": task.ladder(config),
         "reasons": _device_reasons(config, device)
-        + ([] if outlook.fits else [_too_large(outlook.peak_gib, memory)]),
+        + ([] if outlook.fits else [_too_large(outlook.peak_gib, room_gib, memory.name)]),
     }
     if device_gib:
         other = dataclasses.replace(task, device=planned_device(device_gib), free_gib=device_gib)
@@ -102,6 +106,15 @@ def _plan(task: Task, config: TrainConfig) -> dict[str, Any]:
         "micro_step_tokens": outlook.capacity,
         "ladder": task.ladder(config),
     }
+
+
+def _shared_out(parts: dict[str, float], processes: int, layers: int) -> dict[str, float]:
+    """GiB on each GPU under FSDP: all parameters and what belongs to them in equal shares, and the
+    one layer that is gathered to compute with it."""
+    kept = ("activations", "runtime")
+    shares = {n: gib if n in kept else gib / processes for n, gib in parts.items()}
+    gathered = parts["weights"] / layers if processes > 1 else 0.0
+    return shares | {"weights": shares["weights"] + gathered}
 
 
 @lru_cache(maxsize=2)
@@ -166,11 +179,11 @@ def _device_reasons(config: TrainConfig, device) -> list[dict[str, str]]:
     return reasons
 
 
-def _too_large(peak_gib: float, memory) -> dict[str, str]:
+def _too_large(peak_gib: float, room_gib: float, name: str) -> dict[str, str]:
     words = Sentence(
-        f"This needs about {peak_gib:.1f} GiB and {memory.free_gib:.1f} GiB are free on "
-        f"{memory.name}; take a smaller batch, a shorter longest row, or a 4-bit base.",
-        f"大约需要 {peak_gib:.1f} GiB，而 {memory.name} 只剩 {memory.free_gib:.1f} GiB；"
+        f"This needs about {peak_gib:.1f} GiB and {room_gib:.1f} GiB are free on "
+        f"{name}; take a smaller batch, a shorter longest row, or a 4-bit base.",
+        f"大约需要 {peak_gib:.1f} GiB，而 {name} 只有 {room_gib:.1f} GiB 可用；"
         "请减小批大小、最长一条，或使用 4 比特底座。",
     )
     return _reason("per_device_train_batch_size", words)

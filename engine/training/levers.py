@@ -18,6 +18,7 @@ from engine.models.attention import use_varlen
 from engine.models.fused_lora import fuse
 from engine.models.loss_head import give_loss_head
 from engine.options.adapter import PROMPTS
+from engine.training import ranks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -53,6 +54,7 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
         compiled=varlen
         and fused
         and "compiled" not in without
+        and not ranks.shares_the_model(config)
         and max_steps >= _STEPS_WORTH_COMPILING
         and (not device.is_here or can_compile()),
     )

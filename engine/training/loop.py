@@ -66,13 +66,13 @@ class PackedTrainer(Trainer):
                 "step and its batch stay as they are.",
                 flush=True,
             )
-        self.tokens_seen += self._of_all(sum(len(one["input_ids"]) for one in rows))
+        self.tokens_seen += self.of_all(sum(len(one["input_ids"]) for one in rows))
         return loss
 
     def _gradients(self, model, rows: list[Row]) -> torch.Tensor:
         """Adds up the gradients of a step's mean loss; returns that, detached."""
         parts = self._parts(rows)
-        trained = self._of_all(sum(count_trained(one) for one in rows))
+        trained = self.of_all(sum(count_trained(one) for one in rows))
         total = torch.zeros((), device=self.args.device)
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
@@ -84,7 +84,7 @@ class PackedTrainer(Trainer):
                 # The gradients of several devices are averaged, not added.
                 self.accelerator.backward(loss * (self.args.world_size / trained))
             total += loss.detach()
-        return self._of_all(total) / trained
+        return self.of_all(total) / trained
 
     def _loss_sum(self, model, batch: Batch) -> torch.Tensor:
         if self.has_loss_head:
@@ -102,7 +102,7 @@ class PackedTrainer(Trainer):
         most = int(self.accelerator.reduce(self._tensor(len(parts)), "max"))
         return parts + [[_nothing(parts[0][0])] for _ in range(most - len(parts))]
 
-    def _of_all(self, value: Any) -> Any:
+    def of_all(self, value: Any) -> Any:
         """The sum over all devices."""
         if self.args.world_size == 1:
             return value
@@ -126,12 +126,16 @@ class PackedTrainer(Trainer):
             loss += self._loss_sum(model, self.layout.batch(part, self.args.device))
             tokens += sum(count_trained(one) for one in part)
         model.train()
-        metrics = {"eval_loss": float(self._of_all(loss) / self._of_all(tokens))}
+        metrics = {"eval_loss": float(self.of_all(loss) / self.of_all(tokens))}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
+
+    def whole_state(self) -> dict[str, torch.Tensor]:
+        """The model's weights, gathered from all processes; all of them must ask."""
+        return self.accelerator.get_state_dict(self.model_wrapped)
 
     def floating_point_ops(self, inputs) -> int:
         return 0  # tokens are what is counted here
@@ -182,9 +186,7 @@ def arguments(
         prediction_loss_only=True,
         save_strategy="steps",
         save_steps=config.save_steps or max(1, round(max_steps / _SAVES_IN_A_RUN)),
-        # The Trainer with a limit of 1 would delete the last checkpoint for the best one, and a
-        # stopped run could not go on from where it stood.
-        save_total_limit=max(2, config.save_total_limit) if evaluates else config.save_total_limit,
+        save_total_limit=None,  # Trainer removes the old before the new is whole; Progress does not
         metric_for_best_model="eval_loss" if evaluates else None,
         greater_is_better=False,
         label_names=["labels"],
@@ -227,9 +229,3 @@ def capacities(config: TrainConfig, longest: int, sequences: int, on_gpu: bool) 
 def _equal_parts(count: int, largest: int) -> int:
     """The size of the parts when `count` things go into as few as possible, evenly."""
     return -(-count // -(-count // largest))
-
-
-def last_complete_checkpoint(path: Path) -> Path | None:
-    """The newest checkpoint whose marker, written last, is there."""
-    complete = [one.parent for one in path.glob("checkpoint-*/complete.json")]
-    return max(complete, key=lambda one: int(one.name.split("-")[1]), default=None)

@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.adapter_state import can_switch_off
-from engine.training import runs
+from engine.training import checkpoints, ranks, runs
 from engine.training.answers import BASE
 from engine.training.memory import measured
 from engine.training.once import greedy_answer
@@ -26,12 +26,14 @@ _SAMPLE_TOKENS = 60
 class Progress(TrainerCallback):
     """Writes one metrics row per logged step, a fresh status, and sees the stop file.
 
-    `seconds_before` is the training time of earlier sessions of a resumed run.
+    `seconds_before` is the training time of earlier sessions of a resumed run, `keep` how many
+    checkpoints are kept.
     """
 
-    def __init__(self, path: Path, max_steps: int, seconds_before: float):
+    def __init__(self, path: Path, max_steps: int, seconds_before: float, keep: int):
         self.path = path
         self.max_steps = max_steps
+        self.keep = keep
         self.seconds_before = seconds_before
         self.trainer: PackedTrainer | None = None  # set when the trainer exists
         self._begin = self._last_status = time.monotonic()
@@ -47,7 +49,7 @@ class Progress(TrainerCallback):
         self._write_status(state, state="running")
 
     def on_step_end(self, args, state, control, **kwargs):
-        if (self.path / "stop").exists():
+        if self.trainer.of_all(int(ranks.is_main() and (self.path / "stop").exists())):
             control.should_training_stop = control.should_save = True
         if time.monotonic() - self._last_status > _STATUS_EVERY_SECONDS:
             self._write_status(state)
@@ -77,13 +79,18 @@ class Progress(TrainerCallback):
         }
         self._latest |= {k: row[k] for k in ("loss", "eval_loss") if k in row}
         self._latest |= {"tokens_per_second": self._speed(), "peak_gib": memory["peak_gib"]}
-        append_json_line(self.path / "metrics.jsonl", row)
+        if ranks.is_main():
+            append_json_line(self.path / "metrics.jsonl", row)
         self._write_status(state)
 
     def on_save(self, args, state, control, **kwargs):
+        self.trainer.accelerator.wait_for_everyone()  # each process writes its random numbers
+        if not ranks.is_main():
+            return
         checkpoint = self.path / f"checkpoint-{state.global_step}"
         facts = {"tokens_seen": self.trainer.tokens_seen, "seconds": self.seconds}
-        (checkpoint / "complete.json").write_text(json.dumps(facts), encoding="utf-8")
+        checkpoints.seal(checkpoint, facts)
+        checkpoints.rotate(self.path, self.keep, state.best_model_checkpoint)
 
     def set_aside(self, seconds: float) -> None:
         """Time that must not count against the training speed."""
@@ -101,6 +108,8 @@ class Progress(TrainerCallback):
 
     def _write_status(self, at, **changes: Any) -> None:
         self._last_status = time.monotonic()
+        if not ranks.is_main():
+            return
         done = at.global_step - self._first_step
         elapsed = time.monotonic() - self._begin
         left = elapsed / done * (self.max_steps - at.global_step) if done else None

@@ -19,6 +19,7 @@ import psutil
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.places import runs_dir
+from engine.training import line
 
 ACTIVE = ("queued", "running", "stopping")
 _ID = re.compile(r"[a-z]+-[a-z]+-[0-9a-f]{4}")
@@ -55,6 +56,10 @@ class Run:
     peak_gib: float | None
     last_loss: float | None
     last_eval_loss: float | None
+    place: int  # in the line of those that wait, from 1; 0 when it does not wait
+    gpu_ids: list[int]  # of engine.devices, while it trains or after; [] when not known
+    predicted_gib: float | None  # on each of its devices, as foretold at its start
+    settled: bool  # it has logged a row since its turn came: its memory is taken
 
     @property
     def has_adapter(self) -> bool:
@@ -76,7 +81,7 @@ class Run:
 
     def placement(self) -> dict[str, str]:
         """Which part of the model lies on which device; "" is the whole model."""
-        return _read_json(self.path / "placement.json")
+        return read_json(self.path / "placement.json")
 
     def log_tail(self, lines: int = 30) -> str:
         return log_tail(self.path, lines)
@@ -91,7 +96,7 @@ def get(run_id: str) -> Run:
             f"没有名为 {run_id!r} 的训练；请在“训练记录”页选择。",
             field="run",
         )
-    return _view(path)
+    return view(path)
 
 
 def list_runs() -> list[Run]:
@@ -106,7 +111,7 @@ def list_runs() -> list[Run]:
     return sorted(views, key=lambda run: run.created_at, reverse=True)
 
 
-def create(config: TrainConfig) -> Path:
+def create(config: TrainConfig, predicted_gib: float | None = None) -> Path:
     """A new folder, queued. Its name is readable, its id is not taken."""
     for _ in range(1000):
         name = f"{random.choice(_MOODS)}-{random.choice(_ANIMALS)}"
@@ -115,7 +120,7 @@ def create(config: TrainConfig) -> Path:
             break
     path.mkdir(parents=True)
     (path / "name").write_text(name, encoding="utf-8")
-    write_status(path, state="queued", created_at=time.time())
+    write_status(path, state="queued", created_at=time.time(), predicted_gib=predicted_gib)
     (path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     return path
 
@@ -224,24 +229,40 @@ def is_training(pid: int | None, run_id: str) -> bool:
         return False
 
 
-def _view(path: Path) -> Run:
+def waiting(home: Path) -> list[str]:
+    """Ids of the runs that wait for a device, next one first."""
+    return [one for one in line.read(home) if _waits(status_of(home / one), one)]
+
+
+def _waits(status: dict[str, Any], run_id: str) -> bool:
+    """A run just made or resumed has no process yet; it gets a little time for it."""
+    if status.get("state") != "queued":
+        return False
+    if status.get("pid"):
+        return is_training(status["pid"], run_id)
+    return time.time() - status["updated_at"] < _PATIENCE_SECONDS
+
+
+def view(path: Path) -> Run:
+    """A run by its folder. Raises UserError when its config.yaml cannot be read."""
     status = status_of(path)
     state = status.get("state", "failed")
-    alive = is_training(status.get("pid"), path.name)
+    waits = _waits(status, path.name)
+    alive = waits or is_training(status.get("pid"), path.name)
     message = Sentence(status.get("message", ""), status.get("message_zh", ""))
     if state in ACTIVE:
-        waiting = state == "queued" and time.time() - status["updated_at"] < _PATIENCE_SECONDS
-        if not alive and not waiting:
-            state, message = "failed", _died(path)
+        if not alive:
+            state, message = "failed", _LEFT_WAITING if state == "queued" else _died(path)
         elif (path / "stop").exists():
             state = "stopping"
-        alive = alive or (waiting and state == "queued")
-    name = path / "name"
+    name, metrics = path / "name", path / "metrics.jsonl"
+    turn_at = status.get("turn_at", 0.0)
+    line_now = waiting(path.parent) if state == "queued" else []
     return Run(
         id=path.name,
         name=name.read_text(encoding="utf-8") if name.is_file() else path.name,
         path=path,
-        config=_config(path / "config.yaml", (path / "config.yaml").stat().st_mtime),
+        config=_config(path / "config.yaml", _changed_at(path / "config.yaml")),
         state=state,
         alive=alive,
         message=message,
@@ -256,13 +277,29 @@ def _view(path: Path) -> Run:
         peak_gib=status.get("peak_gib"),
         last_loss=status.get("loss"),
         last_eval_loss=status.get("eval_loss"),
+        place=1 + line_now.index(path.name) if path.name in line_now else 0,
+        gpu_ids=status.get("gpu_ids", []),
+        predicted_gib=status.get("predicted_gib"),
+        settled=_changed_at(metrics) > turn_at,
     )
+
+
+def _changed_at(path: Path) -> float:
+    """Epoch seconds; 0 for a file that is not there."""
+    return path.stat().st_mtime if path.is_file() else 0.0
 
 
 @lru_cache(maxsize=512)
 def _config(path: Path, written_at: float) -> TrainConfig:
     """Written once, asked for at every tick of the page; `written_at` makes another file of it."""
     return TrainConfig.from_yaml(path)
+
+
+_LEFT_WAITING = Sentence(
+    "Its process ended while it waited for a device; the machine may have been restarted. Resume "
+    "puts it at the end of the line.",
+    "它在排队等待设备时，进程结束了，可能是机器重启过。点“继续训练”会重新排到队尾。",
+)
 
 
 def _died(path: Path) -> Sentence:

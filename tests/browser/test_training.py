@@ -146,20 +146,6 @@ def test_a_reload_in_the_middle_finds_the_run(visit, going_run, finished_run):
     expect(person.see("run_card")).to_contain_text(going_run)
 
 
-def test_a_second_start_is_refused_in_a_sentence(visit, client, going_run, finished_run):
-    """While a run is alive, Start names it and says what to do; nothing is started."""
-    person = visit(f"?run={finished_run}")
-    person.see("another").click()
-    expect(person.see("start")).to_be_enabled()
-    before = client.predict(api_name="/list_runs")
-    name = next(run["name"] for run in before if run["id"] == going_run)
-    person.see("start").click()
-    expect(person.see("start_said", ".sentence")).to_have_text(
-        f"{name} is training on this device; wait for its end or stop it first."
-    )
-    assert len(client.predict(api_name="/list_runs")) == len(before)
-
-
 def test_a_run_outlives_its_page_process(visit, server, going_run):
     """app.py is killed and started again: the run went on, the page finds it; no child is left."""
     from engine.training.runs import is_training, status_of

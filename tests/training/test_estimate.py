@@ -50,7 +50,7 @@ def test_every_option_out_of_range_is_named_at_once(values):
 
 def test_too_large_says_how_much_and_how_much_is_free(values, monkeypatch):
     memory = DeviceMemory("RAM", False, 0.1, 0.1, 0.2, 0.4)
-    monkeypatch.setattr("engine.training.estimate.memory_for", lambda device_map: memory)
+    monkeypatch.setattr("engine.devices.memory_now", lambda: [memory])
     report = estimate(values)
     assert report["fits"] is False
     assert [reason["field"] for reason in report["reasons"]] == ["per_device_train_batch_size"]
@@ -163,3 +163,21 @@ def test_other_methods_are_foretold_too(values, method):
     assert (report["trainable_parameters"] == report["total_parameters"]) is (method == "full")
     offered = {rung["change"]["en"] for rung in report["ladder"]}
     assert ("4-bit base" in offered) is (method != "full")
+
+
+def test_several_gpus_share_steps_and_with_fsdp_the_weights(values, monkeypatch):
+    """Four GPUs: a quarter of the steps; under FSDP a quarter of the weights, and one layer."""
+    gpu = DeviceMemory("GPU", True, 0.0, 0.0, 80.0, 80.0)
+    monkeypatch.setattr("engine.devices.gpu_count", lambda: 4)
+    monkeypatch.setattr("engine.devices.memory_now", lambda: [gpu] * 4)
+    short = values | {"per_device_train_batch_size": 1, "packing": False, "num_train_epochs": 2}
+    one, four = estimate(short), estimate(short | {"gpu_ids": "all"})
+    assert (one["steps"], four["steps"]) == (44, 12)
+    assert four["effective_batch_rows"] == 4 * one["effective_batch_rows"]
+    assert four["parts"] == one["parts"]
+    shared = estimate(short | {"gpu_ids": "all", "distributed_type": "fsdp"})["parts"]
+    assert shared["optimizer"] == one["parts"]["optimizer"] / 4
+    assert shared["weights"] == pytest.approx(one["parts"]["weights"] * (1 / 4 + 1 / 2))
+    assert shared["activations"] == one["parts"]["activations"]
+    alone = estimate(short | {"distributed_type": "fsdp"})["parts"]
+    assert alone == one["parts"]

@@ -6,9 +6,9 @@ import torch
 from engine.config import TrainConfig
 from engine.dataset.packing import join
 from engine.models.loss_head import give_loss_head
-from engine.training.loop import PackedTrainer, arguments, capacity, last_complete_checkpoint
+from engine.training.assemble import build_model
+from engine.training.loop import PackedTrainer, arguments
 from engine.training.micro_steps import Layout
-from engine.training.train import _model
 
 ROWS = [[5, 9, 300, 41, 7, 2], [8, 1000, 77], [6, 60, 61, 62, 63, 64, 65, 2], [3, 33, 333, 3333]]
 CPU = torch.device("cpu")
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 def model(tiny_model_folder, cpu):
     """As training makes it, but with an adapter that is not zero."""
     torch.manual_seed(1)
-    model = _model(TrainConfig(model_name_or_path=str(tiny_model_folder), lora_r=4), cpu)
+    model = build_model(TrainConfig(model_name_or_path=str(tiny_model_folder), lora_r=4), cpu)
     for parameter in model.parameters():
         if parameter.requires_grad:
             torch.nn.init.normal_(parameter, std=0.2)
@@ -215,16 +215,19 @@ def test_memory_that_runs_out_for_one_sequence_is_an_error(make_trainer, monkeyp
     assert (trainer.layout.capacity, len(calls), trainer.tokens_seen) == (8, 2, 0)
 
 
-@pytest.mark.parametrize(("changes", "on_gpu", "tokens"), [
-    ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, False, 4096),
-    ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, True, 8192),
-    ({"per_device_train_batch_size": 24}, True, 12 * 1024),
-    ({"per_device_train_batch_size": 24, "auto_find_batch_size": False}, True, 24 * 1024),
-    ({"per_device_train_batch_size": 1, "gradient_accumulation_steps": 3}, False, 1024),
+@pytest.mark.parametrize(("changes", "sequences", "on_gpu", "together"), [
+    ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, 100, False, [4]),
+    ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, 100, True, [8, 4, 2, 1]),
+    ({"per_device_train_batch_size": 24}, 100, True, [12, 8, 4, 2, 1]),
+    ({"per_device_train_batch_size": 24}, 3, True, [3, 1]),
+    ({"per_device_train_batch_size": 24, "auto_find_batch_size": False}, 100, True, [24]),
+    ({"per_device_train_batch_size": 1, "gradient_accumulation_steps": 3}, 100, False, [1]),
 ])  # fmt: skip
-def test_capacity_exactly(changes, on_gpu, tokens):
-    """As chosen; on a GPU as many of the step as make up 16,384 tokens, in equal parts."""
-    assert capacity(TrainConfig(**changes), 1024, on_gpu) == tokens
+def test_capacities_exactly(changes, sequences, on_gpu, together):
+    """As chosen; on a GPU as many of the step, which never has more than the data, as make up
+    16,384 tokens, in equal parts; then fewer and fewer."""
+    found = capacities(TrainConfig(**changes), 1024, sequences, on_gpu)
+    assert found == [1024 * count for count in together]
 
 
 @pytest.mark.parametrize(("warmup", "steps"), [(0.03, 6), (0.5, 100), (0, 0), (7, 7)])
@@ -238,13 +241,3 @@ def test_zero_means_about_eight_evaluations_and_four_saves(tmp_path, cpu):
     assert (args.eval_steps, args.save_steps, args.eval_strategy) == (10, 20, "steps")
     args = arguments(TrainConfig(), tmp_path, cpu, max_steps=2, evaluates=False)
     assert (args.eval_steps, args.save_steps, args.eval_strategy) == (1, 1, "no")
-
-
-def test_a_checkpoint_without_its_marker_does_not_count(tmp_path):
-    for step, complete in ((4, True), (10, True), (12, False)):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        if complete:
-            (folder / "complete.json").write_text("{}")
-    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-    assert last_complete_checkpoint(tmp_path / "checkpoint-12") is None

@@ -10,6 +10,7 @@ from engine.chat.voices import BASE, Voices
 from engine.config import TrainConfig
 from engine.models.load import Quantization
 from engine.training import runs, train
+from engine.training.assemble import build_model
 
 STEPS = 8
 PROMPT = torch.tensor([[5, 9, 300, 41, 7, 2, 60, 61, 62]])
@@ -170,7 +171,7 @@ def test_a_method_on_a_quantised_base(
         assert set(config.problems()) <= {"peft_type", "init_lora_weights", "use_dora"}
         return
     torch.manual_seed(0)
-    model = train._model(config, cpu, 4).train()
+    model = build_model(config, cpu, 4).train()
     optimizer = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=config.learning_rate
     )

@@ -5,7 +5,7 @@ import torch
 
 from engine.config import TrainConfig
 from engine.options.declare import choices
-from engine.training import train
+from engine.training.assemble import build_model
 from engine.training.loop import PackedTrainer, arguments
 from engine.training.optimizer import own_optimizer
 
@@ -16,7 +16,7 @@ STEPS = 50
 
 @pytest.fixture(scope="module")
 def model(tiny_model_folder, cpu):
-    return train._model(TrainConfig(model_name_or_path=str(tiny_model_folder), lora_r=4), cpu)
+    return build_model(TrainConfig(model_name_or_path=str(tiny_model_folder), lora_r=4), cpu)
 
 
 @pytest.fixture

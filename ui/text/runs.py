@@ -37,6 +37,14 @@ WORDS = {
     "runs_clone": Sentence("Clone into the form", "照这份设置再来"),
     "runs_rename": Sentence("Rename", "改名"),
     "runs_download": Sentence("Download the adapter", "下载适配器"),
+    "runs_line_forward": Sentence("Move forward in line", "往前排"),
+    "runs_line_back": Sentence("Move back in line", "往后排"),
+    "runs_line_leave": Sentence("Leave the line", "退出排队"),
+    "runs_line_beside": Sentence("Start now, beside the others", "现在就开始，同时训练"),
+    "runs_waiting_help": Sentence(
+        "It begins by itself when its device is free, also with this page closed.",
+        "设备空出来就会自动开始，关掉本页也不影响。",
+    ),
     "runs_delete": Sentence("Delete", "删除"),
     "runs_new_name": Sentence("New name", "新名字"),
     "runs_new_name_help": Sentence(

@@ -28,7 +28,9 @@ WORDS = {
         "{name} · step {step} of {steps}", "{name} · 第 {step} / {steps} 步"
     ),
     "shell_left": Sentence("{time} left", "还剩 {time}"),
-    "shell_state_queued": Sentence("starting", "正在启动"),
+    "shell_state_queued": Sentence("waiting in line", "排队中"),
+    "shell_in_line": Sentence("{place} in line", "排在第 {place} 位"),
+    "shell_state_starting": Sentence("starting", "正在启动"),
     "shell_state_running": Sentence("running", "进行中"),
     "shell_state_stopping": Sentence("stopping", "正在停止"),
     "shell_state_stopped": Sentence("stopped", "已停止"),

@@ -93,6 +93,37 @@ WORDS = {
         "Stop now? What was learned up to here can be kept.",
         "现在停下吗？到目前为止学到的可以留下。",
     ),
+    "train_in_line": Sentence(
+        "It begins by itself when {names} has ended, also with this page closed.",
+        "等 {names} 结束后会自动开始，关掉本页也不影响。",
+    ),
+    "train_in_line_next": Sentence(
+        "It begins by itself in a moment, as soon as its device is free.",
+        "设备一空出来就会自动开始。",
+    ),
+    "train_as_text": Sentence("As a command and as YAML", "命令行与 YAML"),
+    "train_as_command": Sentence(
+        "The same run from a shell, in Greenroom's folder",
+        "在 Greenroom 文件夹中用命令行做同样的训练",
+    ),
+    "train_as_yaml": Sentence("The same run as a YAML file", "同样设置的 YAML 文件"),
+    "train_paste": Sentence("Fill the form from text", "用文字填写表单"),
+    "train_paste_help": Sentence(
+        "a command or YAML as above; everything in the form is replaced",
+        "粘贴上面那样的命令或 YAML；表单内容会全部替换",
+    ),
+    "train_paste_file": Sentence("Open a YAML file", "打开 YAML 文件"),
+    "train_paste_large": Sentence(
+        "This file is larger than 1 MB, so it is no configuration; choose another.",
+        "这个文件超过 1 MB，不是配置文件，请另选一个。",
+    ),
+    "train_fill": Sentence("Fill the form", "填入表单"),
+    "train_filled": Sentence("The form is filled.", "表单已填好。"),
+    "train_command": Sentence("This run's command", "这次训练的命令"),
+    "train_command_help": Sentence(
+        "Goes on with it from a shell, in Greenroom's folder.",
+        "在 Greenroom 文件夹里执行，可在命令行中接着训练。",
+    ),
     "train_go_on": Sentence("Go on", "继续训练"),
     "train_stop_keep": Sentence("Stop and keep", "停下并保留"),
     "train_stop_delete": Sentence("Stop and delete", "停下并删除"),

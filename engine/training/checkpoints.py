@@ -1,0 +1,124 @@
+"""Checkpoints that are whole or do not count: sealed with a marker, rotated only after that.
+
+`checkpoint-N/complete.json` is written last, when everything beside it has reached the disk, and is
+taken away first. A folder without it is what a killed process left.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+_NAME = re.compile(r"checkpoint-(\d+)")
+_MARKER = "complete.json"
+# EFBIG: a limit on the size of files, as `ulimit -f` sets it.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# safetensors and torch say it in words of their own, with no errno to read.
+_NO_ROOM_WORDS = re.compile(
+    r"os error (28|122|27)\b|No space left|PytorchStreamWriter failed writing|unexpected pos \d+"
+)
+
+
+def last_complete(path: Path) -> Path | None:
+    """The newest sealed checkpoint of the run in `path`."""
+    return max(_sealed(path), key=_step, default=None)
+
+
+def facts_of(checkpoint: Path | None) -> dict[str, Any]:
+    """What was sealed in with it: tokens_seen, seconds; {} without a checkpoint."""
+    return json.loads((checkpoint / _MARKER).read_text()) if checkpoint else {}
+
+
+def seal(checkpoint: Path, facts: dict[str, Any]) -> None:
+    """Puts the marker on, when all files are on the disk."""
+    for file in sorted(checkpoint.rglob("*")):
+        _to_disk(file)
+    write_whole(checkpoint / _MARKER, json.dumps(facts))
+    _to_disk(checkpoint)
+    _to_disk(checkpoint.parent)
+
+
+def rotate(path: Path, keep: int, best: str | None = None) -> None:
+    """Removes all but the `keep` newest sealed ones and the `best`, and what was left unfinished
+    before these."""
+    kept = sorted(_sealed(path), key=_step)[-keep:]
+    if not kept:
+        return
+    for one in _folders(path):
+        is_best = best is not None and one.name == Path(best).name
+        if one not in kept and not is_best and _step(one) < _step(kept[-1]):
+            remove(one)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Gives the room back that a checkpoint took which could not be finished."""
+    sealed = _sealed(path)
+    for one in _folders(path):
+        if one not in sealed:
+            remove(one)
+
+
+def remove(checkpoint: Path) -> None:
+    """The marker first: what is left of a folder must not look whole."""
+    (checkpoint / _MARKER).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """The whole text is there, on the disk, or the file is as it was before."""
+    fresh = file.with_name(file.name + ".new")
+    with fresh.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(fresh, file)
+
+
+def put_in_place(fresh: Path, folder: Path) -> None:
+    """`fresh`, a finished folder, takes the place of `folder`."""
+    for file in sorted(fresh.rglob("*")):
+        _to_disk(file)
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.is_dir():
+        folder.rename(old)
+    fresh.rename(folder)
+    _to_disk(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that a file could not grow."""
+    while error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return True
+        if _NO_ROOM_WORDS.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _folders(path: Path) -> list[Path]:
+    return [one for one in path.iterdir() if _NAME.fullmatch(one.name)]
+
+
+def _sealed(path: Path) -> list[Path]:
+    return [one for one in _folders(path) if (one / _MARKER).is_file()]
+
+
+def _step(checkpoint: Path) -> int:
+    return int(_NAME.fullmatch(checkpoint.name)[1])
+
+
+def _to_disk(path: Path) -> None:
+    """fsync of a file or of a folder's names; not every file system knows the latter."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError if path.is_dir() else ()):
+            os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,236 @@
+"""Interrupted and resumed is the same as never interrupted, to the last bit; nothing saved is lost.
+
+A death is an exception that nobody catches, raised at a chosen moment: what is on the disk then is
+what SIGKILL would have left there. tests/benchmarks/kill_runs.py kills real processes.
+"""
+
+import contextlib
+import errno
+import re
+import resource
+import shutil
+import signal
+import sys
+
+import pytest
+import safetensors.torch
+import torch
+
+from engine.config import TrainConfig
+from engine.training import checkpoints, runs
+from engine.training.progress import Progress
+from engine.training.train import train
+
+STEPS = 7
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def _same_signals():
+    """train() sets SIGTERM's handler, which is right for a process of its own."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="module")
+def config(tiny_model_folder, small_dataset):
+    """Three epochs of two steps and a bit; one checkpoint is kept, the hardest case."""
+    return TrainConfig(
+        dataset=str(small_dataset),
+        model_name_or_path=str(tiny_model_folder),
+        max_length=64,
+        lora_r=4,
+        lora_dropout=0.1,
+        learning_rate=3e-3,
+        per_device_train_batch_size=2,
+        max_steps=STEPS,
+        save_steps=2,
+        save_total_limit=1,
+        eval_steps=4,
+        eval_size=0.2,
+    )
+
+
+def begun(config, **changes):
+    return runs.create(TrainConfig.from_dict(config.to_dict() | changes))
+
+
+def told(path):
+    """All that must not differ: each row without its clock and its memory, and the weights."""
+    aside = ("tokens_per_second", "memory")
+    rows = runs.read_json_lines(path / "metrics.jsonl")
+    rows = [{k: v for k, v in row.items() if k not in aside} for row in rows]
+    return rows, safetensors.torch.load_file(path / "adapter" / "adapter_model.safetensors")
+
+
+def assert_same(path, other):
+    (rows, weights), (other_rows, other_weights) = told(path), told(other)
+    assert rows == other_rows
+    assert weights.keys() == other_weights.keys()
+    assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    """Runs that nothing interrupts, by their changes to the configuration."""
+    home, made = tmp_path_factory.mktemp("whole"), {}
+
+    def run(**changes):
+        key = repr(changes)
+        if key not in made:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("RUNS_DIR", str(home))
+                made[key] = begun(config, **changes)
+                assert train(made[key]) == 0
+        return made[key]
+
+    return run
+
+
+@contextlib.contextmanager
+def killed_at_step(monkeypatch, step):
+    """Dies when that step is logged, before its row is written."""
+    logged = Progress.on_log
+
+    def dies(self, args, state, *rest, **more):
+        if state.global_step == step:
+            raise Killed
+        return logged(self, args, state, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_log", dies)
+        yield
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"lora_dropout": 0.0},
+        {"packing": False, "gradient_accumulation_steps": 2},
+        {"eval_size": 0.0, "lr_scheduler_type": "linear", "save_steps": 3},
+    ],
+    ids=["dropout", "no dropout", "unpacked and accumulated", "no evaluation"],
+)
+def test_resumed_equals_uninterrupted(config, whole, monkeypatch, changes):
+    """Killed twice, in the first epoch and in a later one: same rows, same weights, bit for bit."""
+    path = begun(config, **changes)
+    for step in (4, 6):
+        with killed_at_step(monkeypatch, step), pytest.raises(Killed):
+            train(path)
+        assert checkpoints.last_complete(path)
+    assert train(path) == 0
+    assert_same(path, whole(**changes))
+
+
+@pytest.mark.parametrize(
+    ("moment", "kept"),
+    [
+        ("transformers.PreTrainedTokenizerBase.save_pretrained", "checkpoint-2"),
+        ("torch.save", "checkpoint-2"),
+        ("engine.training.checkpoints.seal", "checkpoint-2"),
+        ("engine.training.checkpoints.write_whole", "checkpoint-2"),
+        ("engine.training.checkpoints.remove", "checkpoint-4"),
+    ],
+)
+def test_killed_while_a_checkpoint_is_saved(config, whole, monkeypatch, moment, kept):
+    """Between the files of checkpoint 4, before its marker, between marker and rotation, within the
+    rotation: the one that had been reported is whole, and the run goes on to the same end."""
+    path = begun(config)
+    owner, name = reached(moment)
+    original = getattr(owner, name)
+
+    def dies(*args, **kwargs):
+        if (path / "checkpoint-4").is_dir():
+            raise Killed
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, dies)
+        with pytest.raises(Killed):
+            train(path)
+    assert checkpoints.last_complete(path) == path / kept
+    assert train(path) == 0
+    assert_same(path, whole())
+    assert [one.name for one in path.glob("checkpoint-*")] == [f"checkpoint-{STEPS}"]
+
+
+def reached(dotted):
+    """("a.b.C.d") -> (the object a.b.C, "d")."""
+    module, *rest = dotted.split(".")
+    owner = sys.modules[module]
+    for part in rest[:-1]:
+        owner = getattr(owner, part)
+    return owner, rest[-1]
+
+
+def test_killed_while_the_adapter_is_saved(config, whole, monkeypatch):
+    """An adapter that is there is whole: the one of an earlier end stays until the new one is."""
+    path = begun(config)
+    shutil.copytree(whole() / "adapter", path / "adapter")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "put_in_place", _dies)
+        with pytest.raises(Killed):
+            train(path)
+    assert (path / "adapter" / "greenroom.json").is_file()
+    assert train(path) == 0
+    assert_same(path, whole())
+    assert not (path / "adapter.new").exists()
+
+
+def _dies(*_):
+    raise Killed
+
+
+FULL = r"The disk with .* is full, so the run stopped; checkpoint-2 is whole\. Free some room"
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [
+        "torch.save",
+        "engine.training.progress.append_json_line",
+        "engine.training.runs.write_status",
+        "engine.training.checkpoints.write_whole",
+    ],
+)
+def test_a_full_disk_stops_the_run_with_a_sentence(config, whole, monkeypatch, writer):
+    """Whichever file does not fit: the same sentence, the last checkpoint whole, resumable."""
+    path = begun(config)
+    owner, name = reached(writer)
+    original = getattr(owner, name)
+
+    def writes(*args, **kwargs):
+        last_word = kwargs.get("state") == "failed"  # room was made for it
+        if checkpoints.last_complete(path) and not last_word:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, writes)
+        patch.setattr("engine.training.progress._STATUS_EVERY_SECONDS", 0)
+        assert train(path) == 2
+    run = runs.get(path.name)
+    assert (run.state, run.can_resume) == ("failed", True)
+    assert re.match(FULL, run.message.en)
+    assert [one.name for one in path.glob("checkpoint-*")] == ["checkpoint-2"]
+    assert train(path) == 0
+    assert_same(path, whole())
+
+
+def test_a_limit_on_the_size_of_files_is_a_full_disk_too(config, runs_folder):
+    """The kernel itself refuses to let the weights of the first checkpoint grow."""
+    path = begun(config)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        status = train(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert status == 2
+    assert "no checkpoint had been saved yet" in runs.get(path.name).message.en
+    assert not list(path.glob("checkpoint-*"))

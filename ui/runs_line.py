@@ -1,0 +1,64 @@
+"""The buttons of a run that waits in line: forward, back, now beside the others, leave."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.components import Component
+
+from engine import launch
+from engine.errors import UserError
+from engine.training import turns
+from engine.training.runs import Run
+from ui import cards
+from ui.text import language, t
+
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+ACTIONS = {
+    "forward": lambda run_id: turns.move(run_id, -1),
+    "back": lambda run_id: turns.move(run_id, 1),
+    "beside": turns.beside,
+    "leave": launch.stop,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LineButtons:
+    """A row, seen while the run waits, and its buttons by the names of ACTIONS."""
+
+    row: gr.Row
+    buttons: dict[str, gr.Button]
+
+    def of(self, run: Run) -> dict:
+        """The update that shows or hides them."""
+        return {self.row: gr.Row(visible=run.state == "queued")}
+
+
+def build(place: str) -> LineButtons:
+    """`place` begins the ids of its elements."""
+    with gr.Row(visible=False, elem_id=f"{place}_line") as row:
+        buttons = {
+            name: gr.Button(t(f"runs_line_{name}"), elem_id=f"{place}_{name}") for name in ACTIONS
+        }
+    return LineButtons(row, buttons)
+
+
+def wire(
+    line: LineButtons,
+    run_id: gr.State,
+    said: gr.HTML,
+    redraw: Callable[[str, str], dict],
+    outputs: list[Component],
+) -> None:
+    """What a button's action complains about goes to `said`; else `redraw(run id, language)` gives
+    the updates that show the new order, for `outputs`."""
+    for name, button in line.buttons.items():
+
+        def press(at: str, request: gr.Request, act=ACTIONS[name]):
+            try:
+                act(at)
+            except UserError as error:
+                return {said: cards.sentence(error.sentence.in_language(language(request)))}
+            return redraw(at, language(request)) | {said: cards.nothing()}
+
+        button.click(press, run_id, [*outputs, said], queue=False, **QUIET)
