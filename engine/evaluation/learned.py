@@ -11,13 +11,12 @@ import os
 import random
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.dataset.packing import Collator
 from engine.dataset.tokens import IGNORED, encode_all, end_of_turn_ids
 from engine.evaluation.verdict import verdict
 from engine.models.adapter_state import can_switch_off, update_norms
@@ -37,6 +36,10 @@ LONGEST_PROMPT = 1024
 TEXT_PROMPT = 16  # tokens of a plain text, or of a row learned whole, that stand for a question
 
 
+# Of sequences their summed loss; calls `before_each` forward.
+LossOver = Callable[..., float]
+
+
 class GivenUp(Exception):
     """The person asked to stop while it was measured."""
 
@@ -47,6 +50,7 @@ def look_back(
     tokenizer: "PreTrainedTokenizerBase",
     config: "TrainConfig",
     prepared: "Prepared",
+    loss_over: LossOver,
 ) -> None:
     """Measures and writes learned.json. The run is over and saved: whatever goes wrong here is said
     in the log and in the card, and harms nothing."""
@@ -60,7 +64,7 @@ def look_back(
     was_training = model.training
     model.eval()
     try:
-        card = measure(model, tokenizer, config, prepared, go_on) | {"best": _best(path)}
+        card = measure(model, tokenizer, config, prepared, loss_over, go_on) | {"best": _best(path)}
         card["verdict"] = verdict(card)
         print(f"Did it learn? {card['verdict']}, {time.monotonic() - begin:.1f} s", flush=True)
     except GivenUp:
@@ -76,23 +80,24 @@ def look_back(
     os.replace(fresh, path / "learned.json")
 
 
-def measure(model, tokenizer, config: "TrainConfig", prepared: "Prepared", go_on) -> dict[str, Any]:
+def measure(
+    model, tokenizer, config: "TrainConfig", prepared: "Prepared", loss_over: LossOver, go_on
+) -> dict[str, Any]:
     """Losses in nats a token, weighted by tokens; None for what cannot be measured.
 
     `go_on` is called before each forward and raises to give up.
     """
     switches = can_switch_off(model)
     off = model.disable_adapter if switches else None
-    losses = partial(_losses, model, off, Collator(tokenizer.pad_token_id), go_on=go_on)
-    sizes = {"size": config.per_device_train_batch_size}
+    losses = partial(_losses, off, partial(loss_over, before_each=go_on))
     train = _some(prepared.train, config.seed)
     held_out = _some(prepared.evaluation, config.seed)
     norms = update_norms(model)
     guess = {"guess": round(math.log(len(tokenizer)), 4)}  # of whoever knows nothing
     return {
-        "train": losses(train, **sizes),
-        "held_out": losses(held_out, **sizes),
-        "general": losses(_general(tokenizer), size=1) | guess,
+        "train": losses(train),
+        "held_out": losses(held_out),
+        "general": losses(_general(tokenizer)) | guess,
         "answers": _answers(model, off, tokenizer, held_out or train, config.seed, go_on),
         "modules": {"count": len(norms), "zero": [name for name, n in norms.items() if n == 0]}
         if norms
@@ -126,37 +131,22 @@ def _general(tokenizer) -> list[dict[str, list[int]]]:
     ]
 
 
-def _losses(model, off, collate, sequences, *, size: int, go_on) -> dict[str, Any] | None:
+def _losses(off, loss_over, sequences) -> dict[str, Any] | None:
     """{rows, tokens learned, base, adapter}; None without sequences."""
     if not sequences:
         return None
-    batches = [sequences[at : at + size] for at in range(0, len(sequences), size)]
-    learned = [sum(label != IGNORED for one in batch for label in one["labels"][1:])
-               for batch in batches]  # fmt: skip
+    learned = sum(label != IGNORED for one in sequences for label in one["labels"][1:])
 
     def loss(context) -> float:
-        total = 0.0
         with context():
-            for batch, tokens in zip(batches, learned, strict=True):
-                go_on()
-                total += tokens * _loss(model, collate(batch))
-        return round(total / sum(learned), 4)
+            return round(loss_over(sequences) / learned, 4)
 
     return {
         "rows": sum(position == 0 for one in sequences for position in one["position_ids"]),
-        "tokens": sum(learned),
+        "tokens": learned,
         "base": loss(off) if off else None,
         "adapter": loss(nullcontext),
     }
-
-
-def _loss(model, batch: dict[str, Any]) -> float:
-    """The mean over its learned tokens. A cache would hide the boundaries of packed rows."""
-    import torch
-
-    tensors = {k: v.to(model.device) for k, v in batch.items() if k != "real_tokens"}
-    with torch.inference_mode():
-        return model(**tensors, use_cache=False).loss.item()
 
 
 def _answers(model, off, tokenizer, sequences, seed: int, go_on) -> dict[str, int] | None:

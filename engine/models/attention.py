@@ -19,14 +19,16 @@ _TAKES_GROUPS = "enable_gqa" in inspect.signature(varlen_attn).parameters
 
 
 def knows_boundaries(model: "PreTrainedModel") -> bool:
-    """Whether the model's attention goes through Transformers' interface, in a form that torch's
-    kernels have. It may lie on the meta device."""
+    """Whether softmax over what a row and its window hold is all there is: no sinks (a family that
+    has them does without torch's sdpa), no cap, no chunks. The model may lie on the meta device."""
     text = model.config.get_text_config()
     heads = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    more = ("attn_logit_softcapping", "attention_chunk_size")
     return (
         model._supports_attention_backend
+        and model._supports_sdpa
         and heads <= _WIDEST_HEAD
-        and not getattr(text, "attn_logit_softcapping", None)
+        and not any(getattr(text, name, None) for name in more)
     )
 
 
@@ -50,18 +52,19 @@ def use_varlen(model: "PreTrainedModel") -> bool:
 def rows_are_alone(model: "PreTrainedModel") -> bool:
     """Whether a row keeps its hidden states to the last bit when its neighbour is another one.
 
-    A model whose layers do not hand the boundaries on would silently mix the rows.
+    A model whose layers do not hand the boundaries on would silently mix the rows. False too where
+    the kernels refuse the model's heads.
     """
     first = torch.arange(3, 11, device=model.device)
     ids = torch.stack([torch.cat([first, first]), torch.cat([first.flip(0), first])])
     ends = torch.tensor([0, 8, 16], dtype=torch.int32, device=model.device)
     positions = torch.arange(8, device=model.device).repeat(2)[None]
-    packs = [
-        model.base_model(
-            input_ids=one[None], position_ids=positions, use_cache=False, **boundaries(ends, 8)
-        ).last_hidden_state
-        for one in ids
-    ]
+    rows = {"position_ids": positions, "use_cache": False} | boundaries(ends, 8)
+    try:
+        packs = [model.base_model(input_ids=one[None], **rows).last_hidden_state for one in ids]
+    except RuntimeError as error:
+        print(f"No varlen attention: {error}", flush=True)
+        return False
     return bool(torch.equal(packs[0][0, 8:], packs[1][0, 8:]))
 
 

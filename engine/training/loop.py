@@ -1,5 +1,6 @@
 """The loop is Transformers' Trainer; its steps are cut here into micro-steps that fit."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,16 @@ class PackedTrainer(Trainer):
 
     def _tensor(self, number: int) -> torch.Tensor:
         return torch.tensor(number, device=self.args.device)
+
+    @torch.no_grad()
+    @set_stance("force_eager")
+    def loss_over(self, rows: list[Row], before_each: Callable[[], None] = lambda: None) -> float:
+        """The summed loss of the trained tokens of `rows`, in one process by itself."""
+        total = torch.zeros((), device=self.args.device)
+        for part in self.layout.cut(rows):
+            before_each()
+            total += self._loss_sum(self.model, self.layout.batch(part, self.args.device))
+        return float(total)
 
     @torch.no_grad()
     @set_stance("force_eager")

@@ -107,7 +107,7 @@ def _train(path: Path) -> None:
         peak_gib=measured()["peak_gib"],
     )
     if not ranks.shares_the_model(config):
-        look_back(path, model, tokenizer, config, prepared)
+        look_back(path, model, tokenizer, config, prepared, trainer.loss_over)
     write_report(path)
 
 

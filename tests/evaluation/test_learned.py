@@ -12,6 +12,7 @@ from engine.evaluation import learned
 from engine.models.load import Quantization, load_base
 from engine.training import runs
 from engine.training.data import Prepared, prepare
+from engine.training.micro_steps import Layout
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,23 @@ def path(config):
     return path
 
 
+def reader(model):
+    """Losses as the trainer reads them, side by side and padded."""
+    layout = Layout(0, flat=False, capacity=128, longest=64)
+
+    @torch.no_grad()
+    def loss_over(sequences, before_each):
+        total = 0.0
+        for part in layout.cut(sequences):
+            before_each()
+            batch = layout.batch(part, torch.device("cpu"))
+            loss = model(**batch.inputs, labels=batch.labels, use_cache=False).loss
+            total += float(loss) * len(batch.targets)
+        return total
+
+    return loss_over
+
+
 def by_hand(model, rows):
     """The mean over all learned tokens, each row alone, no packing, no padding."""
     total, count = 0.0, 0
@@ -72,7 +90,7 @@ def by_hand(model, rows):
 @torch.no_grad()
 def test_losses_are_those_of_the_rows_one_by_one(base, tuned, tokenizer, config, prepared):
     """Packed, batched and padded, weighted by tokens: the same as by hand, for both voices."""
-    card = learned.measure(tuned, tokenizer, config, prepared, lambda: None)
+    card = learned.measure(tuned, tokenizer, config, prepared, reader(tuned), lambda: None)
     rows = prepared.train._rows
     packs = prepared.train._packs
     alone = [rows[number] for pack in packs for number in pack]
@@ -92,7 +110,7 @@ def test_losses_are_those_of_the_rows_one_by_one(base, tuned, tokenizer, config,
 
 def test_answers_and_modules(tuned, tokenizer, config, prepared):
     tuned.eval()
-    card = learned.measure(tuned, tokenizer, config, prepared, lambda: None)
+    card = learned.measure(tuned, tokenizer, config, prepared, reader(tuned), lambda: None)
     zero = "base_model.model.model.layers.0.mlp.up_proj"
     assert card["modules"] == {"count": 14, "zero": [zero]}
     assert card["answers"] == {"asked": 5, "changed": 5}
@@ -100,7 +118,7 @@ def test_answers_and_modules(tuned, tokenizer, config, prepared):
 
 def test_an_adapter_that_does_nothing_changes_nothing(base, tokenizer, config, prepared):
     model = peft.get_peft_model(base, peft.LoraConfig(r=2, target_modules=["q_proj"]))
-    card = learned.measure(model.eval(), tokenizer, config, prepared, lambda: None)
+    card = learned.measure(model.eval(), tokenizer, config, prepared, reader(model), lambda: None)
     model.unload()
     assert card["answers"]["changed"] == 0
     assert [card[k]["base"] - card[k]["adapter"] for k in ("train", "held_out", "general")] == [
@@ -111,7 +129,7 @@ def test_an_adapter_that_does_nothing_changes_nothing(base, tokenizer, config, p
 
 def test_without_an_adapter_the_base_is_not_measured(base, tokenizer, config, prepared):
     """Full fine-tuning: its own losses are there, nothing is called the base's."""
-    card = learned.measure(base.eval(), tokenizer, config, prepared, lambda: None)
+    card = learned.measure(base.eval(), tokenizer, config, prepared, reader(base), lambda: None)
     assert (card["train"]["base"], card["general"]["base"]) == (None, None)
     assert (card["answers"], card["modules"]) == (None, None)
     assert card["train"]["adapter"] > 0
@@ -145,7 +163,7 @@ def test_the_card_is_written_with_the_step_and_the_best_evaluation(
     (path / "checkpoint-4").mkdir()
     (path / "checkpoint-4" / "complete.json").write_text("{}")
     tuned.train()
-    learned.look_back(path, tuned, tokenizer, config, prepared)
+    learned.look_back(path, tuned, tokenizer, config, prepared, reader(tuned))
     assert tuned.training
     card = json.loads((path / "learned.json").read_text())
     assert card.keys() == {
@@ -166,26 +184,26 @@ def test_the_card_is_written_with_the_step_and_the_best_evaluation(
 
 def test_a_failure_is_written_down_and_harms_nothing(path, tokenizer, config, capfd, tuned):
     broken = Prepared(None, None, {})
-    learned.look_back(path, tuned, tokenizer, config, broken)
+    learned.look_back(path, tuned, tokenizer, config, broken, reader(tuned))
     card = json.loads((path / "learned.json").read_text())
     assert card == {"step": 8, "failed": "TypeError: object of type 'NoneType' has no len()"}
     assert "Traceback" in capfd.readouterr().err
     assert runs.get(path.name).state == "finished"
 
 
-def test_a_stop_ends_it_without_a_card(path, tuned, tokenizer, config, prepared, monkeypatch):
+def test_a_stop_ends_it_without_a_card(path, tuned, tokenizer, config, prepared):
     """Also of a run that was stopped, whose stop file is there already: asked again, it ends."""
     (path / "stop").touch()
     counted = []
-    real = learned._loss
 
-    def stop_at_second(*args):
-        counted.append(1)
-        if len(counted) == 2:
-            (path / "stop").write_text("again")
-        return real(*args)
+    def stop_at_second(sequences, before_each):
+        for _ in sequences:
+            before_each()
+            counted.append(1)
+            if len(counted) == 2:
+                (path / "stop").write_text("again")
+        return 1.0
 
-    monkeypatch.setattr(learned, "_loss", stop_at_second)
-    learned.look_back(path, tuned, tokenizer, config, prepared)
+    learned.look_back(path, tuned, tokenizer, config, prepared, stop_at_second)
     assert len(counted) == 2
     assert not (path / "learned.json").exists()

@@ -7,7 +7,7 @@ from engine.config import TrainConfig
 from engine.dataset.packing import join
 from engine.models.loss_head import give_loss_head
 from engine.training.assemble import build_model
-from engine.training.loop import PackedTrainer, arguments
+from engine.training.loop import PackedTrainer, arguments, capacities
 from engine.training.micro_steps import Layout
 
 ROWS = [[5, 9, 300, 41, 7, 2], [8, 1000, 77], [6, 60, 61, 62, 63, 64, 65, 2], [3, 33, 333, 3333]]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import yaml
 
 from engine.config import TrainConfig
@@ -225,6 +226,22 @@ def test_our_own_mistake_is_a_failed_run_with_status_1(config, monkeypatch, capf
     assert train(path) == 1
     assert "Training broke: ZeroDivisionError: oh" in runs.get(path.name).message.en
     assert "Traceback" in capfd.readouterr().err
+
+
+def test_memory_that_runs_out_for_good_is_a_sentence(config, monkeypatch):
+    """What cutting cannot help says what does; the run can go on from a checkpoint."""
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    monkeypatch.setattr(PackedTrainer, "_loss_sum", full)
+    path = begun(config, sample_prompts="", eval_size=0.0)
+    assert train(path) == 2
+    run = runs.get(path.name)
+    assert (run.state, run.has_adapter) == ("failed", False)
+    assert run.message.en.startswith("The card's memory ran out (peak ")
+    assert "Halve the batch or the longest row" in run.message.en
+    assert run.message.zh.startswith("显存不足")
 
 
 def test_the_stop_file_ends_after_the_step_and_keeps_the_adapter(config, monkeypatch):

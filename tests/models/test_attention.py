@@ -1,0 +1,166 @@
+"""Varlen attention: its layout, its windows and its checks, with the kernel's arithmetic written
+out, so that a processor can do it. The kernel itself is proved in tests/gpu."""
+
+import pytest
+import torch
+from transformers import (
+    AttentionInterface,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GptOssConfig,
+    GptOssForCausalLM,
+    Llama4ForCausalLM,
+    Llama4TextConfig,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+from transformers.masking_utils import AttentionMaskInterface
+
+from engine.dataset.packing import join
+from engine.models import attention
+from engine.training.micro_steps import Layout
+
+ROWS = [[5, 9, 300, 41, 7, 2], [8, 100, 77], [6, 60, 61, 62, 63, 64, 65, 2]]
+SMALL = {
+    "vocab_size": 320,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "initializer_range": 0.2,
+    "pad_token_id": 0,
+}
+
+
+def by_rows(query, key, value, ends, _, longest, __, *, scale, window_size, enable_gqa=False):
+    """What varlen_attn does: [tokens, heads, width] each, every row by itself."""
+    assert int(ends.diff().max()) <= longest
+    assert ends.dtype is torch.int32
+    assert window_size[1] == 0
+    assert enable_gqa == (query.shape[1] != key.shape[1])
+    repeats = query.shape[1] // key.shape[1]
+    key, value = (one.repeat_interleave(repeats, 1) for one in (key, value))
+    out = torch.empty_like(query)
+    for begin, end in zip(ends[:-1], ends[1:], strict=True):
+        q, k, v = (one[begin:end].transpose(0, 1) for one in (query, key, value))
+        back = torch.arange(end - begin)[:, None] - torch.arange(end - begin)
+        hidden = back < 0
+        if window_size[0] >= 0:
+            hidden = hidden | (back > window_size[0])
+        scores = (q @ k.transpose(1, 2) * scale).masked_fill(hidden, -torch.inf)
+        out[begin:end] = (scores.softmax(-1) @ v).transpose(0, 1)
+    return out
+
+
+def model_of(**config):
+    torch.manual_seed(0)
+    return Qwen3ForCausalLM(Qwen3Config(**SMALL, **config)).eval()
+
+
+@pytest.fixture
+def switch(monkeypatch):
+    """As use_varlen does on a GPU, over the arithmetic above."""
+    monkeypatch.setattr(attention, "varlen_attn", by_rows)
+    monkeypatch.setattr(attention, "_TAKES_GROUPS", True)
+    AttentionInterface.register(attention.NAME, attention._attend)
+    AttentionMaskInterface.register(attention.NAME, lambda *args, **kwargs: None)
+    return lambda model: model.set_attn_implementation(attention.NAME)
+
+
+def packed():
+    layout = Layout(0, flat=True, capacity=99, longest=8, multiple=4)
+    items = [{"input_ids": ids, "labels": ids} for ids in ROWS]
+    return layout.batch([join(items)], torch.device("cpu")).inputs
+
+
+WINDOW = {"use_sliding_window": True, "sliding_window": 3, "max_window_layers": 0}
+
+
+@pytest.mark.parametrize("config", [{}, WINDOW], ids=["all", "window"])
+def test_packed_rows_are_the_rows_alone(switch, config):
+    """Four heads over two of keys; a window of 3 sees itself and two back, as in Transformers."""
+    model = model_of(**config)
+    with torch.no_grad():
+        alone = [model(input_ids=torch.tensor([ids])).logits[0] for ids in ROWS]
+        switch(model)
+        together = model(**packed(), use_cache=False).logits[0, : sum(map(len, ROWS))]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-5, atol=1e-5)
+
+
+def test_without_boundaries_it_answers_as_sdpa(switch):
+    model = model_of()
+    question = torch.tensor([[5, 6, 7]])
+
+    def said():
+        return model.generate(input_ids=question, max_new_tokens=8, do_sample=False)
+
+    expected = said()
+    switch(model)
+    assert torch.equal(said(), expected)
+
+
+def test_rows_that_are_alone_are_found_so(switch):
+    model = model_of()
+    switch(model)
+    assert attention.rows_are_alone(model)
+
+
+def test_layers_that_drop_the_boundaries_are_found_out(switch):
+    """The rows would be mixed without a word."""
+    model = model_of()
+    switch(model)
+    inner = model.model.layers[1].self_attn
+    whole = inner.forward
+
+    def dropping(*args, **kwargs):
+        kept = {n: v for n, v in kwargs.items() if not n.startswith(("cu_seq", "max_length"))}
+        return whole(*args, **kept)
+
+    inner.forward = dropping
+    assert not attention.rows_are_alone(model)
+
+
+def test_heads_that_the_kernel_refuses_are_no_error(switch, monkeypatch, capsys):
+    model = model_of()
+    switch(model)
+
+    def refuses(*args, **kwargs):
+        raise RuntimeError("head dimension must be equal")
+
+    monkeypatch.setattr(attention, "varlen_attn", refuses)
+    assert not attention.rows_are_alone(model)
+    assert capsys.readouterr().out == "No varlen attention: head dimension must be equal\n"
+
+
+def test_boundaries_exactly():
+    ends = torch.tensor([0, 3, 8], dtype=torch.int32)
+    assert attention.boundaries(ends, 5) == {
+        "cu_seq_lens_q": ends,
+        "cu_seq_lens_k": ends,
+        "max_length_q": 5,
+        "max_length_k": 5,
+    }
+
+
+def test_a_cpu_keeps_what_it_had():
+    model = model_of()
+    before = model.config._attn_implementation
+    assert not attention.use_varlen(model)
+    assert model.config._attn_implementation == before
+
+
+FAMILIES = {
+    "plain": (lambda: model_of(), True),
+    "too wide": (lambda: Qwen3ForCausalLM(Qwen3Config(**SMALL | {"head_dim": 320})), False),
+    "capped": (lambda: Gemma2ForCausalLM(Gemma2Config(**SMALL)), False),
+    "sinks": (lambda: GptOssForCausalLM(GptOssConfig(**SMALL, num_local_experts=2)), False),
+    "chunks": (lambda: Llama4ForCausalLM(Llama4TextConfig(**SMALL, num_local_experts=2)), False),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_attention_that_is_more_than_softmax_keeps_its_own(family):
+    make, plain = FAMILIES[family]
+    assert attention.knows_boundaries(make()) == plain
