@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.config import TrainConfig
+from engine.training import runs
 from engine.training.memory import RUNTIME_GIB
 
 WARM, STEPS = 6, 20
@@ -116,34 +118,29 @@ class Measured:
 
 def measure(flags: dict, without: str, folder: Path, steps: int = WARM + STEPS) -> Measured:
     """Trains until so many steps are logged, and ends the process by its id."""
-    runs = Path(tempfile.mkdtemp(dir=folder))
-    line = [part for flag, value in flags.items() for part in (f"--{flag}", str(value))]
+    os.environ["RUNS_DIR"] = tempfile.mkdtemp(dir=folder)
+    path = runs.create(TrainConfig.from_dict({k: str(v) for k, v in flags.items()}))
     began = time.monotonic()
-    with (runs / "log").open("wb") as log:
+    with (path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "engine", "train", *line],
+            [sys.executable, "-m", "engine", "train", str(path)],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"RUNS_DIR": str(runs), "GREENROOM_WITHOUT": without},
+            env=os.environ | {"GREENROOM_WITHOUT": without},
         )
     rows: list[dict] = []
     while process.poll() is None and len(rows) < steps:
         threading.Event().wait(0.2)
-        rows = _logged(runs)
+        seen = runs.read_json_lines(path / "metrics.jsonl")
+        rows = [row for row in seen if row.get("tokens_per_second")]
     took = time.monotonic() - began
     process.kill()
     process.wait()
-    said = (runs / "log").read_text()
+    said = (path / "log").read_text()
     found = re.search(r"([\d.]+) GiB foreseen", said)
     context = RUNTIME_GIB["cuda"]  # which torch does not count
     foreseen = float(found[1]) - context if found else 0.0
     return Measured(rows, foreseen, took, "" if len(rows) >= steps else said[-1500:])
-
-
-def _logged(runs: Path) -> list[dict]:
-    files = list(runs.glob("*/metrics.jsonl"))
-    lines = files[0].read_text().split("\n")[:-1] if files else []
-    return [row for row in map(json.loads, lines) if row.get("tokens_per_second")]
 
 
 if __name__ == "__main__":
