@@ -92,7 +92,11 @@ def _attend(
     longest = kwargs["max_length_q"]
     back = (kwargs.get("sliding_window") or 0) - 1
     # Laid out as the kernel likes it; compiled, the rotation before it writes them so at once.
-    query, key, value = (one[0].transpose(0, 1).contiguous() for one in (query, key, value))
+    wide = query.dtype
+    narrow = torch.get_autocast_dtype("cuda") if wide == torch.float32 else wide
+    query, key, value = (
+        one[0].transpose(0, 1).to(narrow).contiguous() for one in (query, key, value)
+    )
     out = varlen_attn(
         query,
         key,
@@ -105,4 +109,4 @@ def _attend(
         window_size=(back, 0),
         **grouped,
     )
-    return out[None], None
+    return out[None].to(wide), None

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Compiling a layer takes 10 to 30 s once and saves a sixth of the time after that.
 _STEPS_WORTH_COMPILING = 50
+# They prepend tokens, call past the model's own forward, or add a term to its loss.
+_OWN_FORWARD = (*PROMPTS, "adaption_prompt", "adalora")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,7 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
     return Levers(
         varlen=varlen,
         fused_lora=fused,
-        # AdaLoRA adds a term of its own to the model's loss.
-        loss_head="loss_head" not in without and config.peft_type not in (*PROMPTS, "adalora"),
+        loss_head="loss_head" not in without and config.peft_type not in _OWN_FORWARD,
         compiled=varlen
         and fused
         and "compiled" not in without

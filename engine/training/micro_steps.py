@@ -45,11 +45,11 @@ class Layout:
         self.capacity, self.multiple, self.one_shape = capacity, multiple, one_shape
 
     def halve(self, sequences: Sequence[Row]) -> bool:
-        """Half of the tokens in a micro-step; False when a single sequence needs more."""
+        """Half of the tokens in a micro-step; False when it holds a single sequence already."""
         longest = max(len(one["input_ids"]) for one in sequences)
-        if self.capacity // 2 < longest:
+        if self.capacity <= longest:
             return False
-        self.capacity //= 2
+        self.capacity = max(self.capacity // 2, longest)
         return True
 
     def cut(self, sequences: Sequence[Row]) -> list[list[Row]]:

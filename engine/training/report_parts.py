@@ -41,7 +41,8 @@ def _opening(run: Run, lang: str) -> list[str]:
         f"{state.zh}：{model} 学习 {data}，{run.step} / {run.max_steps} 步，"
         f"用时 {_time(run.duration_seconds).zh}，{day}。",
     )
-    return [*lines, told.in_language(lang)]
+    why = run.message.in_language(lang)
+    return [*lines, told.in_language(lang), *(["", _plain(why)] if why else [])]
 
 
 def _learned(run: Run, lang: str) -> list[str]:

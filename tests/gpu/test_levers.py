@@ -162,14 +162,14 @@ def plain_curve(path, folder, quantization, device=GPU):
 def our_curve(path, folder, quantization, device=GPU):
     """As engine.training.train makes a run, all levers pulled: returns them and the curve."""
     model = adapted(folder, quantization, device)
-    pulled = levers.pull(model, CONFIG, STEPS)
+    pulled = levers.pull(model, CONFIG, levers.foresee(CONFIG, device, True, STEPS))
     size = LONGEST * BATCH // 2  # two micro-steps or so a step
     args = arguments(CONFIG, path, device, STEPS, False, autocast=not pulled.fused_lora)
     args.save_strategy = "no"
     trainer = PackedTrainer(
         model=model,
         args=args,
-        layout=Layout(0, flat=True, capacity=size, longest=LONGEST, multiple=size),
+        layout=Layout(0, flat=True, capacity=size, longest=LONGEST, one_shape=True),
         has_loss_head=pulled.loss_head,
         train_dataset=[join([one]) for one in rows_to_learn()],
     )

@@ -164,5 +164,5 @@ def test_logits_that_are_more_than_the_heads_product_are_refused(kind):
 
 
 def test_a_head_with_an_adapter_is_refused():
-    model = attach(qwen(False), TrainConfig(lora_r=4, lora_target_modules="lm_head,q_proj"))
+    model = get_peft_model(qwen(False), LoraConfig(target_modules=["lm_head", "q_proj"]))
     assert not give_loss_head(model.get_base_model(), compiled=False)

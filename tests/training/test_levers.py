@@ -149,17 +149,22 @@ def test_how_many_layers_are_checkpointed(options, layers):
     assert levers._checkpointed(TrainConfig(**options)) == layers
 
 
-def test_what_is_pulled_on_a_cpu(capsys, monkeypatch):
+def pull(model, config, device, max_steps):
+    return levers.pull(model, config, levers.foresee(config, device, True, max_steps))
+
+
+def test_what_is_pulled_on_a_cpu(capsys, monkeypatch, cpu):
     """Named in the log; a benchmark switches each off by its name."""
     config = TrainConfig(lora_r=4)
-    pulled = levers.pull(model_of(1), config, 1000)
+    pulled = pull(model_of(1), config, cpu, 1000)
     assert pulled == levers.Levers(varlen=False, fused_lora=True, loss_head=True, compiled=False)
     assert capsys.readouterr().out == "Levers: fused_lora, loss_head\n"
-    pulled = levers.pull(model_of(1, lora_dropout=0.1), config, 1000)
+    dropping = TrainConfig(lora_r=4, lora_dropout=0.1)
+    pulled = pull(model_of(1, lora_dropout=0.1), dropping, cpu, 1000)
     assert (pulled.fused_lora, pulled.loss_head) == (False, True)
     monkeypatch.setenv("GREENROOM_WITHOUT", "fused_lora,loss_head")
     capsys.readouterr()
-    assert levers.pull(model_of(1), config, 1000) == levers.Levers(False, False, False, False)
+    assert pull(model_of(1), config, cpu, 1000) == levers.Levers(False, False, False, False)
     assert capsys.readouterr().out == "Levers: none\n"
 
 
@@ -231,7 +236,7 @@ def test_twenty_steps_follow_the_plain_trainer(tmp_path, cpu, monkeypatch):
         gradient_checkpointing=True,
     )
     model = model_of(2, learning=False)
-    pulled = levers.pull(model, config, STEPS)
+    pulled = pull(model, config, cpu, STEPS)
     assert (pulled.fused_lora, pulled.loss_head) == (True, True)
     trainer = PackedTrainer(
         model=model,

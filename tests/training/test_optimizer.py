@@ -7,6 +7,7 @@ from engine.config import TrainConfig
 from engine.options.declare import choices
 from engine.training.assemble import build_model
 from engine.training.loop import PackedTrainer, arguments
+from engine.training.micro_steps import Layout
 from engine.training.optimizer import own_optimizer
 
 FIELDS = TrainConfig.__dataclass_fields__
@@ -25,7 +26,11 @@ def trainer(model, tmp_path, cpu):
         config = TrainConfig(**options)
         args = arguments(config, tmp_path, cpu, STEPS, evaluates=False)
         return PackedTrainer(
-            model=model, args=args, optimizers=(own_optimizer(config, model, args), None)
+            model=model,
+            args=args,
+            layout=Layout(0, flat=False, capacity=64, longest=64),
+            has_loss_head=False,
+            optimizers=(own_optimizer(config, model, args), None),
         )
 
     return make

@@ -61,7 +61,7 @@ def begun(config, **changes):
 
 def told(path):
     """All that must not differ: each row without its clock and its memory, and the weights."""
-    aside = ("tokens_per_second", "memory")
+    aside = ("tokens_per_second", "memory", "seconds")
     rows = runs.read_json_lines(path / "metrics.jsonl")
     rows = [{k: v for k, v in row.items() if k not in aside} for row in rows]
     return rows, safetensors.torch.load_file(path / "adapter" / "adapter_model.safetensors")

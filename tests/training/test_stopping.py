@@ -128,7 +128,8 @@ def test_a_run_stops_at_its_loss(config):
         f"{smooth(losses)[-1][1]:.3f}, as wished"
     )
     assert run.message.zh
-    assert run.message.en in (run.path / "report.md").read_text()
+    said = (run.path / "report.md").read_text().replace("\\", "")
+    assert run.message.en in said
 
 
 def test_the_best_is_kept_though_the_last_is_worse(config):
