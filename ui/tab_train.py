@@ -9,7 +9,7 @@ from engine.config import default_config
 from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
-from ui import cards, form, run_side, summary
+from ui import cards, form, memory_box, run_side, summary
 from ui.chosen import Chosen
 from ui.text import language, t
 
@@ -22,6 +22,7 @@ class _Parts:
     advanced: gr.Accordion
     ready: gr.Column
     summary: gr.HTML
+    memory: memory_box.MemoryBox
     start: gr.Button
     said: gr.HTML
     wrong: gr.State  # names of the fields that carry a problem
@@ -49,12 +50,14 @@ def build(
                     t("train_start"), variant="primary", interactive=False, elem_id="start"
                 )
                 said = gr.HTML(cards.nothing(), elem_id="start_said", elem_classes="bare")
+                memory = memory_box.build()
             run_side.build(chosen)
     base = gr.State(fields["model_name_or_path"].value)
-    parts = _Parts(fields, advanced, ready, card, start, said, gr.State([]), base)
+    parts = _Parts(fields, advanced, ready, card, memory, start, said, gr.State([]), base)
     _wire_summary(chosen, parts, outlook, revised)
     _wire_start(chosen, parts, wanted)
     _wire_filling(chosen, parts, revised)
+    memory_box.wire_ladders(memory, fields, _inputs(chosen, parts))
     chosen.run.change(_ready_side, chosen.run, [ready, said], queue=False, **QUIET)
     return card
 
@@ -72,7 +75,7 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
     """Whatever changes in the form or the choice of data is looked at anew."""
 
     def foresee(request: gr.Request, **values):
-        before, lang = values.pop("wrong"), language(request)
+        before, lang, planned = values.pop("wrong"), language(request), values.pop("planned")
         config, wrong = form.read(values)
         marks = form.mark(parts.fields, wrong, before, lang) | {parts.wrong: sorted(wrong)}
         if config is None:
@@ -80,8 +83,9 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
             return marks | {
                 parts.summary: summary.not_ready(values, reasons, lang),
                 parts.start: gr.Button(interactive=False),
+                **memory_box.shown(parts.memory, planned, {}, lang),
             }
-        estimate = desk.estimate(config.to_dict())
+        estimate = desk.estimate(config.to_dict(), memory_box.size_of(planned))
         reasons = list(
             dict.fromkeys(one["zh" if lang == "zh" else "en"] for one in estimate["reasons"])
         )
@@ -97,16 +101,20 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
             parts.wrong: sorted(wrong | found),
             parts.summary: summary.card(values, estimate, reasons, lang),
             parts.start: gr.Button(interactive=not reasons),
+            **memory_box.shown(parts.memory, planned, estimate, lang),
             parts.advanced: gr.Accordion(
                 label=form.advanced_label(form.hidden_changes(config), lang)
             ),
         }
 
+    memory = parts.memory
     outputs = [parts.summary, parts.start, parts.advanced, parts.wrong, outlook]
+    outputs += [memory.here, memory.plan, memory.problem]
+    changes = [chosen.dataset.change, revised.change, memory.planned.change]
     gr.on(
-        [chosen.dataset.change, revised.change, *(one.change for one in parts.fields.values())],
+        [*changes, *(one.change for one in parts.fields.values())],
         foresee,
-        inputs_kwargs=_inputs(chosen, parts, wrong=parts.wrong),
+        inputs_kwargs=_inputs(chosen, parts, wrong=parts.wrong, planned=memory.planned),
         outputs=[*outputs, *parts.fields.values()],
         trigger_mode="always_last",
         concurrency_limit=None,
