@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+from engine import measure
 from engine.chat import client
 from engine.config import TrainConfig
 from engine.desk import client as desk
@@ -83,6 +84,7 @@ def _refuse_when_busy() -> None:
 
 
 def _launch(path: Path) -> None:
+    measure.give_way()
     if memory_now()[0].is_gpu:
         client.unload()  # the card belongs to the training now; the chat loads again when asked
     with (path / "train.log").open("ab") as log:

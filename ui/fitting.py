@@ -1,6 +1,6 @@
-"""Memory on the Train tab as HTML: its parts drawn against a card, and the ladder one may click.
+"""Memory on the Train tab as HTML: parts against a card, a ladder to click, what was measured.
 
-Knows no component; `engine.training.fitting` made what is drawn here.
+Knows no component; `engine.training.fitting` and `.probe` made what is drawn here.
 """
 
 import json
@@ -78,6 +78,43 @@ def plan(estimate: dict, language: str) -> str:
         _ladder(planned, language),
         kind="plan",
     )
+
+
+def measuring(look: dict, language: str) -> str:
+    """How far a measurement is."""
+    doing = say("fitting_measure_begins", language)
+    if "doing" in look:
+        doing = both(look["doing"]).in_language(language)
+    words = say("fitting_measuring", language, doing=doing)
+    bar = cards.bar([(look["share"], "var(--g-accent)")], 1.0, words)
+    return cards.card("", cards.waiting(words), f"<p>{bar}</p>")
+
+
+def measured(found: dict, language: str) -> str:
+    """What a real step took, beside what was predicted."""
+    facts = []
+    for tokens, peak in zip(found["tokens"], found["peak_gib"], strict=True):
+        name = say("fitting_at_tokens", language, tokens=number(tokens))
+        facts.append((name, say("fitting_gib", language, peak=gib(peak))))
+    title, note = say("fitting_measured_part", language), ""
+    if found["note"]:
+        note = cards.sentence(both(found["note"]).in_language(language), "mild")
+    else:
+        more = say("fitting_gib", language, peak=gib(found["gib_per_1000_tokens"]))
+        percent = round(100 * found["error"])
+        error = say(
+            "fitting_error_high" if percent >= 0 else "fitting_error_low",
+            language,
+            peak=gib(found["predicted_gib"]),
+            percent=abs(percent),
+        )
+        title = say("fitting_measured", language, peak=gib(found["peak_gib_at_capacity"]))
+        facts += [
+            (say("fitting_per_1000", language), more),
+            (say("fitting_foretold", language), error),
+        ]
+    what = cards.paragraph(both(found["what"]).in_language(language), "soft small")
+    return cards.card(title, note, cards.facts(facts), what)
 
 
 def micro_steps(estimate: dict, language: str) -> str:

@@ -58,6 +58,7 @@ def build(
     _wire_start(chosen, parts, wanted)
     _wire_filling(chosen, parts, revised)
     memory_box.wire_ladders(memory, fields, _inputs(chosen, parts))
+    memory_box.wire_measure(memory, _inputs(chosen, parts))
     chosen.run.change(_ready_side, chosen.run, [ready, said], queue=False, **QUIET)
     return card
 
@@ -73,9 +74,11 @@ def _inputs(chosen: Chosen, parts: _Parts, **more) -> dict:
 
 def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.State) -> None:
     """Whatever changes in the form or the choice of data is looked at anew."""
+    memory = parts.memory
 
     def foresee(request: gr.Request, **values):
-        before, lang, planned = values.pop("wrong"), language(request), values.pop("planned")
+        before, lang = values.pop("wrong"), language(request)
+        planned, measured = values.pop("planned"), values.pop("measured")
         config, wrong = form.read(values)
         marks = form.mark(parts.fields, wrong, before, lang) | {parts.wrong: sorted(wrong)}
         if config is None:
@@ -83,7 +86,7 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
             return marks | {
                 parts.summary: summary.not_ready(values, reasons, lang),
                 parts.start: gr.Button(interactive=False),
-                **memory_box.shown(parts.memory, planned, {}, lang),
+                **memory_box.shown(memory, planned, measured, None, {}, lang),
             }
         estimate = desk.estimate(config.to_dict(), memory_box.size_of(planned))
         reasons = list(
@@ -101,20 +104,21 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
             parts.wrong: sorted(wrong | found),
             parts.summary: summary.card(values, estimate, reasons, lang),
             parts.start: gr.Button(interactive=not reasons),
-            **memory_box.shown(parts.memory, planned, estimate, lang),
+            **memory_box.shown(memory, planned, measured, config, estimate, lang),
             parts.advanced: gr.Accordion(
                 label=form.advanced_label(form.hidden_changes(config), lang)
             ),
         }
 
-    memory = parts.memory
-    outputs = [parts.summary, parts.start, parts.advanced, parts.wrong, outlook]
-    outputs += [memory.here, memory.plan, memory.problem]
+    inputs = _inputs(
+        chosen, parts, wrong=parts.wrong, planned=memory.planned, measured=memory.found
+    )
+    outputs = [parts.summary, parts.start, parts.advanced, parts.wrong, outlook, *memory.drawn]
     changes = [chosen.dataset.change, revised.change, memory.planned.change]
     gr.on(
         [*changes, *(one.change for one in parts.fields.values())],
         foresee,
-        inputs_kwargs=_inputs(chosen, parts, wrong=parts.wrong, planned=memory.planned),
+        inputs_kwargs=inputs,
         outputs=[*outputs, *parts.fields.values()],
         trigger_mode="always_last",
         concurrency_limit=None,

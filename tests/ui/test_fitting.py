@@ -96,9 +96,9 @@ def test_one_micro_step_is_said_as_one():
 )
 def test_a_number_that_is_no_card_is_a_sentence_and_plans_nothing(planned, size, wrong):
     """What is said of this machine stays."""
-    box = memory_box.MemoryBox("here", "planned", "problem", "plan")
+    box = memory_box.MemoryBox(*"here planned problem plan measure measured found".split())
     assert memory_box.size_of(planned) == size
-    updates = memory_box.shown(box, planned, ESTIMATE, "en")
+    updates = memory_box.shown(box, planned, None, TrainConfig(), ESTIMATE, "en")
     assert updates["here"] == fitting.here(ESTIMATE, "en")
     assert ("between 1 and 1000 GiB" in updates["problem"]) is wrong
 

@@ -53,4 +53,18 @@ WORDS = {
         "A card's memory lies between 1 and {largest} GiB; leave this empty for this machine.",
         "显卡的显存应在 1 到 {largest} GiB 之间；留空则只看本机。",
     ),
+    "fitting_measure": Sentence("Measure it here", "在本机实测"),
+    "fitting_measuring": Sentence("{doing} …", "{doing}……"),
+    "fitting_measure_begins": Sentence("Starting a process of its own", "正在启动单独的进程"),
+    "fitting_measured": Sentence("Measured: {peak} GiB at its peak", "实测：最高 {peak} GiB"),
+    "fitting_measured_part": Sentence("Measured, as far as it fitted", "实测：放得下的部分"),
+    "fitting_at_tokens": Sentence("At {tokens} tokens", "{tokens} 个 token 时"),
+    "fitting_per_1000": Sentence("Each 1,000 more", "每多 1,000 个"),
+    "fitting_foretold": Sentence("Predicted", "预测"),
+    "fitting_error_high": Sentence(
+        "{peak} GiB, {percent} % too much", "{peak} GiB，高估 {percent}%"
+    ),
+    "fitting_error_low": Sentence(
+        "{peak} GiB, {percent} % too little", "{peak} GiB，低估 {percent}%"
+    ),
 }
