@@ -68,7 +68,7 @@ def plan(estimate: dict, language: str) -> str:
         language,
         peak=gib(planned["peak_gib"]),
     )
-    cut = f"{say('fitting_micro_steps', language)}: {micro_steps(planned, language)}"
+    cut = say("fitting_plan_cut", language, cut=micro_steps(planned, language))
     return cards.card(
         title,
         cards.paragraph(verdict, "good" if fits else "bad"),

@@ -72,7 +72,7 @@ def test_a_plan_says_that_it_is_one():
     page = fitting.plan({"plan": ESTIMATE | {"fits": True, "device_gib": 24.0}}, "zh")
     assert text_of(page) == (
         "规划：在 24 GiB 的显卡上 放得下：约 12.0 GiB 权重 9.0 loss 计算 3.0 "
-        "微步: 每步最多 4 个，每个最多 4,096 个 token 只是规划：「开始训练」仍在本机进行。 "
+        "微步：每步最多 4 个，每个最多 4,096 个 token 只是规划：「开始训练」仍在本机进行。 "
         "想省一些显存 点一下就会填好表单里的选项。 4 比特底座 5.2 GiB 用时 +4%"
     )
 
@@ -83,6 +83,47 @@ def test_a_plan_says_that_it_is_one():
 def test_the_price_of_a_rung(time, words):
     page = fitting.here(ESTIMATE | {"ladder": [RUNG | {"time": time}]}, "en")
     assert words in page
+
+
+MEASURED = {
+    "tokens": [256, 1024],
+    "peak_gib": [1.5, 3.0],
+    "gib_per_1000_tokens": 1.953,
+    "peak_gib_at_capacity": 3.0,
+    "predicted_gib": 3.6,
+    "error": 0.2,
+    "what": {"en": "Of <torch>.", "zh": "torch 的。"},
+    "note": None,
+}
+
+
+def test_what_was_measured_stands_beside_what_was_predicted():
+    assert text_of(fitting.measured(MEASURED, "en")) == (
+        "Measured: 3.0 GiB at its peak At 256 tokens 1.5 GiB At 1,024 tokens 3.0 GiB "
+        "Each 1,000 more 2.0 GiB Predicted 3.6 GiB, 20 % too much Of <torch>."
+    )
+    assert "低估 10%" in fitting.measured(MEASURED | {"error": -0.1}, "zh")
+
+
+def test_memory_that_ran_out_says_how_far_it_went():
+    unknown = dict.fromkeys(("gib_per_1000_tokens", "peak_gib_at_capacity", "error"))
+    part = {"tokens": [256], "peak_gib": [1.5], "note": {"en": "It ran out.", "zh": "不够。"}}
+    assert text_of(fitting.measured(MEASURED | unknown | part, "en")) == (
+        "Measured, as far as it fitted It ran out. At 256 tokens 1.5 GiB Of <torch>."
+    )
+
+
+def test_what_was_measured_of_another_form_is_not_shown():
+    """It comes back with the form that it was measured of."""
+    box = memory_box.MemoryBox(*"here planned problem plan measure measured found".split())
+    config, other = TrainConfig(lora_r=4), TrainConfig(lora_r=8)
+    found = {"values": config.to_dict(), "measured": MEASURED}
+
+    def drawn(config):
+        return memory_box.shown(box, None, found, config, ESTIMATE, "en")["measured"]
+
+    assert drawn(config) == fitting.measured(MEASURED, "en")
+    assert drawn(other) == drawn(None) == '<i class="nothing"></i>'
 
 
 def test_one_micro_step_is_said_as_one():

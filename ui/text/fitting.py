@@ -46,6 +46,7 @@ WORDS = {
     "fitting_plan_too_large": Sentence(
         "It would not fit: about {peak} GiB", "放不下：约需 {peak} GiB"
     ),
+    "fitting_plan_cut": Sentence("Micro-steps: {cut}", "微步：{cut}"),
     "fitting_plan_note": Sentence(
         "Only a plan: Start trains on this machine.", "只是规划：「开始训练」仍在本机进行。"
     ),
