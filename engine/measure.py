@@ -35,17 +35,23 @@ def measuring(config: TrainConfig) -> Iterator[dict[str, Any]]:
             library.require(config.eval_dataset)
         if memory_now()[0].is_gpu:
             chat.unload()  # as before a run; the chat loads again when asked
+        yield from _asked(config)
+    finally:
+        _child.close()
+        _one_at_a_time.release()
+
+
+def _asked(config: TrainConfig) -> Iterator[dict[str, Any]]:
+    try:
         yield from _child.ask("measure", values=config.to_dict())
     except UserError:
         if not _given_way.is_set():
             raise
+    if _given_way.is_set():  # it died of that, or ended early
         raise UserError(
             "The measurement gave way to the run that was started.",
             "测量已中止，让位给刚开始的训练。",
-        ) from None
-    finally:
-        _child.close()
-        _one_at_a_time.release()
+        )
 
 
 def give_way() -> None:

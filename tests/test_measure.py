@@ -12,13 +12,16 @@ class Child:
     """The process, played: it answers `looks` and may be closed meanwhile."""
 
     def __init__(self, looks):
-        self.looks, self.closed, self.asked = looks, 0, []
+        self.looks, self.closed, self.asked, self.dies = looks, 0, [], False
 
     def ask(self, call, **arguments):
         self.asked.append((call, arguments))
         before = self.closed
-        yield from self.looks
-        if self.closed > before:
+        for one in self.looks:
+            yield one
+            if self.closed > before:
+                break
+        if self.dies:
             raise UserError("The process ended.", "进程结束了。")
 
     def close(self):
@@ -62,8 +65,10 @@ def test_not_beside_a_run(child, config, monkeypatch):
     assert child.asked == []
 
 
-def test_a_run_that_starts_ends_it(child, config):
-    """And the person reads why, not that a process died."""
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_run_that_starts_ends_it(child, config, dies):
+    """And the person reads why, whether the process ends early or dies."""
+    child.dies = dies
     going = measure.measuring(config)
     next(going)
     measure.give_way()
