@@ -75,8 +75,9 @@ def plan_click_and_measure(person):
     person.see("memory_here", "summary").click()
     rung = person.see("memory_here", ".rung").filter(has_text="checkpoint 4 of 4 layers")
     expect(rung).to_contain_text("+40 % time")
+    expect(person.see("advanced")).to_contain_text("1 differs from the default")  # the questions
     rung.press("Enter")
-    expect(person.see("advanced")).to_contain_text("1 differs from the default")
+    expect(person.see("advanced")).to_contain_text("2 differ from the default")
     expect(rung).to_have_count(0)
     person.see("measure").click()
     expect(person.see("measured", ".waiting")).to_be_visible()
