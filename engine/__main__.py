@@ -73,8 +73,15 @@ def _convert(options: argparse.Namespace) -> int:
 def _estimate(options: argparse.Namespace) -> int:
     from engine.training.estimate import estimate
 
-    config = _config(options)
-    report = estimate(config.to_dict())
+    values = _config(options).to_dict()
+    report = estimate(values, device_gib=options.device_gib)
+    if options.measure:
+        from engine.training.probe import can_measure, probe
+
+        if can_measure(report):
+            with contextlib.redirect_stdout(sys.stderr):
+                *_, last = probe(values)
+            report["measured"] = last["measured"]
     _show(options, report)
     if report["reasons"]:
         print(report["reasons"][0]["en"], file=sys.stderr)
@@ -201,6 +208,10 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--speaker", default="", help="in a script, whose lines are the answers")
     estimate = command("estimate", _estimate, "steps, memory and time before the start")
     estimate.add_argument("target", nargs="?", metavar="CONFIG.yaml")
+    estimate.add_argument("--measure", action="store_true", help="take one real step and measure")
+    estimate.add_argument(
+        "--device-gib", type=float, default=0.0, help="also plan for a card of this size"
+    )
     add_flags(estimate, TrainConfig)
     train = command("train", _train, "train a new run, or go on with a run folder")
     train.add_argument("target", nargs="?", metavar="CONFIG.yaml|RUN_DIR")

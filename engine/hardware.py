@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from engine.errors import Sentence
+from engine.errors import Sentence, UserError
 
 if TYPE_CHECKING:
     import torch
 
 GIB = 1024**3
+LARGEST_GIB = 1000  # of a card that one may plan for
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +136,25 @@ def pick_device(dtype: str = "auto", device_map: str = "single") -> Device:
     return Device("cuda" if on_gpu else "cpu", name, best, reason)
 
 
-def planned_device(gib: float) -> Device:
+def planned_device(gib: float, dtype: str = "auto") -> Device:
     """A GPU of this size, of today's kind, that this machine does not have. Imports torch."""
     import torch
 
     reason = Sentence("bfloat16, as today's GPUs compute.", "bfloat16：现在的显卡都支持。")
-    return Device("cuda", f"{gib:g} GiB", torch.bfloat16, reason, is_here=False)
+    precision = torch.bfloat16 if dtype == "auto" else getattr(torch, dtype)
+    return Device("cuda", f"{gib:g} GiB", precision, reason, is_here=False)
+
+
+def check_size(device_gib: float) -> None:
+    """Raises UserError (field "device_gib") for what can be no card's memory; 0 means none."""
+    if device_gib and not 1 <= device_gib <= LARGEST_GIB:
+        raise UserError(
+            f"device_gib is {device_gib:g}; give a card's memory in GiB, between 1 and "
+            f"{LARGEST_GIB}, or 0 for this machine.",
+            f"device_gib 是 {device_gib:g}；请填写显卡的显存（GiB），在 1 到 {LARGEST_GIB} 之间，"
+            "0 表示本机。",
+            field="device_gib",
+        )
 
 
 def _cuda_dtype(torch) -> tuple["torch.dtype", Sentence]:

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from engine import devices
+from engine import devices, measure
 from engine.config import TrainConfig
 from engine.desk import client as desk
 from engine.errors import UserError
@@ -93,6 +93,7 @@ def _refuse_on_zerogpu() -> None:
 
 def _launch(path: Path) -> None:
     """With the line's lock held: the process cannot write its status before this has."""
+    measure.give_way()
     with (path / "train.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine", "train", str(path)],

@@ -35,15 +35,18 @@ def test_ten_names_are_public_and_none_else(client):
     assert not endpoints["unnamed_endpoints"]
 
 
-@pytest.mark.parametrize("name", ["start_run", "estimate_memory"])
-def test_the_parameters_are_the_options(client, name):
-    """Every option by its name, with the form's first value as its default."""
+@pytest.mark.parametrize(
+    ("name", "besides"), [("start_run", {}), ("estimate_memory", {"device_gib": 0.0})]
+)
+def test_the_parameters_are_the_options(client, name, besides):
+    """Every option by its name, with the form's first value as its default; the one parameter that
+    is no option is the card that one plans for."""
     from engine.config import TrainConfig, default_config
 
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     parameters = {p["parameter_name"]: p for p in endpoints[f"/{name}"]["parameters"]}
-    assert list(parameters) == [one.name for one in dataclasses.fields(TrainConfig)]
-    first = default_config().to_dict()
+    assert list(parameters) == [one.name for one in dataclasses.fields(TrainConfig)] + list(besides)
+    first = default_config().to_dict() | besides
     assert {n: p["parameter_default"] for n, p in parameters.items()} == first
 
 
@@ -74,6 +77,11 @@ def test_memory_is_foretold_and_measured(client):
     assert foretold["fits"] is True
     assert foretold["steps"] == SHORT["max_steps"]
     assert sum(foretold["parts"].values()) == pytest.approx(foretold["peak_gib"], rel=0.02)
+    assert "plan" not in foretold
+    plan = client.predict(**SHORT, device_gib=24, api_name="/estimate_memory")["plan"]
+    assert (plan["device"], plan["device_gib"], plan["fits"]) == ("24 GiB", 24, True)
+    (refused,) = client.predict(**SHORT, device_gib=-1, api_name="/estimate_memory")["reasons"]
+    assert (refused["field"], "device_gib is -1" in refused["en"]) == ("device_gib", True)
     for device in client.predict(api_name="/memory"):
         parts = device["own_gib"] + device["others_gib"] + device["free_gib"]
         assert 0 < parts == pytest.approx(device["total_gib"], rel=0.05)

@@ -159,6 +159,22 @@ def test_estimate(ask, config_file):
     assert (report["steps"], report["reasons"]) == (2, [])
 
 
+def test_estimate_plans_and_measures(ask, config_file):
+    """Nothing of the measuring comes on stdout, and what cannot start is not tried."""
+    status, out, _ = ask("estimate", config_file, "--measure", "--device-gib", "24", "--json")
+    report = json.loads(out)
+    assert (status, report["plan"]["device"]) == (0, "24 GiB")
+    assert report["measured"].keys() >= {
+        *("tokens", "peak_gib", "peak_gib_at_capacity", "predicted_gib", "error"),
+    }
+    assert report["measured"]["tokens"][1] == report["micro_step_tokens"]
+    status, out, err = ask("estimate", config_file, "--measure", "--lora_r", "0", "--json")
+    assert (status, "measured" in json.loads(out), len(err.splitlines())) == (2, False, 1)
+    status, _, err = ask("estimate", config_file, "--device-gib", "0.5")
+    assert status == 2
+    assert err.startswith("device_gib is 0.5; give a card's memory in GiB")
+
+
 def test_estimate_says_what_cannot_work(ask, config_file):
     status, out, err = ask("estimate", config_file, "--load_in_4bit", "1", "--json")
     assert status == 2

@@ -1,7 +1,7 @@
 """The page's public API (gradio_client): ten names, and nothing else is public.
 
 Parameters of `start_run` and `estimate_memory` are the options of engine.config; their defaults are
-the form's first values.
+the form's first values. `estimate_memory` has one of its own besides: `device_gib`.
 """
 
 import dataclasses
@@ -69,24 +69,29 @@ def _dressed(call: Callable, function: Callable) -> Callable:
     return call
 
 
-def _with_options(function: Callable[[TrainConfig], Any]) -> Callable:
-    """A function of a TrainConfig as a function of its fields."""
+def _with_options(function: Callable[..., Any]) -> Callable:
+    """A function of a TrainConfig, and of what it takes besides, as a function of the fields."""
     first, hints = default_config(), get_type_hints(TrainConfig)
-    names = [one.name for one in dataclasses.fields(TrainConfig)]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    options = [
+        inspect.Parameter(
+            one.name, kind, default=getattr(first, one.name), annotation=_plain(hints[one.name])
+        )
+        for one in dataclasses.fields(TrainConfig)
+    ]
+    _, *own = inspect.signature(function).parameters.values()
+    parameters = [*options, *own]
 
     def call(*args, **kwargs):
+        names = [one.name for one in parameters]
         values = dict(zip(names, args, strict=False)) | kwargs
-        return function(TrainConfig.from_dict(values))
+        besides = {one.name: values.pop(one.name, one.default) for one in own}
+        return function(TrainConfig.from_dict(values), **besides)
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [
-        inspect.Parameter(n, kind, default=getattr(first, n), annotation=_plain(hints[n]))
-        for n in names
-    ]
     returned = function.__annotations__["return"]
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     call.__signature__ = inspect.Signature(parameters, return_annotation=returned)
-    call.__annotations__ = {n: _plain(hints[n]) for n in names} | {"return": returned}
+    call.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": returned}
     return call
 
 
@@ -126,9 +131,10 @@ def convert_dataset(
     return desk.convert(dataset, to, ".jsonl", mapping, speaker)[0].read_text(encoding="utf-8")
 
 
-def estimate_memory(config: TrainConfig) -> dict:
-    """Predicted memory, steps and time of a run, and the reasons why it cannot start."""
-    return desk.estimate(config.to_dict())
+def estimate_memory(config: TrainConfig, device_gib: float = 0.0) -> dict:
+    """Predicted memory, steps and time of a run, and the reasons why it cannot start; with
+    device_gib also how it would stand on a card of that size."""
+    return desk.estimate(config.to_dict(), device_gib)
 
 
 def start_run(config: TrainConfig) -> str:

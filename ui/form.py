@@ -177,7 +177,7 @@ def values_of(config: TrainConfig, fields: Fields) -> dict:
 def follow_base(new_base: str, old_base: str, values: dict) -> dict:
     """Another base: what still stood at the old base's first values takes the new one's."""
     old, new = default_config(old_base), default_config(new_base)
-    same = ("model_name_or_path", "system_prompt", "sample_prompts")
+    same = ("model_name_or_path", "dataset", "system_prompt", "sample_prompts")
     return {
         name: getattr(new, name)
         for name in old.changed(new)

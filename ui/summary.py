@@ -2,19 +2,10 @@
 
 from pathlib import PurePath
 
-from ui import cards
-from ui.cards import gib, number
-from ui.text import both, say
+from ui import cards, fitting
+from ui.cards import number
+from ui.text import say
 from ui.thread import title_of
-
-PART_COLOURS = {
-    "weights": "var(--g-accent)",
-    "adapter": "var(--g-mid)",
-    "optimizer": "var(--g-pale)",
-    "gradients": "#8d9a3c",
-    "activations": "var(--g-amber)",
-    "runtime": "var(--g-others)",
-}
 
 
 def waiting(language: str) -> str:
@@ -34,11 +25,11 @@ def not_ready(values: dict, reasons: list[str], language: str) -> str:
 
 def card(values: dict, estimate: dict, reasons: list[str], language: str) -> str:
     """`values` is the form, `estimate` what `desk.estimate` says of it."""
-    return cards.card(
-        say("train_summary", language),
-        _verdict(values, reasons, language),
-        cards.facts(_facts(estimate, language)) if estimate.get("steps") else "",
-    ) + _memory(estimate, language)
+    figures = ""
+    if estimate.get("steps"):
+        figures = cards.facts(_facts(estimate, language))
+        figures += cards.paragraph(say("fitting_loss_note", language), "soft small")
+    return cards.card(say("train_summary", language), _verdict(values, reasons, language), figures)
 
 
 def _verdict(values: dict, reasons: list[str], language: str) -> str:
@@ -82,49 +73,7 @@ def _facts(estimate: dict, language: str) -> list[tuple[str, str]]:
         (say("train_rows", language), rows),
         (say("train_steps", language), number(estimate["steps"])),
         (say("train_batch", language), batch),
+        (say("fitting_micro_steps", language), fitting.micro_steps(estimate, language)),
         (say("train_parameters", language), learns),
         (say("train_time", language), time),
     ]
-
-
-def _memory(estimate: dict, language: str) -> str:
-    """The predicted parts stacked against the device, and what would make them smaller."""
-    if not estimate.get("peak_gib"):
-        return ""
-    title = say(
-        "train_memory_predicted",
-        language,
-        peak=gib(estimate["peak_gib"]),
-        total=gib(estimate["device_gib"]),
-        device=estimate["device"],
-    )
-    parts = [(name, size) for name, size in estimate["parts"].items() if size >= 0.005]
-    drawn = cards.bar(
-        [(size, PART_COLOURS.get(name, "var(--g-others)")) for name, size in parts],
-        estimate["device_gib"],
-        title,
-    )
-    key = cards.legend(
-        [
-            (f"{say(f'train_part_{name}', language)} {gib(size)}", PART_COLOURS[name])
-            for name, size in parts
-            if name in PART_COLOURS
-        ]
-    )
-    return cards.card(title, drawn, key, _ladder(estimate, language), kind="below")
-
-
-def _ladder(estimate: dict, language: str) -> str:
-    """Only when it does not fit: the changes that help, best first as the engine orders them."""
-    if estimate["fits"] or not estimate["ladder"]:
-        return ""
-    steps = [
-        say(
-            "train_ladder_step",
-            language,
-            change=both(one["change"]).in_language(language),
-            peak=gib(one["peak_gib"]),
-        )
-        for one in estimate["ladder"]
-    ]
-    return cards.paragraph(say("train_ladder", language), "soft") + cards.bullets(steps)

@@ -9,7 +9,7 @@ from engine.config import TrainConfig, default_config
 from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
-from ui import cards, form, form_text, run_side, summary
+from ui import cards, form, form_text, memory_box, run_side, summary
 from ui.chosen import Chosen
 from ui.text import language, t
 
@@ -23,6 +23,7 @@ class _Parts:
     text: form_text.FormText
     ready: gr.Column
     summary: gr.HTML
+    memory: memory_box.MemoryBox
     start: gr.Button
     said: gr.HTML
     wrong: gr.State  # names of the fields that carry a problem
@@ -52,12 +53,15 @@ def build(
                     t("train_start"), variant="primary", interactive=False, elem_id="start"
                 )
                 said = gr.HTML(cards.nothing(), elem_id="start_said", elem_classes="bare")
+                memory = memory_box.build()
             run_side.build(chosen)
     base = gr.State(fields["model_name_or_path"].value)
-    parts = _Parts(fields, advanced, as_text, ready, card, start, said, gr.State([]), base)
+    parts = _Parts(fields, advanced, as_text, ready, card, memory, start, said, gr.State([]), base)
     _wire_summary(chosen, parts, outlook, revised)
     _wire_start(chosen, parts, wanted)
     _wire_filling(chosen, parts, revised)
+    memory_box.wire_ladders(memory, fields, _inputs(chosen, parts))
+    memory_box.wire_measure(memory, _inputs(chosen, parts))
     chosen.run.change(_ready_side, chosen.run, [ready, said], queue=False, **QUIET)
     return card
 
@@ -73,9 +77,11 @@ def _inputs(chosen: Chosen, parts: _Parts, **more) -> dict:
 
 def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.State) -> None:
     """Whatever changes in the form or the choice of data is looked at anew."""
+    memory = parts.memory
 
     def foresee(request: gr.Request, **values):
         before, lang = values.pop("wrong"), language(request)
+        planned, measured = values.pop("planned"), values.pop("measured")
         config, wrong = form.read(values)
         marks = form.mark(parts.fields, wrong, before, lang) | {parts.wrong: sorted(wrong)}
         if config is None:
@@ -83,8 +89,9 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
             return marks | {
                 parts.summary: summary.not_ready(values, reasons, lang),
                 parts.start: gr.Button(interactive=False),
+                **memory_box.shown(memory, planned, measured, None, {}, lang),
             }
-        estimate = desk.estimate(config.to_dict())
+        estimate = desk.estimate(config.to_dict(), memory_box.size_of(planned))
         reasons = list(
             dict.fromkeys(one["zh" if lang == "zh" else "en"] for one in estimate["reasons"])
         )
@@ -104,17 +111,22 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
             parts.summary: summary.card(values, estimate, reasons, lang),
             parts.start: gr.Button(interactive=not reasons),
             **parts.text.shown(config),
+            **memory_box.shown(memory, planned, measured, config, estimate, lang),
             parts.advanced: gr.Accordion(
                 label=form.advanced_label(form.hidden_changes(config), lang)
             ),
         }
 
-    outputs = [parts.summary, parts.start, parts.advanced, parts.wrong, outlook]
+    inputs = _inputs(
+        chosen, parts, wrong=parts.wrong, planned=memory.planned, measured=memory.found
+    )
+    outputs = [parts.summary, parts.start, parts.advanced, parts.wrong, outlook, *memory.drawn]
     outputs += [parts.text.command, parts.text.yaml]
+    changes = [chosen.dataset.change, revised.change, memory.planned.change]
     gr.on(
-        [chosen.dataset.change, revised.change, *(one.change for one in parts.fields.values())],
+        [*changes, *(one.change for one in parts.fields.values())],
         foresee,
-        inputs_kwargs=_inputs(chosen, parts, wrong=parts.wrong),
+        inputs_kwargs=inputs,
         outputs=[*outputs, *parts.fields.values()],
         trigger_mode="always_last",
         concurrency_limit=None,

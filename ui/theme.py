@@ -51,7 +51,9 @@ STONE = Color(
     c900="#1b1d1a",
     c950="#121412",
 )
-MODULES_WITH_CSS = ("ui.runs_table", "ui.learned_card", "ui.tab_chat", "ui.chat_panel")
+MODULES_WITH_CSS = (
+    *("ui.fitting", "ui.runs_table", "ui.learned_card", "ui.tab_chat", "ui.chat_panel"),
+)
 
 
 def theme() -> gr.themes.Base:

@@ -216,7 +216,7 @@ def repair(
     return added, out.with_suffix(".changes.jsonl"), counts
 
 
-def estimate(config: dict[str, Any]) -> dict[str, Any]:
+def estimate(config: dict[str, Any], device_gib: float = 0.0) -> dict[str, Any]:
     """What engine.training.estimate foretells; never raises for a bad option."""
     try:
         library.require(str(config.get("dataset") or ""))
@@ -224,7 +224,7 @@ def estimate(config: dict[str, Any]) -> dict[str, Any]:
             library.require(str(config["eval_dataset"]))
     except UserError as error:
         return {"reasons": [{"field": error.field} | error.sentence._asdict()]}
-    *_, last = _looks("estimate", config=config)
+    *_, last = _looks("estimate", config=config, device_gib=device_gib)
     return last["report"]
 
 

@@ -69,13 +69,14 @@ def _inspect(
     yield _look(work, "inspect", path, model_name_or_path, held_out, changed_at, options)
 
 
-def _estimate(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _estimate(config: dict[str, Any], device_gib: float) -> Iterator[dict[str, Any]]:
     """Never the same twice: free memory and the speed of earlier runs are part of it."""
     from engine.training.estimate import estimate
 
-    look = _look(lambda progress: estimate(config, progress), "estimate", config)
+    asked = ("estimate", config, device_gib)
+    look = _look(lambda progress: estimate(config, progress, device_gib), *asked)
     if "report" in look:
-        del _jobs[_key("estimate", config)]
+        del _jobs[_key(*asked)]
     yield look
 
 

@@ -11,7 +11,7 @@ from engine.config import TrainConfig
 from engine.devices import memory_for, wanted
 from engine.devices import processes as count_processes
 from engine.errors import Sentence, UserError
-from engine.hardware import pick_device, planned_device
+from engine.hardware import check_size, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
 from engine.models.attention import knows_boundaries
 from engine.models.load import empty_model, load_tokenizer
@@ -19,7 +19,7 @@ from engine.models.targets import linear_layers, linear_names
 from engine.options.adapter import Adapter
 from engine.training import runs
 from engine.training.data import foresee, steps
-from engine.training.fitting import Task
+from engine.training.fitting import Task, refusals
 from engine.training.shape import Shape
 
 _START_SECONDS = 12  # importing torch, transformers and peft, and loading a small base, on 2 cores
@@ -29,12 +29,12 @@ _SHARE_REACHED = 0.35  # of this machine's matrix speed, by the shipped base on 
 def estimate(
     values: dict[str, Any],
     progress: Callable[[float], None] = lambda share: None,
-    device_gib: float | None = None,
+    device_gib: float = 0.0,
 ) -> dict[str, Any]:
     """Never raises for what a person chose: `reasons` then says why the run cannot start.
 
     `progress` hears shares of one while new rows are encoded, and may raise to end it. With
-    `device_gib`, `plan` says how the run would stand on a GPU of that size.
+    `device_gib` that is not 0, `plan` says how the run would stand on a GPU of that size.
     """
     try:
         config = TrainConfig.from_dict(values)
@@ -44,13 +44,14 @@ def estimate(
     if reasons:
         return {"reasons": reasons}
     try:
+        check_size(device_gib)
         return _estimate(config, progress, device_gib)
     except UserError as error:
         return {"reasons": [_reason(error.field, error.sentence)]}
 
 
 def _estimate(
-    config: TrainConfig, progress: Callable[[float], None], device_gib: float | None
+    config: TrainConfig, progress: Callable[[float], None], device_gib: float
 ) -> dict[str, Any]:
     device = pick_device(config.dtype, config.device_map)
     shape = model_shape(config)
@@ -76,6 +77,7 @@ def _estimate(
         "dtype_reason": device.reason._asdict(),
         "steps": max_steps,
         "micro_step_tokens": outlook.capacity,
+        "micro_steps": outlook.micro_steps,
         "effective_batch_rows": round(facts["train_rows"] * share, 1),
         "effective_batch_tokens": round(tokens),
         "trainable_parameters": shape.trainable_parameters,
@@ -85,12 +87,13 @@ def _estimate(
         "eval_rows": facts["eval_rows"],
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
         "ladder": task.ladder(config),
-        "reasons": _device_reasons(config, device)
+        "reasons": [_reason(field, words) for field, words in refusals(config, device).items()]
         + ([] if outlook.fits else [_too_large(outlook.peak_gib, room_gib, memory.name)]),
     }
     if device_gib:
-        other = dataclasses.replace(task, device=planned_device(device_gib), free_gib=device_gib)
-        answer["plan"] = _plan(other, config)
+        other = planned_device(device_gib, config.dtype)
+        task = dataclasses.replace(task, device=other, free_gib=device_gib)
+        answer["plan"] = _plan(task, config)
     return answer
 
 
@@ -104,6 +107,7 @@ def _plan(task: Task, config: TrainConfig) -> dict[str, Any]:
         "device_gib": task.free_gib,
         "fits": outlook.fits,
         "micro_step_tokens": outlook.capacity,
+        "micro_steps": outlook.micro_steps,
         "ladder": task.ladder(config),
     }
 
@@ -152,31 +156,6 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         vocab_size=text.vocab_size,
         linear_names=names,
     )
-
-
-def _device_reasons(config: TrainConfig, device) -> list[dict[str, str]]:
-    reasons = []
-    if device.type == "cpu" and config.optim.endswith("bit"):
-        words = Sentence(
-            f"{config.optim} needs a GPU and this run has none; choose adamw_torch_fused.",
-            f"{config.optim} 需要显卡，而这次训练没有；请选择 adamw_torch_fused。",
-        )
-        reasons.append(_reason("optim", words))
-    if device.type == "cpu" and config.dtype == "float16":
-        words = Sentence(
-            "float16 trains on GPUs only; choose auto or float32 here.",
-            "float16 只能在显卡上训练；这里请选 auto 或 float32。",
-        )
-        reasons.append(_reason("dtype", words))
-    if config.peft_type == "adaption_prompt" and str(device.dtype) == "torch.float16":
-        words = Sentence(
-            "Adaption prompts lie in the base's precision, and in float16 they cannot be trained; "
-            "choose the precision float32, or prefix_tuning.",
-            "adaption_prompt 使用底座的精度，float16 下无法训练；"
-            "请把精度选为 float32，或改用 prefix_tuning。",
-        )
-        reasons.append(_reason("dtype", words))
-    return reasons
 
 
 def _too_large(peak_gib: float, room_gib: float, name: str) -> dict[str, str]:

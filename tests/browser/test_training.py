@@ -93,13 +93,32 @@ def test_an_unknown_run_in_the_address_is_told(visit):
         expect(person.see("thread_base")).to_contain_text("sprout")
 
 
+def plan_click_and_measure(person):
+    """Another card is planned for, a rung of the ladder sets fields, and the form is measured;
+    what was measured goes with the form that it was measured of."""
+    person.fill("plan_gib", 24)
+    expect(person.see("memory_plan", "h3")).to_have_text("Plan: on a card of 24 GiB")
+    person.see("memory_here", "summary").click()
+    rung = person.see("memory_here", ".rung").filter(has_text="checkpoint 4 of 4 layers")
+    expect(rung).to_contain_text("+40 % time")
+    expect(person.see("advanced")).to_contain_text("1 differs from the default")  # the questions
+    rung.press("Enter")
+    expect(person.see("advanced")).to_contain_text("2 differ from the default")
+    expect(rung).to_have_count(0)
+    person.see("measure").click()
+    expect(person.see("measured", ".waiting")).to_be_visible()
+    expect(person.see("measured", "dl")).to_contain_text("Predicted", timeout=90_000)
+
+
 def test_start_watch_stop_keep_and_resume(visit, server, client, free_device):
     """Start, the loss moves; Stop asks; Go on goes on; an adapter is kept; Resume goes on."""
     person = visit()
     person.wait_for_data()
     person.go_to("train")
+    plan_click_and_measure(person)
     person.fill("option_num_train_epochs", 400)
     expect(person.see("summary")).to_contain_text("minutes")
+    expect(person.see("measured")).to_be_hidden()
     expect(person.see("start")).to_be_enabled()
     person.see("start").click()
     expect(person.see("run_card", ".big")).to_contain_text("step ", timeout=90_000)

@@ -34,21 +34,9 @@ WORDS = {
         "not known yet; the first run on this machine will tell",
         "还不清楚，在这台机器上训练一次就知道了",
     ),
-    "train_memory_predicted": Sentence(
-        "Memory, predicted {peak} GiB of {total} GiB on {device}",
-        "预计占用 {peak} GiB，{device} 共 {total} GiB",
-    ),
     "train_memory_measured": Sentence(
         "Memory now {own} GiB, at its peak {peak} GiB", "当前占用 {own} GiB，最高 {peak} GiB"
     ),
-    "train_part_weights": Sentence("weights", "权重"),
-    "train_part_adapter": Sentence("adapter", "适配器"),
-    "train_part_optimizer": Sentence("optimiser", "优化器"),
-    "train_part_gradients": Sentence("gradients", "梯度"),
-    "train_part_activations": Sentence("activations", "激活"),
-    "train_part_runtime": Sentence("runtime", "运行环境"),
-    "train_ladder": Sentence("To make it smaller:", "想省一些："),
-    "train_ladder_step": Sentence("{change}: {peak} GiB", "{change}：{peak} GiB"),
     "train_start": Sentence("Start training", "开始训练"),
     "train_starting": Sentence("Checking everything and starting …", "正在检查并启动……"),
     "train_busy": Sentence(
