@@ -93,7 +93,7 @@ def _attend(
     back = (kwargs.get("sliding_window") or 0) - 1
     # Laid out as the kernel likes it; compiled, the rotation before it writes them so at once.
     wide = query.dtype
-    narrow = torch.get_autocast_dtype("cuda") if wide == torch.float32 else wide
+    narrow = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else wide
     query, key, value = (
         one[0].transpose(0, 1).to(narrow).contiguous() for one in (query, key, value)
     )

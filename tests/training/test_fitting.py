@@ -22,6 +22,7 @@ SHAPE = Shape(
     key_value_size=512,
     vocab_size=152_000,
     varlen=True,
+    linear_names=(),
 )
 BATCH = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 4, "max_length": 1024}
 

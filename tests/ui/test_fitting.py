@@ -13,7 +13,7 @@ from engine.training.shape import Shape
 from ui import fitting, form, memory_box
 from ui.text import WORDS
 
-SHAPE = Shape(10**9, 10**8, 10**7, 24, 1024, 4096, 1024, 1024, 32_000, True)
+SHAPE = Shape(10**9, 10**8, 10**7, 24, 1024, 4096, 1024, 1024, 32_000, True, ())
 RUNG = {
     "change": {"en": "4-bit <base>", "zh": "4 比特底座"},
     "values": {"load_in_4bit": True, "load_in_8bit": False},
