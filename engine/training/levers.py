@@ -51,7 +51,9 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
     return Levers(
         varlen=varlen,
         fused_lora=fused,
-        loss_head="loss_head" not in without and config.peft_type not in _OWN_FORWARD,
+        loss_head="loss_head" not in without
+        and config.peft_type not in _OWN_FORWARD
+        and not ranks.shares_the_model(config),  # a head is gathered by its own call alone
         compiled=varlen
         and fused
         and "compiled" not in without
