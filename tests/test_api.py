@@ -115,6 +115,7 @@ def test_stop_and_resume(client, wait_until, free_device):
     def status():
         return client.predict(run_id, api_name="/run_status")
 
+    wait_until(lambda: status()["state"] == "running", 90, "its turn")
     second = client.predict(**SHORT, api_name="/start_run")
     waiting = client.predict(second, api_name="/run_status")
     assert (waiting["state"], waiting["place"], waiting["alive"]) == ("queued", 1, True)
