@@ -23,7 +23,7 @@ class Devices:
         "ddp",
         ("Several GPUs", "多显卡方式"),
         (
-            "ddp: a whole copy on each, fastest; fsdp: the model is shared out",
-            "ddp：每块一份完整模型，最快；fsdp：模型分摊到各块上",
+            "ddp: a whole copy on each; fsdp, sharing it out, is not finished",
+            "ddp：每块一份完整模型；fsdp（分摊模型）尚未完成",
         ),
     )
