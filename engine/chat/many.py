@@ -1,9 +1,17 @@
-"""Many conversations answered by every voice, a whole list at once."""
+"""Many conversations answered by every voice: batches of rows, not one after the other."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
+
+from engine.chat.batch import Batch
+from engine.chat.sampling import checked
+from engine.chat.speaker import Speaker
 from engine.chat.voices import Voices
+
+# Rows in one batch. A GPU reads its weights once for all of them; a CPU computes each.
+_ROWS = {"cuda": 128, "cpu": 16}
 
 
 def answer_many(
@@ -14,15 +22,66 @@ def answer_many(
 ) -> Iterator[dict[str, Any]]:
     """Yields as answers end: {"done", "total", "answers"}, of all (conversation, voice) pairs, the
     answers new since the last time, each with "index" (of the conversation), "voice", and what
-    `Voices.answer` says of one. After a stop it ends early.
+    `Voices.answer` says of one. After a stop it ends early, with what was said until then.
 
     Each conversation ends with a user's turn. Raises UserError as `Voices.answer` does.
     """
-    total, done = len(conversations) * len(voices.names), 0
-    for index, turns in enumerate(conversations):
+    chosen = checked(settings)
+    pairs = [
+        (voices.speaker(voice, turns, chosen), index)
+        for index, turns in enumerate(conversations)
+        for voice in voices.names
+    ]
+    total, done = len(pairs), 0
+    for batch in _batches(voices, pairs):
+        for answers in _ended(voices, batch, stopping):
+            done += len(answers)
+            yield {"done": done, "total": total, "answers": answers}
         if stopping():
             return
-        *_, last = voices.answer(dict.fromkeys(voices.names, turns), stopping, **settings)
-        done += len(last)
-        answers = [{"index": index, "voice": voice} | one for voice, one in last.items()]
-        yield {"done": done, "total": total, "answers": answers}
+
+
+def _batches(
+    voices: Voices, pairs: list[tuple[Speaker, int]]
+) -> Iterator[list[tuple[Speaker, int]]]:
+    """Of voices that one batch can answer, and of prompts of like length, the longest first: what
+    memory cannot hold shows at once."""
+    rows = _ROWS[voices.device.type]
+    for group in voices.tuned.together(voices.names):
+        own = [pair for pair in pairs if pair[0].name in group]
+        own.sort(key=lambda pair: -len(pair[0].prompt_ids))
+        for start in range(0, len(own), rows):
+            yield own[start : start + rows]
+
+
+def _ended(
+    voices: Voices, pairs: list[tuple[Speaker, int]], stopping: Callable[[], bool]
+) -> Iterator[list[dict[str, Any]]]:
+    """Answers as they end. Where memory does not hold all rows, halves of them come one after the
+    other, from their beginning."""
+    batch = Batch(voices.tuned, [speaker for speaker, _ in pairs])
+    told: set[int] = set()
+    while len(told) < len(pairs):
+        try:
+            batch.step()
+        except torch.OutOfMemoryError:
+            left = [pair for number, pair in enumerate(pairs) if number not in told]
+            if len(left) < 2:
+                raise
+            del batch
+            torch.cuda.empty_cache()
+            for half in (left[: len(left) // 2], left[len(left) // 2 :]):
+                for speaker, _ in half:
+                    speaker.begin_again()
+                yield from _ended(voices, half, stopping)
+            return
+        if stopping():
+            for speaker, _ in pairs:
+                speaker.stop()
+        new = [n for n, (speaker, _) in enumerate(pairs) if speaker.done and n not in told]
+        told.update(new)
+        if new:
+            yield [
+                {"index": pairs[n][1], "voice": pairs[n][0].name} | pairs[n][0].snapshot()
+                for n in new
+            ]

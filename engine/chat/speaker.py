@@ -32,18 +32,20 @@ class Speaker:
     ):
         self.name = name
         self.settings = settings
-        self.done = False
-        self.stopped_by = ""
-        self.checksum = ""
         self._tokenizer = tokenizer
         self._ends = end_of_turn_ids(tokenizer)
         self.prompt = render(tokenizer, turns, add_generation_prompt=True).text
         self.prompt_ids: list[int] = tokenizer(self.prompt, add_special_tokens=False)["input_ids"]
         self.room = self._room(window)
-        self.new_ids: list[int] = []
         self._processors = processors(settings)
         self._random = torch.Generator(device=device)
-        self._random.manual_seed(int(settings["seed"]))
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Nothing is said yet."""
+        self.done, self.stopped_by, self.checksum = False, "", ""
+        self.new_ids: list[int] = []
+        self._random.manual_seed(int(self.settings["seed"]))
         self._ids: torch.Tensor | None = None  # prompt and answer, for what looks back
         self._drawn = 0
         self._begin = self._end = time.monotonic()

@@ -40,6 +40,7 @@ class RowLora:
         for layer in self.layers.values():
             layer.row_scales = picked[id(layer.row_table)]
 
+    @torch.inference_mode()
     def adopt(self, before: "RowLora") -> bool:
         """Takes over the memory in which another's adapters lay, and what a CUDA graph knows of
         it; says whether all had the same shapes, else nothing is changed."""

@@ -1,0 +1,192 @@
+"""Tokens a second for each voice, by way, precision and number of voices.
+
+    python -m tests.benchmarks.chat_speed ALPACA.json [...] [--shape 7B] [--voices 1 2 4]
+    python -m tests.benchmarks.chat_speed --sprout
+
+On a GPU: random weights of a real shape, LoRA r 16 on all linear layers, 200 prompt tokens, greedy,
+200 new tokens, decoding alone (the prompt is read before the clock starts); the best of two. The
+ways: one voice after the other (generate of Transformers, PEFT's adapters switched), PEFT's
+`adapter_names` in one batch, ours step by step, ours captured; and 64 prompts at once against one
+at a time. With --sprout: the model that Greenroom ships on this machine's CPU.
+"""
+
+import argparse
+import gc
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from engine.chat.many import answer_many
+from engine.chat.sampling import checked
+from engine.chat.voices import BASE, Voices
+from engine.hardware import pick_device
+from engine.models.load import Quantization
+
+NEW = 200
+GREEDY = {"temperature": 0, "repetition_penalty": 1, "max_new_tokens": NEW}
+TURNS = [{"role": "user", "content": " ".join(["sea"] * 190)}]
+
+
+def adapters(base: str, folder: Path, count: int) -> dict[str, Path]:
+    """Adapters with random weights, on the shapes of `base`."""
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+    from safetensors.torch import save_file
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base))
+    lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
+    tuned = get_peft_model(model, lora)
+    made = {}
+    for number in range(count):
+        made[f"voice-{number}"] = here = folder / f"voice-{number}"
+        tuned.peft_config["default"].save_pretrained(here)
+        torch.manual_seed(number)
+        state = get_peft_model_state_dict(tuned)
+        random = {name: torch.randn(one.shape) * 0.01 for name, one in state.items()}
+        save_file(random, here / "adapter_model.safetensors")
+    return made
+
+
+def ours(voices: Voices, names: list[str], captured: bool, new: int = NEW) -> float:
+    """Steps a second: each is a token for every voice."""
+    best, keep = 0.0, voices._captured
+    voices._captured = keep if captured else None
+    for _ in range(2):
+        settings = checked(GREEDY | {"max_new_tokens": new})
+        speakers = [voices.speaker(name, TURNS, settings) for name in names]
+        for speaker in speakers:
+            speaker._ends = set()
+        batch = voices._batch(speakers)
+        assert (batch._captured is not None) == captured
+        batch.step()
+        _wait()
+        start, steps = time.perf_counter(), 0
+        while not batch.done:
+            batch.step()
+            steps += 1
+        _wait()
+        best = max(best, steps / (time.perf_counter() - start))
+    voices._captured = keep
+    return best
+
+
+def generated(model, tokenizer, names: list[str | None]) -> float:
+    """Tokens a second of `generate` for each row, without the time of reading the prompt."""
+    prompt = tokenizer.apply_chat_template(TURNS, add_generation_prompt=True, tokenize=False)
+    ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
+    ids = ids.to(model.device).repeat(max(len(names), 1), 1)
+    told = {"adapter_names": names} if names else {}
+
+    def seconds(new: int) -> float:
+        length = {"min_new_tokens": new, "max_new_tokens": new, "do_sample": False}
+        _wait()
+        start = time.perf_counter()
+        with torch.inference_mode():
+            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **length, **told)
+        _wait()
+        return time.perf_counter() - start
+
+    seconds(2)
+    return 40 / (seconds(41) - seconds(1))
+
+
+def theirs(base: str, quantization: Quantization, folders: dict[str, Path]) -> dict[str, float]:
+    """One after the other, and PEFT's mixed batch, with the layers as PEFT makes them."""
+    from peft import PeftModel
+
+    from engine.models.load import load_base, load_tokenizer
+
+    model = load_base(base, pick_device(), quantization).eval()
+    tokenizer, _ = load_tokenizer(base)
+    alone = generated(model, tokenizer, [])
+    first, *others = folders.items()
+    tuned = PeftModel.from_pretrained(model, first[1], adapter_name=first[0])
+    for name, folder in others:
+        tuned.load_adapter(folder, adapter_name=name)
+    tuned.eval()
+    adapter = generated(tuned, tokenizer, [])
+    seconds = 1 / alone + len(folders) / adapter
+    mixed = generated(tuned, tokenizer, ["__base__", *folders])
+    return {"one after the other": 1 / seconds, "adapter_names": mixed}
+
+
+def many(voices: Voices) -> tuple[float, float]:
+    """Tokens a second in all for 64 prompts at once, and one prompt at a time."""
+    asked = [[{"role": "user", "content": f"{n} " + TURNS[0]["content"]}] for n in range(64)]
+    length = GREEDY | {"max_new_tokens": 64}
+    rates = []
+    for conversations in (asked[:2], asked, asked[:1]):
+        _wait()
+        start = time.perf_counter()
+        said = [a for some in answer_many(voices, conversations, **length) for a in some["answers"]]
+        _wait()
+        rates.append(sum(one["tokens"] for one in said) / (time.perf_counter() - start))
+    return rates[1], rates[2]
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def on_a_gpu(base: str, folder: Path, counts: list[int]) -> None:
+    made = adapters(base, folder, max(counts) - 1)
+    for precision in ("bf16", "8-bit", "NF4"):
+        quantization = Quantization(precision == "NF4", precision == "8-bit")
+        for count in counts:
+            some = dict(list(made.items())[: count - 1])
+            row = theirs(base, quantization, some) if some else {}
+            gc.collect()
+            voices = Voices(base, pick_device(), quantization)
+            start = time.perf_counter()
+            if some:
+                voices.use(some)
+            voices._captured.wait()
+            warmed = time.perf_counter() - start
+            row["ours, step by step"] = ours(voices, voices.names, captured=False, new=50)
+            row["ours, captured"] = ours(voices, voices.names, captured=True)
+            said = ", ".join(f"{way} {rate:.1f}" for way, rate in row.items())
+            print(f"{precision}, {count} voices: {said} tok/s each; {warmed:.0f} s", flush=True)
+            if count == 2:
+                at_once, alone = many(voices)
+                print(
+                    f"{precision}, 64 prompts: {at_once:.0f} tok/s, alone {alone:.0f}", flush=True
+                )
+            del voices
+            gc.collect()
+            torch.cuda.empty_cache()
+            torch._dynamo.reset()
+
+
+def on_a_cpu(folder: Path) -> None:
+    made = adapters("data/sprout", folder, 3)
+    voices = Voices("sprout", pick_device(), Quantization())
+    plain = ours(voices, [BASE], captured=False)
+    voices.use(made)
+    rates = {n: ours(voices, voices.names[:n], captured=False) for n in (2, 4)}
+    adapter = ours(voices, voices.names[1:2], captured=False)
+    print(f"sprout: base {plain:.0f}, adapter {adapter:.0f} tok/s; together {rates}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--shape", default="7B")
+    parser.add_argument("--voices", nargs="+", type=int, default=[1, 2, 4])
+    parser.add_argument("--sprout", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
+        if asked.sprout:
+            on_a_cpu(Path(folder))
+        else:
+            from tests.benchmarks.shapes import build
+
+            build(asked.shape, asked.files, Path(folder) / "base")
+            on_a_gpu(str(Path(folder) / "base"), Path(folder), asked.voices)
+
+
+if __name__ == "__main__":
+    main()
