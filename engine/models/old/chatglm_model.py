@@ -111,11 +111,10 @@ class ChatGLMMLP(nn.Module):
 
 
 class ChatGLMLayer(GradientCheckpointingLayer):
-    """What goes on is the normed input, `alpha` times, and what the block makes of it."""
+    """What goes on is the normed input, times alpha, and what the block makes of it."""
 
     def __init__(self, config: ChatGLMConfig, layer_idx: int):
         super().__init__()
-        self.alpha = _ALPHA
         self.input_layernorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.attention = ChatGLMAttention(config, layer_idx)
         self.post_attention_layernorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
@@ -131,8 +130,8 @@ class ChatGLMLayer(GradientCheckpointingLayer):
     ) -> Tensor:
         normed = self.input_layernorm(hidden_states)
         attended, _ = self.attention(normed, attention_mask, rotation, past_key_values, **kwargs)
-        normed = self.post_attention_layernorm(normed * self.alpha + attended)
-        return normed * self.alpha + self.mlp(normed)
+        normed = self.post_attention_layernorm(attended.add(normed, alpha=_ALPHA))
+        return self.mlp(normed).add(normed, alpha=_ALPHA)  # one rounding in half precision
 
 
 class ChatGLMPreTrainedModel(PreTrainedModel):
