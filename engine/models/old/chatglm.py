@@ -23,7 +23,11 @@ _SAME = (
 ).split()
 _FIRST_VOCABULARY = 150528  # of March 2023: 20,000 image tokens before the words
 # What the port does not do, with the values that ask for nothing.
-_OFF = {"pre_seq_len": (None, 0), "quantization_bit": (None, 0), "position_encoding_2d": (None, True)}
+_OFF = {
+    "pre_seq_len": (None, 0),
+    "quantization_bit": (None, 0),
+    "position_encoding_2d": (None, True),
+}
 
 
 def native_config(old: dict[str, Any]) -> "ChatGLMConfig":

@@ -81,8 +81,11 @@ def is_chatglm3(folder: Path, old: dict[str, Any]) -> bool:
         return True
     if texts[0]:
         return False
-    names = [texts[1], str(old.get("_name_or_path")), folder.name]
-    return not any("chatglm2" in name.lower() for name in names)
+    for name in (texts[1], str(old.get("_name_or_path")), folder.name):
+        named = [number for number in "23" if f"chatglm{number}" in name.lower()]
+        if len(named) == 1:
+            return named == ["3"]
+    return True
 
 
 def _text(file: Path) -> str:
@@ -92,14 +95,14 @@ def _text(file: Path) -> str:
 def _backend(pieces: Pieces, special: list[str]) -> "Tokenizer":
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, processors
 
-    if pieces.is_unigram:
+    names = [*(one.text for one in pieces.pieces), *special]
+    if pieces.is_unigram or not {"<unk>", "</s>"} <= set(names):
         raise UserError(
             "tokenizer.model is not the BPE vocabulary of ChatGLM2 or ChatGLM3; copy it anew from "
             "where the model was published.",
             "tokenizer.model 不是 ChatGLM2 或 ChatGLM3 的 BPE 词表，请从模型发布处重新复制。",
             field="model_name_or_path",
         )
-    names = [*(one.text for one in pieces.pieces), *special]
     ids = {name: number for number, name in enumerate(names)}
     backend = Tokenizer(
         models.BPE(ids, _merges(pieces), unk_token="<unk>", fuse_unk=True, byte_fallback=True)

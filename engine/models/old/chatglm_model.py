@@ -225,18 +225,18 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         `seen` keys are there before them: virtual tokens. A row without <sop> has no prompt."""
         rows, tokens, _ = embeds.shape
         at = torch.arange(tokens, device=embeds.device)
-        pads = torch.zeros(rows, 1, dtype=torch.long, device=embeds.device)
+        count = (at + 1).expand(rows, -1)  # of the row's tokens so far, pads left out
         if attention_mask is not None and attention_mask.ndim == 2:
-            here = attention_mask[:, -tokens:].to(embeds.device)
-            pads = (here.cumsum(-1) == 0).sum(-1, keepdim=True)
+            count = attention_mask[:, -tokens:].to(embeds.device).long().cumsum(-1)
         ids = self.config
         begin, has_begin = self._first(ids.bos_token_id, input_ids, embeds)
         gmask, has_gmask = self._first(ids.gmask_token_id, input_ids, embeds)
         mask, has_mask = self._first(ids.mask_token_id, input_ids, embeds)
-        begin = torch.where(has_begin, begin, pads)
+        begin = torch.where(has_begin, begin, (count == 0).sum(-1, keepdim=True))
         marked = torch.where(has_gmask, gmask, torch.where(has_mask, mask, begin - 1))
-        marked = (marked - pads).clamp(min=0)
-        place = torch.where(at < begin, (at - pads).clamp(min=0), marked)
+        numbers = (count - 1).clamp(min=0)
+        marked = numbers.gather(1, marked.clamp(min=0))
+        place = torch.where(at < begin, numbers, marked)
         places = torch.stack([place, (at - begin + 1).clamp(min=0)], dim=1)
         return Prompts((begin + seen)[:, 0], marked[:, 0]), places
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 GMASK = "<|gMASK|>"
+_SPECIAL = ("<unk>", "<pad>", GMASK, "<sop>", "<eop>")
 _WRITTEN = {"[gMASK]": GMASK}
 _BLANKS = range(80, 1, -1)  # runs of spaces that have a piece, the longest first
 _NEVER = -1e9  # the score of a piece that no text can be cut into
@@ -47,15 +48,11 @@ def load_tokenizer(folder: Path, old: dict[str, Any]) -> "PreTrainedTokenizerFas
     from transformers import AddedToken, PreTrainedTokenizerFast
 
     _check_edition(folder)
-    pieces = read_pieces(folder / "ice_text.model")
-    backend = _backend(pieces)
-    backend.add_special_tokens(
-        [
-            *(AddedToken(name, normalized=False) for name in ("<unk>", "<pad>", GMASK)),
-            AddedToken("[MASK]", normalized=False, lstrip=True, rstrip=True),
-            *(AddedToken(name, normalized=False) for name in ("<sop>", "<eop>")),
-        ]
-    )
+    backend = _backend(read_pieces(folder / "ice_text.model"))
+    if any(backend.token_to_id(name) is None for name in (*_SPECIAL, "[MASK]")):
+        raise _wrong("ice_text.model lacks its special tokens", "ice_text.model 缺少特殊 token")
+    mask = AddedToken("[MASK]", normalized=False, lstrip=True, rstrip=True)
+    backend.add_special_tokens([*(AddedToken(name, normalized=False) for name in _SPECIAL), mask])
     _append_start(backend)
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
@@ -63,7 +60,7 @@ def load_tokenizer(folder: Path, old: dict[str, Any]) -> "PreTrainedTokenizerFas
         pad_token="<pad>",
         bos_token="<sop>",
         eos_token="<eop>",
-        mask_token=AddedToken("[MASK]", normalized=False, lstrip=True, rstrip=True),
+        mask_token=mask,
         extra_special_tokens=[GMASK],
         padding_side="left",
         truncation_side="left",
@@ -83,10 +80,11 @@ def _backend(pieces: Pieces) -> "Tokenizer":
     runs = [(" " * count, f"<|blank_{count}|>") for count in _BLANKS]
     marks = [("\n", "<n>"), ("\t", "<|tab|>"), *runs]
     backend = Tokenizer(models.Unigram(_scored(pieces), unk_id=0, byte_fallback=True))
+    charsmap = [normalizers.Precompiled(pieces.charsmap)] if pieces.charsmap else []
     backend.normalizer = normalizers.Sequence(
         [
             *(normalizers.Replace(text, mark) for text, mark in marks),
-            normalizers.Precompiled(pieces.charsmap),
+            *charsmap,
             normalizers.Replace(Regex("^ +| +$|(?<= ) +"), ""),
             normalizers.Replace(" ", "▁"),
             normalizers.Prepend("▁"),

@@ -43,7 +43,6 @@ class Pieces:
     pieces: list[Piece]
     is_unigram: bool
     charsmap: bytes
-    removes_extra_spaces: bool
 
 
 def read_pieces(file: Path) -> Pieces:
@@ -75,7 +74,6 @@ def _model(message: bytes) -> Pieces:
         pieces,
         is_unigram=trainer.get(3, _UNIGRAM) == _UNIGRAM,
         charsmap=normalizer.get(2, b""),
-        removes_extra_spaces=bool(normalizer.get(4, 1)),
     )
 
 
