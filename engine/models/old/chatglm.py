@@ -6,7 +6,8 @@ from engine.errors import UserError
 from engine.models.old.chatglm_tokenizer import load_tokenizer as load_tokenizer
 
 if TYPE_CHECKING:
-    from engine.models.old.chatglm_model import ChatGLMConfig, ChatGLMForCausalLM
+    from engine.models.old.chatglm_config import ChatGLMConfig
+    from engine.models.old.chatglm_model import ChatGLMForCausalLM
 
 MODEL_TYPE = "chatglm_6b"  # of a copy that was saved here
 
@@ -16,6 +17,7 @@ _NAMES = {
     "inner_hidden_size": "intermediate_size",
     "layernorm_epsilon": "layer_norm_eps",
     "max_sequence_length": "max_position_embeddings",
+    "torch_dtype": "dtype",
 }
 _SAME = (
     "vocab_size hidden_size num_attention_heads use_cache tie_word_embeddings "
@@ -33,7 +35,7 @@ _OFF = {
 def native_config(old: dict[str, Any]) -> "ChatGLMConfig":
     """The port's config for the original's config.json. Raises UserError (its field is
     "model_name_or_path") for what the port does not know, by its name."""
-    from engine.models.old.chatglm_model import ChatGLMConfig
+    from engine.models.old.chatglm_config import ChatGLMConfig
 
     for name, allowed in _OFF.items():
         if old.get(name) not in allowed:
