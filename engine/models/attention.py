@@ -32,6 +32,12 @@ def knows_boundaries(model: "PreTrainedModel") -> bool:
     )
 
 
+def reads_prompts_whole(model: "PreTrainedModel") -> bool:
+    """Whether each token of a prompt sees all of it, as in ChatGLM-6B: a row is then known by its
+    start mark, so that no two can share a sequence, and nothing can be learned of its prompt."""
+    return getattr(model, "reads_prompts_whole", False)
+
+
 def use_varlen(model: "PreTrainedModel") -> bool:
     """Switches the model to varlen attention and proves it on two rows; says whether it holds.
 

@@ -13,7 +13,7 @@ from engine.devices import processes as count_processes
 from engine.errors import Sentence, UserError
 from engine.hardware import check_size, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
-from engine.models.attention import knows_boundaries
+from engine.models.attention import knows_boundaries, reads_prompts_whole
 from engine.models.load import empty_model, load_tokenizer
 from engine.models.targets import linear_layers, linear_names
 from engine.options.adapter import Adapter
@@ -128,9 +128,32 @@ def kept_tokenizer(model_name_or_path: str):
 
 
 def model_shape(config: TrainConfig) -> Shape:
-    """Counts on the meta device: no weight is read. Raises UserError, with the field."""
+    """Counts on the meta device: no weight is read. Raises UserError, with the field, also for how
+    rows are read where the model cannot read them so."""
     decides = [one.name for one in dataclasses.fields(Adapter)] + ["model_name_or_path", "lora_r"]
-    return _counted(tuple((name, getattr(config, name)) for name in decides))
+    shape = _counted(tuple((name, getattr(config, name)) for name in decides))
+    if shape.reads_prompts_whole:
+        _check_reading(config)
+    return shape
+
+
+def _check_reading(config: TrainConfig) -> None:
+    name = config.model_name_or_path
+    if config.packing:
+        raise UserError(
+            f"{name} reads all that stands before an answer as one prompt, so rows in one sequence "
+            "would see each other; switch packing off.",
+            f"{name} 会把回答之前的全部内容当作同一个提示，拼进同一序列的几条会互相看见；"
+            "请关掉打包。",
+            field="packing",
+        )
+    if config.loss_on == "everything":
+        raise UserError(
+            f"{name} sees its whole prompt at once, so there is nothing to foretell in it; learn "
+            "the answers only.",
+            f"{name} 一次看到整个提示，提示部分没有可预测的内容；请只学习回答。",
+            field="loss_on",
+        )
 
 
 @lru_cache(maxsize=8)
@@ -155,6 +178,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         varlen=knows_boundaries(model),
         vocab_size=text.vocab_size,
         linear_names=names,
+        reads_prompts_whole=reads_prompts_whole(model),
     )
 
 

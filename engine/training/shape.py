@@ -19,6 +19,7 @@ class Shape:
     vocab_size: int
     varlen: bool  # the attention can be told the boundaries of rows
     linear_names: tuple[str, ...]  # what an adapter can sit on
+    reads_prompts_whole: bool = False  # see engine.models.attention
 
     @property
     def total_parameters(self) -> int:
