@@ -107,6 +107,8 @@ class Batch:
         self.speakers = [self.speakers[row] for row in left]
         self._tokens = self._tokens[rows]
         self._cache.batch_select_indices(rows)
+        if hasattr(self._cache, "prompts"):  # ChatGLM-6B keeps there where each row's prompt ends
+            self._cache.prompts = self._cache.prompts.of_rows(rows)
         if self._mask is not None:
             self._mask = self._mask[rows]
 

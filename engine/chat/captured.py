@@ -16,7 +16,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from engine.hardware import can_compile
 from engine.models import few_rows
-from engine.models.attention import knows_boundaries
+from engine.models.attention import knows_boundaries, reads_prompts_whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -36,6 +36,7 @@ def can_capture(model: "PreTrainedModel") -> bool:
         and can_compile()
         and model.dtype in (torch.bfloat16, torch.float16)
         and knows_boundaries(model)
+        and not reads_prompts_whole(model)
         and len({one.device for one in model.parameters()}) == 1
     )
 

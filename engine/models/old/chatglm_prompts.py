@@ -16,6 +16,9 @@ class Prompts(NamedTuple):
     length: Tensor
     gmask: Tensor
 
+    def of_rows(self, rows: Tensor) -> "Prompts":
+        return Prompts(self.length[rows], self.gmask[rows])
+
 
 def read_prompts(
     config: ChatGLMConfig,
