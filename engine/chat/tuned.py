@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 BASE = "base"
-# How far a batch may be from one row at a time, as a share: what rounding does.
-_NEAR = {torch.float32: 1e-4, torch.bfloat16: 0.05, torch.float16: 0.02}
+# How far a batch may be from one row at a time, as a share of the logits. Rounding to 16 bit at
+# other places makes 0.05 with random weights; a voice that takes another's part makes 0.3 and more.
+_NEAR = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.1}
 
 
 class Tuned:

@@ -1,6 +1,7 @@
 """Tokens a second for each voice, by way, precision and number of voices.
 
     python -m tests.benchmarks.chat_speed ALPACA.json [...] [--shape 7B] [--voices 1 2 4]
+    python -m tests.benchmarks.chat_speed --model FOLDER [--precision NF4]
     python -m tests.benchmarks.chat_speed --sprout
 
 On a GPU: random weights of a real shape, LoRA r 16 on all linear layers, 200 prompt tokens, greedy,
@@ -132,9 +133,9 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
-def on_a_gpu(base: str, folder: Path, counts: list[int]) -> None:
+def on_a_gpu(base: str, folder: Path, counts: list[int], precisions: list[str]) -> None:
     made = adapters(base, folder, max(counts) - 1)
-    for precision in ("bf16", "8-bit", "NF4"):
+    for precision in precisions:
         quantization = Quantization(precision == "NF4", precision == "8-bit")
         for count in counts:
             some = dict(list(made.items())[: count - 1])
@@ -176,16 +177,20 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--shape", default="7B")
     parser.add_argument("--voices", nargs="+", type=int, default=[1, 2, 4])
+    parser.add_argument("--precision", nargs="+", default=["bf16", "8-bit", "NF4"])
+    parser.add_argument("--model", help="a folder; else one of the shape is made")
     parser.add_argument("--sprout", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
         if asked.sprout:
             on_a_cpu(Path(folder))
         else:
-            from tests.benchmarks.shapes import build
+            base = asked.model or str(Path(folder) / "base")
+            if not asked.model:
+                from tests.benchmarks.shapes import build
 
-            build(asked.shape, asked.files, Path(folder) / "base")
-            on_a_gpu(str(Path(folder) / "base"), Path(folder), asked.voices)
+                build(asked.shape, asked.files, Path(base))
+            on_a_gpu(base, Path(folder), asked.voices, asked.precision)
 
 
 if __name__ == "__main__":
