@@ -1,0 +1,75 @@
+"""An old checkpoint read straight into a native class: its weights renamed, fused ones split."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import UserError
+from engine.models.old.names import PARTS, PLACES
+from engine.models.old.recognise import Old
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def reads_old(native: type["PreTrainedModel"], kind: str) -> type["PreTrainedModel"]:
+    """A class like `native` whose `from_pretrained` takes checkpoints of the old kind, also into 8
+    and 4 bits. Use it to load only: `load_native` makes its models plain `native` ones."""
+    from transformers.conversion_mapping import register_checkpoint_conversion_mapping
+
+    name = f"{native.__name__}Of{kind.title()}"
+    ignored = {"_keys_to_ignore_on_load_unexpected": [r"rotary_(pos_)?emb\.inv_freq$"]}
+    reader = type(name, (native,), {"__module__": __name__, **ignored})
+    register_checkpoint_conversion_mapping(name, _transforms(kind), overwrite=True)
+    return reader
+
+
+def load_native(old: Old, **how: Any) -> "PreTrainedModel":
+    """The model of an old folder; from there on nothing of it is old, saving included. `how` is as
+    for from_pretrained. Raises UserError where weights are missing or are none of the model's."""
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    config = old.room.native_config(old.config)
+    model, report = old.room.model_class().from_pretrained(
+        old.folder,
+        config=config,
+        generation_config=GenerationConfig.from_model_config(config),
+        output_loading_info=True,
+        **how,
+    )
+    odd = {
+        name: report[f"{name}_keys"] for name in ("missing", "unexpected") if report[f"{name}_keys"]
+    }
+    if odd:
+        raise _unfit(old, odd)
+    model.__class__ = AutoModelForCausalLM._model_mapping[type(model.config)]
+    model._weight_conversions = None  # else Transformers would save the old layout
+    return model
+
+
+def _transforms(kind: str) -> list[Any]:
+    from transformers.core_model_loading import Split, WeightConverter, WeightRenaming
+
+    renamed = [
+        WeightRenaming(rf"^{re.escape(old)}\.", f"{new}.") for old, new in PLACES[kind].items()
+    ]
+    split = []
+    for old, new in PARTS[kind].items():
+        if len(new) == 1:
+            renamed.append(WeightRenaming(rf"\.{re.escape(old)}\.", f".{new[0]}."))
+            continue
+        for tensor in ("weight", "bias"):
+            targets = [f".{one}.{tensor}" for one in new]
+            split.append(WeightConverter(rf"\.{re.escape(old)}\.{tensor}$", targets, [Split(0)]))
+    return renamed + split
+
+
+def _unfit(old: Old, odd: dict[str, Any]) -> UserError:
+    said = "; ".join(f"{name}: {sorted(keys)[0]}" for name, keys in odd.items())
+    count = sum(map(len, odd.values()))
+    return UserError(
+        f"The weights in {old.folder} are not those of its config.json ({count} differ; {said}). "
+        "Copy the model anew, or take it as it was first published.",
+        f"{old.folder} 里的权重与 config.json 不符（{count} 处；{said}）。"
+        "请重新复制模型，或使用最初发布的版本。",
+        field="model_name_or_path",
+    )

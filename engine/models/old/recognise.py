@@ -1,0 +1,148 @@
+"""Which old kind a model's folder holds, told from its config.json; and what of it is not known."""
+
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from engine.errors import Sentence, UserError
+
+_OFF, _ON = (None, False, 0), (None, True)  # None: not said
+_PREFIX = Sentence(
+    "it carries trained prompts of its own (P-tuning v2); take the model without them",
+    "它自带训练过的前缀（P-tuning v2）；请使用不带前缀的模型",
+)
+_PACKED = Sentence(
+    "its weights are packed by its own code; take the unquantised model and load it in 4-bit here",
+    "它的权重由自带代码量化；请使用未量化的模型，在这里以 4 比特载入",
+)
+_OTHER = Sentence(
+    "its layers are built otherwise; take the model as it was first published",
+    "它的层结构不同；请使用最初发布的模型",
+)
+_SEES = Sentence(
+    "it also sees or hears, which is not read here; take the text model",
+    "它还处理图像或声音，这里无法读取；请使用纯文本模型",
+)
+_KNOWN: dict[str, dict[str, tuple[tuple, Sentence]]] = {
+    "chatglm": {
+        "pre_seq_len": (_OFF, _PREFIX),
+        "quantization_bit": (_OFF, _PACKED),
+        "position_encoding_2d": (_ON, _OTHER),
+    },
+    "chatglm3": {
+        "pre_seq_len": (_OFF, _PREFIX),
+        "quantization_bit": (_OFF, _PACKED),
+        "multi_query_attention": ((True,), _OTHER),
+        "rmsnorm": (_ON, _OTHER),
+        "post_layer_norm": (_ON, _OTHER),
+        "original_rope": (_ON, _OTHER),
+        "add_bias_linear": (_OFF, _OTHER),
+        "apply_residual_connection_post_layernorm": (_OFF, _OTHER),
+        "fp32_residual_connection": (_OFF, _OTHER),
+        "tie_word_embeddings": (_OFF, _OTHER),
+        "vision_config": ((None,), _SEES),
+    },
+    "qwen": {
+        "quantization_config": ((None,), _PACKED),
+        "no_bias": (_ON, _OTHER),
+        "scale_attn_weights": (_ON, _OTHER),
+        "rotary_pct": ((None, 1.0), _OTHER),
+        "pos_emb": ((None, "rotary"), _OTHER),
+        "activation": ((None, "swiglu"), _OTHER),
+        "apply_residual_connection_post_layernorm": (_OFF, _OTHER),
+        "tie_word_embeddings": (_OFF, _OTHER),
+        "visual": ((None,), _SEES),
+        "audio": ((None,), _SEES),
+    },
+}
+_GLM4_VOCABULARY = 151552
+_NTK = Sentence(
+    "Past {length:,} tokens the original Qwen stretches its positions and attention (dynamic NTK, "
+    "logn) when it answers; here it reads as in training, so keep conversations within that.",
+    "超过 {length:,} 个 token 时，原版 Qwen 在回答时会拉伸位置与注意力（动态 NTK、logn）；"
+    "这里与训练时一致，请让对话保持在这个长度以内。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A folder in an old layout: `kind` is chatglm (ChatGLM-6B), chatglm3 (ChatGLM2 and 3) or qwen
+    (Qwen v1); `config` its config.json."""
+
+    kind: str
+    folder: Path
+    config: dict[str, Any]
+
+    @property
+    def room(self) -> ModuleType:
+        """The module with native_config(old), model_class() and load_tokenizer(folder, old)."""
+        return importlib.import_module(f"engine.models.old.{self.kind}")
+
+    @property
+    def note(self) -> Sentence | None:
+        """Where the original would do otherwise."""
+        stretches = self.config.get("use_dynamic_ntk") or self.config.get("use_logn_attn")
+        if self.kind != "qwen" or not stretches:
+            return None
+        return Sentence(*(one.format(length=self.config["seq_length"]) for one in _NTK))
+
+
+def recognise(place: str) -> Old | None:
+    """The old checkpoint in this folder; None for one of today's layout, and for no folder.
+
+    Raises UserError (field "model_name_or_path") for an old one that the mapping does not know.
+    """
+    file = Path(place) / "config.json"
+    if not file.is_file():
+        return None
+    config = json.loads(file.read_text(encoding="utf-8"))
+    kind = kind_of(config)
+    if kind is None:
+        return None
+    refuse_unknown(kind, config)
+    return Old(kind, Path(place), config)
+
+
+def kind_of(config: dict[str, Any]) -> str | None:
+    """chatglm, chatglm3 or qwen; None for a config.json of today's layout."""
+    if config.get("model_type") == "qwen":
+        return "qwen"
+    if config.get("model_type") != "chatglm":
+        return None
+    return "chatglm" if "inner_hidden_size" in config else "chatglm3"
+
+
+def refuse_unknown(kind: str, config: dict[str, Any]) -> None:
+    """Raises UserError naming the key of config.json that the mapping does not know."""
+    for key, (known, why) in _KNOWN[kind].items():
+        if config.get(key) not in known:
+            raise _refusal(f"{key}: {config[key]!r}" if key in config else f"no {key}", why)
+    if kind != "chatglm3":
+        return
+    if config.get("padded_vocab_size") == _GLM4_VOCABULARY:
+        raise _refusal(
+            f"padded_vocab_size: {_GLM4_VOCABULARY}",
+            Sentence(
+                "that is GLM-4; take it in today's layout, zai-org/glm-4-9b-chat-hf",
+                "这是 GLM-4；请使用新格式的 zai-org/glm-4-9b-chat-hf",
+            ),
+        )
+    if config.get("rope_ratio", 1) != 1 and "chatglm2" in str(config.get("_name_or_path")).lower():
+        raise _refusal(
+            f"rope_ratio: {config['rope_ratio']}",
+            Sentence(
+                "ChatGLM2-32k squeezes its positions by it; take ChatGLM2-6B or ChatGLM3-6B-32k",
+                "ChatGLM2-32k 用它压缩位置；请使用 ChatGLM2-6B 或 ChatGLM3-6B-32k",
+            ),
+        )
+
+
+def _refusal(found: str, why: Sentence) -> UserError:
+    return UserError(
+        f"config.json says {found}: {why.en}.",
+        f"config.json 中有 {found}：{why.zh}。",
+        field="model_name_or_path",
+    )
