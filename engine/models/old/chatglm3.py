@@ -1,21 +1,19 @@
 """ChatGLM2-6B and ChatGLM3-6B as Transformers' Glm, under other names."""
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from transformers import GlmConfig, GlmForCausalLM
+from transformers.models.glm.modeling_glm import GlmRMSNorm
 
 from engine.models.old.chatglm3_tokenizer import load_tokenizer
 from engine.models.old.conversion import reads_old
 
-if TYPE_CHECKING:
-    from transformers import GlmConfig, GlmForCausalLM
-
 __all__ = ["load_tokenizer", "model_class", "native_config"]
 
 
-def native_config(old: dict[str, Any]) -> "GlmConfig":
+def native_config(old: dict[str, Any]) -> GlmConfig:
     """`old`: a config.json that `recognise` lets pass."""
-    from transformers import GlmConfig
-
     return GlmConfig(
         vocab_size=old["padded_vocab_size"],
         hidden_size=old["hidden_size"],
@@ -40,8 +38,24 @@ def native_config(old: dict[str, Any]) -> "GlmConfig":
     )
 
 
-@cache
-def model_class() -> type["GlmForCausalLM"]:
-    from transformers import GlmForCausalLM
+def model_class() -> type[GlmForCausalLM]:
+    return OldChatGLMForCausalLM
 
-    return reads_old(GlmForCausalLM, "chatglm3")
+
+class _WholeRMSNorm(GlmRMSNorm):
+    """Rounds once, after the product with its weight, as the original does; Glm's own rounds before
+    it too, which in bfloat16 moves logits by 0.1."""
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.rms_norm(
+            hidden_states, self.weight.shape, self.weight, self.variance_epsilon
+        )
+
+
+@reads_old("chatglm3")
+class OldChatGLMForCausalLM(GlmForCausalLM):
+    def __init__(self, config: GlmConfig):
+        super().__init__(config)
+        for module in self.modules():
+            if isinstance(module, GlmRMSNorm):
+                module.__class__ = _WholeRMSNorm

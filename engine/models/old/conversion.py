@@ -1,6 +1,7 @@
 """An old checkpoint read straight into a native class: its weights renamed, fused ones split."""
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
@@ -11,16 +12,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def reads_old(native: type["PreTrainedModel"], kind: str) -> type["PreTrainedModel"]:
-    """A class like `native` whose `from_pretrained` takes checkpoints of the old kind, also into 8
-    and 4 bits. Use it to load only: `load_native` makes its models plain `native` ones."""
+def reads_old(kind: str) -> Callable[[type["PreTrainedModel"]], type["PreTrainedModel"]]:
+    """Lets the `from_pretrained` of a subclass of a native class take checkpoints of the old kind,
+    also into 8 and 4 bits. It is for loading: `load_native` leaves the native class."""
     from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 
-    name = f"{native.__name__}Of{kind.title()}"
-    ignored = {"_keys_to_ignore_on_load_unexpected": [r"rotary_(pos_)?emb\.inv_freq$"]}
-    reader = type(name, (native,), {"__module__": __name__, **ignored})
-    register_checkpoint_conversion_mapping(name, _transforms(kind), overwrite=True)
-    return reader
+    def reading(cls: type["PreTrainedModel"]) -> type["PreTrainedModel"]:
+        cls._keys_to_ignore_on_load_unexpected = [r"rotary_(pos_)?emb\.inv_freq$"]
+        register_checkpoint_conversion_mapping(cls.__name__, _transforms(kind))
+        return cls
+
+    return reading
 
 
 def load_native(old: Old, **how: Any) -> "PreTrainedModel":

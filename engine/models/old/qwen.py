@@ -1,23 +1,20 @@
 """Qwen-7B(-Chat) and its sizes of 2023 as Transformers' Qwen2, under other names."""
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from engine.models.old.conversion import reads_old
 from engine.models.old.qwen_tokenizer import load_tokenizer
-
-if TYPE_CHECKING:
-    from transformers import Qwen2Config, Qwen2ForCausalLM
 
 __all__ = ["load_tokenizer", "model_class", "native_config"]
 
 _ENDS = (151645, 151643)  # <|im_end|> and <|endoftext|> of every published vocabulary
 
 
-def native_config(old: dict[str, Any]) -> "Qwen2Config":
+def native_config(old: dict[str, Any]) -> Qwen2Config:
     """`old`: a config.json that `recognise` lets pass, of August 2023 (n_embd, n_layer, ...) or
     later. The window is `seq_length`: what the original reads without stretching."""
-    from transformers import Qwen2Config
 
     def either(later: str, august: str) -> Any:
         return old[later] if later in old else old[august]
@@ -44,8 +41,10 @@ def native_config(old: dict[str, Any]) -> "Qwen2Config":
     )
 
 
-@cache
-def model_class() -> type["Qwen2ForCausalLM"]:
-    from transformers import Qwen2ForCausalLM
+def model_class() -> type[Qwen2ForCausalLM]:
+    return OldQwenForCausalLM
 
-    return reads_old(Qwen2ForCausalLM, "qwen")
+
+@reads_old("qwen")
+class OldQwenForCausalLM(Qwen2ForCausalLM):
+    pass
