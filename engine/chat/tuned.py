@@ -19,6 +19,7 @@ from engine.errors import UserError
 from engine.hardware import GIB, Device, memory_now
 from engine.models.adapter import method_of, only_task, weights
 from engine.models.load import Quantization, footprint_gib, load_base, load_config
+from engine.models.old.adapters import on_todays_modules
 from engine.options.adapter import PROMPTS
 
 if TYPE_CHECKING:
@@ -105,17 +106,19 @@ class Tuned:
         if method == "full":
             _check_room(name, folder, self._device)
             self._models[name] = load_base(str(folder), self._device, Quantization()).eval()
-        elif method in PROMPTS or self._layers is None:
+            return
+        with on_todays_modules(folder, self.base) as folder:
+            if method not in PROMPTS and self._layers is not None:
+                self._layers.load_adapter(folder, adapter_name=name)
+                return
             tuned = PeftModel.from_pretrained(
                 self.base, folder, adapter_name=name, is_trainable=False
             )
-            only_task(tuned)
-            if method in PROMPTS:
-                self._prompts[name] = tuned.eval()
-            else:
-                self._layers = tuned
+        only_task(tuned)
+        if method in PROMPTS:
+            self._prompts[name] = tuned.eval()
         else:
-            self._layers.load_adapter(folder, adapter_name=name)
+            self._layers = tuned
 
 
 def _one_kind_of_layers(folders: dict[str, Path]) -> None:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.models.folder import refuse_programs
 from engine.models.methods import peft_config
 from engine.options.adapter import CHANGES_THE_BASE
+
+# In this order; an adapter of earlier days may lie in torch's own format.
+_WEIGHTS = ("adapter_model.safetensors", "model*.safetensors", "adapter_model.bin")
 
 if TYPE_CHECKING:
     import torch
@@ -107,9 +111,8 @@ def save(
 
 def weights(folder: Path) -> list[Path]:
     """The files that hold an adapter, or a fully tuned model, in a run's folder; [] for none."""
-    return sorted(folder.glob("adapter_model.safetensors")) or sorted(
-        folder.glob("model*.safetensors")
-    )
+    found = (sorted(folder.glob(name)) for name in _WEIGHTS)
+    return next((files for files in found if files), [])
 
 
 def method_of(folder: Path) -> str:
@@ -122,18 +125,20 @@ def method_of(folder: Path) -> str:
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The adapter's greenroom.json, {} for one made elsewhere. Raises UserError for a folder that
-    is no adapter or whose weights are not safetensors."""
+    is no adapter or whose weights are missing or could be programs."""
     is_model = (folder / "config.json").is_file() and (folder / "greenroom.json").is_file()
     if not is_model and not (folder / "adapter_config.json").is_file():
         raise UserError(
             f"{folder.name} holds no adapter (no adapter_config.json); train the run first.",
             f"{folder.name} 里没有适配器（缺少 adapter_config.json），请先完成训练。",
         )
-    if not weights(folder):
+    files = weights(folder)
+    if not files:
         raise UserError(
-            f"The adapter in {folder.name} is not in safetensors; other formats are not read, "
-            "because they can carry programs.",
-            f"{folder.name} 里的适配器不是 safetensors 格式；其他格式可能夹带程序，不予读取。",
+            f"{folder.name} holds no weights (adapter_model.safetensors or .bin); copy the adapter "
+            "anew.",
+            f"{folder.name} 里没有权重（adapter_model.safetensors 或 .bin），请重新复制适配器。",
         )
+    refuse_programs([file for file in files if file.suffix == ".bin"], field="adapter")
     card = folder / "greenroom.json"
     return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}

@@ -1,6 +1,6 @@
 """What of a model decides its memory and its speed: counts of parameters and widths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Shape:
     vocab_size: int
     varlen: bool  # the attention can be told the boundaries of rows
     linear_names: tuple[str, ...]  # what an adapter can sit on
+    # Old names among those that were chosen, with today's.
+    renamed_targets: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def total_parameters(self) -> int:

@@ -30,8 +30,8 @@ def load_native(old: Old, **how: Any) -> "PreTrainedModel":
     for from_pretrained. Raises UserError where weights are missing or are none of the model's."""
     from transformers import AutoModelForCausalLM, GenerationConfig
 
-    config = old.room.native_config(old.config)
-    model, report = old.room.model_class().from_pretrained(
+    config = old.native_config()
+    model, report = old.model_class().from_pretrained(
         old.folder,
         config=config,
         generation_config=GenerationConfig.from_model_config(config),

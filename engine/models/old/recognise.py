@@ -5,9 +5,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import Sentence, UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _OFF, _ON = (None, False, 0), (None, True)  # None: not said
 _PREFIX = Sentence(
@@ -76,9 +79,24 @@ class Old:
     folder: Path
     config: dict[str, Any]
 
+    def native_config(self) -> "PreTrainedConfig":
+        """Raises UserError when config.json lacks what the model is built from."""
+        try:
+            return self._room.native_config(self.config)
+        except KeyError as error:
+            raise _refusal(
+                f"no {error.args[0]}", Sentence("copy the model anew", "请重新复制模型")
+            ) from error
+
+    def model_class(self) -> type["PreTrainedModel"]:
+        """What loads the folder."""
+        return self._room.model_class()
+
+    def load_tokenizer(self) -> "PreTrainedTokenizerFast":
+        return self._room.load_tokenizer(self.folder, self.config)
+
     @property
-    def room(self) -> ModuleType:
-        """The module with native_config(old), model_class() and load_tokenizer(folder, old)."""
+    def _room(self) -> ModuleType:
         return importlib.import_module(f"engine.models.old.{self.kind}")
 
     @property
