@@ -18,7 +18,8 @@ def check_folder(folder: Path) -> None:
             "请选择装有 config.json、分词器和 *.safetensors 的文件夹。",
         )
     try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if not isinstance(json.loads((folder / "config.json").read_text(encoding="utf-8")), dict):
+            raise ValueError("no object")
     except ValueError as error:
         raise _wrong(
             f"config.json in {folder} is broken ({error}); copy the model anew.",

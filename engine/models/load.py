@@ -67,10 +67,13 @@ def load_config(model_name_or_path: str) -> Any:
     from transformers import AutoConfig
 
     place, old = _found(model_name_or_path)
-    if old:
-        return old.native_config()
     return _guarded(
-        lambda: AutoConfig.from_pretrained(place, trust_remote_code=False), model_name_or_path
+        lambda: (
+            old.native_config()
+            if old
+            else AutoConfig.from_pretrained(place, trust_remote_code=False)
+        ),
+        model_name_or_path,
     )
 
 
@@ -83,7 +86,7 @@ def load_tokenizer(
 
     place, old = _found(model_name_or_path)
     if old:
-        return _guarded(lambda: old.load_tokenizer(), model_name_or_path), old.note
+        return _guarded(old.load_tokenizer, model_name_or_path), old.note
     tokenizer = _guarded(
         lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False), model_name_or_path
     )
@@ -217,11 +220,16 @@ def _wrong(en: str, zh: str) -> UserError:
 
 def _guarded(load: Any, name: str) -> Any:
     """Runs a Transformers loader; its many exceptions become one sentence each."""
+    import torch
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
+    odd = (OSError, ValueError, KeyError, ImportError, SafetensorError, StrictDataclassError)
     try:
         return load()
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except (*odd, RuntimeError) as error:
         first = str(error).strip().split("\n")[0][:200]
         if _is_offline(error):
             raise _wrong(

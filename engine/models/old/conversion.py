@@ -28,7 +28,7 @@ def reads_old(kind: str) -> Callable[[type["PreTrainedModel"]], type["PreTrained
 def load_native(old: Old, **how: Any) -> "PreTrainedModel":
     """The model of an old folder; from there on nothing of it is old, saving included. `how` is as
     for from_pretrained. Raises UserError where weights are missing or are none of the model's."""
-    from transformers import AutoModelForCausalLM, GenerationConfig
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, GenerationConfig
 
     config = old.native_config()
     model, report = old.model_class().from_pretrained(
@@ -36,14 +36,13 @@ def load_native(old: Old, **how: Any) -> "PreTrainedModel":
         config=config,
         generation_config=GenerationConfig.from_model_config(config),
         output_loading_info=True,
+        ignore_mismatched_sizes=True,  # told with the others below
         **how,
     )
-    odd = {
-        name: report[f"{name}_keys"] for name in ("missing", "unexpected") if report[f"{name}_keys"]
-    }
-    if odd:
+    odd = {why: report[f"{why}_keys"] for why in ("missing", "unexpected", "mismatched")}
+    if any(odd.values()):
         raise _unfit(old, odd)
-    model.__class__ = AutoModelForCausalLM._model_mapping[type(model.config)]
+    model.__class__ = MODEL_FOR_CAUSAL_LM_MAPPING[type(model.config)]
     model._weight_conversions = None  # else Transformers would save the old layout
     return model
 
@@ -66,12 +65,10 @@ def _transforms(kind: str) -> list[Any]:
 
 
 def _unfit(old: Old, odd: dict[str, Any]) -> UserError:
-    said = "; ".join(f"{name}: {sorted(keys)[0]}" for name, keys in odd.items())
-    count = sum(map(len, odd.values()))
+    said = "; ".join(f"{why} {sorted(map(str, keys))[0]}" for why, keys in odd.items() if keys)
     return UserError(
-        f"The weights in {old.folder} are not those of its config.json ({count} differ; {said}). "
-        "Copy the model anew, or take it as it was first published.",
-        f"{old.folder} 里的权重与 config.json 不符（{count} 处；{said}）。"
-        "请重新复制模型，或使用最初发布的版本。",
+        f"The weights in {old.folder} are not those of its config.json: {said}. Copy the model "
+        "anew, or take it as it was first published.",
+        f"{old.folder} 里的权重与 config.json 不符：{said}。请重新复制模型，或使用最初发布的版本。",
         field="model_name_or_path",
     )

@@ -17,7 +17,7 @@ def native_config(old: dict[str, Any]) -> Qwen2Config:
     later. The window is `seq_length`: what the original reads without stretching."""
 
     def either(later: str, august: str) -> Any:
-        return old[later] if later in old else old[august]
+        return old[august] if august in old else old[later]
 
     heads = either("num_attention_heads", "n_head")
     vocabulary = old.get("padded_vocab_size") or old["vocab_size"]

@@ -29,12 +29,8 @@ _SEES = Sentence(
     "it also sees or hears, which is not read here; take the text model",
     "它还处理图像或声音，这里无法读取；请使用纯文本模型",
 )
+# What the mapping takes; ChatGLM-6B's own port says it in its native_config.
 _KNOWN: dict[str, dict[str, tuple[tuple, Sentence]]] = {
-    "chatglm": {
-        "pre_seq_len": (_OFF, _PREFIX),
-        "quantization_bit": (_OFF, _PACKED),
-        "position_encoding_2d": (_ON, _OTHER),
-    },
     "chatglm3": {
         "pre_seq_len": (_OFF, _PREFIX),
         "quantization_bit": (_OFF, _PACKED),
@@ -61,6 +57,8 @@ _KNOWN: dict[str, dict[str, tuple[tuple, Sentence]]] = {
         "audio": ((None,), _SEES),
     },
 }
+_COPY = Sentence("it is not whole; copy the model anew", "内容不完整，请重新复制模型")
+_SAVED_PORT = "chatglm_6b"  # what ChatGLM-6B's port is called once it was saved here
 _GLM4_VOCABULARY = 151552
 _NTK = Sentence(
     "Past {length:,} tokens the original Qwen stretches its positions and attention (dynamic NTK, "
@@ -84,9 +82,7 @@ class Old:
         try:
             return self._room.native_config(self.config)
         except KeyError as error:
-            raise _refusal(
-                f"no {error.args[0]}", Sentence("copy the model anew", "请重新复制模型")
-            ) from error
+            raise _refusal(f"no {error.args[0]}", _COPY) from error
 
     def model_class(self) -> type["PreTrainedModel"]:
         """What loads the folder."""
@@ -117,6 +113,8 @@ def recognise(place: str) -> Old | None:
     if not file.is_file():
         return None
     config = json.loads(file.read_text(encoding="utf-8"))
+    if config.get("model_type") == _SAVED_PORT:  # Transformers learns of it by the import
+        Old("chatglm", Path(place), config).model_class()
     kind = kind_of(config)
     if kind is None:
         return None
@@ -135,14 +133,14 @@ def kind_of(config: dict[str, Any]) -> str | None:
 
 def refuse_unknown(kind: str, config: dict[str, Any]) -> None:
     """Raises UserError naming the key of config.json that the mapping does not know."""
-    for key, (known, why) in _KNOWN[kind].items():
+    for key, (known, why) in _KNOWN.get(kind, {}).items():
         if config.get(key) not in known:
-            raise _refusal(f"{key}: {config[key]!r}" if key in config else f"no {key}", why)
+            raise _refusal(f"{key} = {config.get(key)!r:.60}", why)
     if kind != "chatglm3":
         return
     if config.get("padded_vocab_size") == _GLM4_VOCABULARY:
         raise _refusal(
-            f"padded_vocab_size: {_GLM4_VOCABULARY}",
+            f"padded_vocab_size = {_GLM4_VOCABULARY}",
             Sentence(
                 "that is GLM-4; take it in today's layout, zai-org/glm-4-9b-chat-hf",
                 "这是 GLM-4；请使用新格式的 zai-org/glm-4-9b-chat-hf",
@@ -150,7 +148,7 @@ def refuse_unknown(kind: str, config: dict[str, Any]) -> None:
         )
     if config.get("rope_ratio", 1) != 1 and "chatglm2" in str(config.get("_name_or_path")).lower():
         raise _refusal(
-            f"rope_ratio: {config['rope_ratio']}",
+            f"rope_ratio = {config['rope_ratio']}",
             Sentence(
                 "ChatGLM2-32k squeezes its positions by it; take ChatGLM2-6B or ChatGLM3-6B-32k",
                 "ChatGLM2-32k 用它压缩位置；请使用 ChatGLM2-6B 或 ChatGLM3-6B-32k",
@@ -160,7 +158,7 @@ def refuse_unknown(kind: str, config: dict[str, Any]) -> None:
 
 def _refusal(found: str, why: Sentence) -> UserError:
     return UserError(
-        f"config.json says {found}: {why.en}.",
-        f"config.json 中有 {found}：{why.zh}。",
+        f"The model's config.json has {found}: {why.en}.",
+        f"模型的 config.json 中 {found}：{why.zh}。",
         field="model_name_or_path",
     )
