@@ -12,6 +12,7 @@ import torch
 from peft import PeftModel
 from peft.tuners.adaption_prompt.layer import AdaptedAttention
 from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils import ModulesToSaveWrapper
 from safetensors import SafetensorError
 from transformers import DynamicCache
 
@@ -99,6 +100,8 @@ class Tuned:
                 self.base.set_submodule(name, module.get_base_layer())
             elif isinstance(module, AdaptedAttention):
                 self.base.set_submodule(name, module.model)
+            elif isinstance(module, ModulesToSaveWrapper):
+                self.base.set_submodule(name, module.original_module)
         vars(self.base).pop("peft_config", None)  # else PEFT takes the next for one adapter more
 
     def _add(self, name: str, folder: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _KEY = re.compile(
-    r"base_model\.model\.(.+)\.(lora_[AB]\.weight|lora_embedding_[AB]|weight|bias)", re.DOTALL
+    r"base_model\.model\.(.+?)\.(lora_[AB]\.weight|lora_embedding_[AB]|weight|bias)", re.DOTALL
 )
 # What PEFT adds to a plain LoRA that does not split with the rows of a projection.
 _MORE = (
