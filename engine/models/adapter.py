@@ -1,6 +1,7 @@
 """The adapter: put on a base, counted before the start, saved, and read back from disk."""
 
 import dataclasses
+import functools
 import json
 import tempfile
 from pathlib import Path
@@ -45,6 +46,9 @@ def attach(
             field="peft_type",
         ) from error
     only_task(tuned)
+    # Else PEFT asks at every save, also the Hub, how large the base's vocabulary was, and takes
+    # that of an old layout for an embedding that has grown.
+    tuned.save_pretrained = functools.partial(tuned.save_pretrained, save_embedding_layers=False)
     return tuned
 
 
@@ -83,7 +87,7 @@ def first_state(
 
     if config.peft_type != "lora" or config.init_lora_weights not in CHANGES_THE_BASE:
         return {}
-    state = get_peft_model_state_dict(model)
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
     return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
