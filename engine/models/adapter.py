@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.folder import refuse_programs
+from engine.models.load import load_tokenizer
 from engine.models.methods import peft_config
 from engine.options.adapter import CHANGES_THE_BASE
 
@@ -18,7 +19,7 @@ _WEIGHTS = ("adapter_model.safetensors", "model*.safetensors", "adapter_model.bi
 
 if TYPE_CHECKING:
     import torch
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
 
@@ -31,13 +32,11 @@ def attach(
 
     Raises UserError, with the field, for what this model does not have or a method cannot do.
     """
-    from peft import get_peft_model
-
     if config.peft_type == "full":
         return model.requires_grad_(True)
     wanted = peft_config(model, config, total_step)
     try:
-        tuned = get_peft_model(model, wanted)
+        tuned = _attached(model, wanted, config)
     except ValueError as error:
         first = str(error).strip().split("\n")[0][:160]
         raise UserError(
@@ -49,6 +48,22 @@ def attach(
     # Else PEFT asks at every save, also the Hub, how large the base's vocabulary was, and takes
     # that of an old layout for an embedding that has grown.
     tuned.save_pretrained = functools.partial(tuned.save_pretrained, save_embedding_layers=False)
+    return tuned
+
+
+def _attached(model: "PreTrainedModel", wanted: "PeftConfig", config: TrainConfig) -> "PeftModel":
+    """A prompt that begins as a text is cut by a tokenizer that PEFT reads by itself. It could not
+    read that of an old layout, so for that moment it is given one of today's."""
+    from peft import get_peft_model
+
+    named = getattr(wanted, "tokenizer_name_or_path", None)
+    if not named:
+        return get_peft_model(model, wanted)
+    with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
+        load_tokenizer(config.model_name_or_path)[0].save_pretrained(folder)
+        wanted.tokenizer_name_or_path = folder
+        tuned = get_peft_model(model, wanted)
+    tuned.active_peft_config.tokenizer_name_or_path = named
     return tuned
 
 

@@ -12,7 +12,7 @@ from engine.errors import Sentence, UserError
 from engine.hardware import GIB, Device
 from engine.models.folder import bin_files, check_folder, refuse_programs
 from engine.models.old.conversion import load_native
-from engine.models.old.recognise import Old, recognise
+from engine.models.old.recognise import Old, know_saved_port, recognise
 from engine.places import DATA_DIR, SPROUT
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def locate(model_name_or_path: str) -> str:
 def _found(model_name_or_path: str) -> tuple[str, Old | None]:
     """Where the model is, and what it is when it has an old layout."""
     place = locate(model_name_or_path)
+    _guarded(lambda: know_saved_port(place), model_name_or_path)
     return place, _guarded(lambda: recognise(place), model_name_or_path)
 
 

@@ -109,17 +109,25 @@ def recognise(place: str) -> Old | None:
 
     Raises UserError (field "model_name_or_path") for an old one that the mapping does not know.
     """
-    file = Path(place) / "config.json"
-    if not file.is_file():
-        return None
-    config = json.loads(file.read_text(encoding="utf-8"))
-    if config.get("model_type") == _SAVED_PORT:  # Transformers learns of it by the import
-        Old("chatglm", Path(place), config).model_class()
+    config = config_of(place)
     kind = kind_of(config)
     if kind is None:
         return None
     refuse_unknown(kind, config)
     return Old(kind, Path(place), config)
+
+
+def know_saved_port(place: str) -> None:
+    """Tells Transformers' Auto classes of ChatGLM-6B's port where a saved copy of it lies here."""
+    config = config_of(place)
+    if config.get("model_type") == _SAVED_PORT:
+        Old("chatglm", Path(place), config).model_class()  # they know it by its import
+
+
+def config_of(folder: str | Path) -> dict[str, Any]:
+    """Its config.json, {} where there is none."""
+    file = Path(folder) / "config.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def kind_of(config: dict[str, Any]) -> str | None:

@@ -205,6 +205,17 @@ def test_a_quantised_base_is_trained_and_heard(folder, bits, tmp_path, cpu):
     torch.testing.assert_close(found, model(input_ids=ids).logits, atol=1e-4, rtol=1e-4)
 
 
+def test_a_prompt_can_begin_as_a_text(qwen_folder, cpu):
+    """Its pieces by the old vocabulary, over and over; the adapter names the base's own folder."""
+    options = {"peft_type": "prompt_tuning", "prompt_tuning_init_text": "hello"}
+    config = TrainConfig(model_name_or_path=str(qwen_folder), num_virtual_tokens=3, **options)
+    model = build_model(config, cpu)
+    word = model.get_base_model().get_input_embeddings().weight[259]
+    learned = model.get_prompt(batch_size=1)[0]
+    assert torch.equal(learned, word.expand(3, -1))
+    assert model.active_peft_config.tokenizer_name_or_path == str(qwen_folder)
+
+
 def test_all_of_it_trained_it_leaves_as_a_native_model(values, qwen_folder, cpu):
     """Its checkpoint and its folder load with Transformers alone, and speak beside the base."""
     path = runs.create(TrainConfig.from_dict(values | {"peft_type": "full", "save_steps": 1}))
