@@ -78,7 +78,9 @@ class Old:
     config: dict[str, Any]
 
     def native_config(self) -> "PreTrainedConfig":
-        """Raises UserError when config.json lacks what the model is built from."""
+        """Raises UserError when config.json lacks what the model is built from. The Auto classes
+        know the model from then on."""
+        self.model_class()  # by its import
         try:
             return self._room.native_config(self.config)
         except KeyError as error:

@@ -1,11 +1,20 @@
 """Which old kind a config.json is of; what the mapping does not know is refused by its name."""
 
 import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from engine.errors import UserError
-from engine.models.old.recognise import kind_of, recognise, refuse_unknown
+from engine.models.old.recognise import (
+    Old,
+    kind_of,
+    know_saved_port,
+    recognise,
+    refuse_unknown,
+)
 from tests.models.old.layouts import CHATGLM3, QWEN
 
 
@@ -92,3 +101,26 @@ def test_where_the_original_qwen_would_stretch_is_said(changes, length, tmp_path
     note = recognise(str(tmp_path)).note
     assert (note and f"Past {length} tokens the original Qwen" in note.en) == (length and True)
     assert note is None or f"超过 {length} 个" in note.zh
+
+
+def test_with_the_config_the_auto_classes_know_the_model(monkeypatch):
+    """A port of our own is registered by the import of its class, and an estimate asks for the
+    config alone."""
+    asked = []
+    room = SimpleNamespace(
+        model_class=lambda: asked.append("class"), native_config=lambda old: asked.append("config")
+    )
+    monkeypatch.setitem(sys.modules, "engine.models.old.chatglm", room)
+    Old("chatglm", Path(), {}).native_config()
+    assert asked == ["class", "config"]
+
+
+@pytest.mark.parametrize(("model_type", "asked"), [("chatglm_6b", ["class"]), ("qwen2", [])])
+def test_a_saved_port_is_made_known(monkeypatch, tmp_path, model_type, asked):
+    found = []
+    room = SimpleNamespace(model_class=lambda: found.append("class"))
+    monkeypatch.setitem(sys.modules, "engine.models.old.chatglm", room)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    know_saved_port(str(tmp_path))
+    assert found == asked
+    assert recognise(str(tmp_path)) is None
