@@ -88,7 +88,7 @@ def test_no_code_of_a_models_author_runs():
         for path in [APP, *UI, *ENGINE]
         for place, _, keywords in calls(path)
         if keywords.get("trust_remote_code", "False") != "False"
-        or keywords.get("use_safetensors", "True") != "True"
+        or keywords.get("use_safetensors", "True") != "True" != keywords.get("weights_only")
     ]
     assert found == []
 

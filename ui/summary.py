@@ -69,11 +69,14 @@ def _facts(estimate: dict, language: str) -> list[tuple[str, str]]:
     time = say("train_time_unknown", language)
     if seconds is not None:
         time = cards.about(seconds).in_language(language)
+    renamed = [f"{old} → {', '.join(new)}" for old, new in estimate["renamed_targets"].items()]
+    targets = [(say("train_renamed", language), " · ".join(renamed))] if renamed else []
     return [
         (say("train_rows", language), rows),
         (say("train_steps", language), number(estimate["steps"])),
         (say("train_batch", language), batch),
         (say("fitting_micro_steps", language), fitting.micro_steps(estimate, language)),
         (say("train_parameters", language), learns),
+        *targets,
         (say("train_time", language), time),
     ]

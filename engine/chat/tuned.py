@@ -13,6 +13,7 @@ import torch
 from peft import PeftModel
 from peft.tuners.adaption_prompt.layer import AdaptedAttention
 from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils import ModulesToSaveWrapper
 from safetensors import SafetensorError
 from transformers import DynamicCache
 
@@ -20,6 +21,7 @@ from engine.errors import UserError
 from engine.hardware import GIB, Device, memory_now
 from engine.models.adapter import method_of, only_task, weights
 from engine.models.load import Quantization, footprint_gib, load_base, load_config
+from engine.models.old.adapters import on_todays_modules
 from engine.models.row_lora import RowLora, tell_apart
 from engine.options.adapter import PROMPTS
 
@@ -137,6 +139,8 @@ class Tuned:
                 self.base.set_submodule(name, module.get_base_layer())
             elif isinstance(module, AdaptedAttention):
                 self.base.set_submodule(name, module.model)
+            elif isinstance(module, ModulesToSaveWrapper):
+                self.base.set_submodule(name, module.original_module)
         vars(self.base).pop("peft_config", None)  # else PEFT takes the next for one adapter more
 
     @torch.inference_mode()
@@ -166,17 +170,19 @@ class Tuned:
         if method == "full":
             _check_room(name, folder, self._device)
             self._models[name] = load_base(str(folder), self._device, Quantization()).eval()
-        elif method in PROMPTS or self._layers is None:
+            return
+        with on_todays_modules(folder, self.base) as folder:
+            if method not in PROMPTS and self._layers is not None:
+                self._layers.load_adapter(folder, adapter_name=name)
+                return
             tuned = PeftModel.from_pretrained(
                 self.base, folder, adapter_name=name, is_trainable=False
             )
-            only_task(tuned)
-            if method in PROMPTS:
-                self._prompts[name] = tuned.eval()
-            else:
-                self._layers = tuned
+        only_task(tuned)
+        if method in PROMPTS:
+            self._prompts[name] = tuned.eval()
         else:
-            self._layers.load_adapter(folder, adapter_name=name)
+            self._layers = tuned
 
 
 def _one_kind_of_layers(folders: dict[str, Path]) -> None:

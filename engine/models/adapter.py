@@ -1,6 +1,7 @@
 """The adapter: put on a base, counted before the start, saved, and read back from disk."""
 
 import dataclasses
+import functools
 import json
 import tempfile
 from pathlib import Path
@@ -8,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.models.folder import refuse_programs
+from engine.models.load import load_tokenizer
 from engine.models.methods import peft_config
 from engine.options.adapter import CHANGES_THE_BASE
 
+# In this order; an adapter of earlier days may lie in torch's own format.
+_WEIGHTS = ("adapter_model.safetensors", "model*.safetensors", "adapter_model.bin")
+
 if TYPE_CHECKING:
     import torch
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
 
@@ -26,13 +32,11 @@ def attach(
 
     Raises UserError, with the field, for what this model does not have or a method cannot do.
     """
-    from peft import get_peft_model
-
     if config.peft_type == "full":
         return model.requires_grad_(True)
     wanted = peft_config(model, config, total_step)
     try:
-        tuned = get_peft_model(model, wanted)
+        tuned = _attached(model, wanted, config)
     except ValueError as error:
         first = str(error).strip().split("\n")[0][:160]
         raise UserError(
@@ -41,6 +45,25 @@ def attach(
             field="peft_type",
         ) from error
     only_task(tuned)
+    # Else PEFT asks at every save, also the Hub, how large the base's vocabulary was, and takes
+    # that of an old layout for an embedding that has grown.
+    tuned.save_pretrained = functools.partial(tuned.save_pretrained, save_embedding_layers=False)
+    return tuned
+
+
+def _attached(model: "PreTrainedModel", wanted: "PeftConfig", config: TrainConfig) -> "PeftModel":
+    """A prompt that begins as a text is cut by a tokenizer that PEFT reads by itself. It could not
+    read that of an old layout, so for that moment it is given one of today's."""
+    from peft import get_peft_model
+
+    named = getattr(wanted, "tokenizer_name_or_path", None)
+    if not named:
+        return get_peft_model(model, wanted)
+    with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
+        load_tokenizer(config.model_name_or_path)[0].save_pretrained(folder)
+        wanted.tokenizer_name_or_path = folder
+        tuned = get_peft_model(model, wanted)
+    tuned.active_peft_config.tokenizer_name_or_path = named
     return tuned
 
 
@@ -79,7 +102,7 @@ def first_state(
 
     if config.peft_type != "lora" or config.init_lora_weights not in CHANGES_THE_BASE:
         return {}
-    state = get_peft_model_state_dict(model)
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
     return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
@@ -107,9 +130,8 @@ def save(
 
 def weights(folder: Path) -> list[Path]:
     """The files that hold an adapter, or a fully tuned model, in a run's folder; [] for none."""
-    return sorted(folder.glob("adapter_model.safetensors")) or sorted(
-        folder.glob("model*.safetensors")
-    )
+    found = (sorted(folder.glob(name)) for name in _WEIGHTS)
+    return next((files for files in found if files), [])
 
 
 def method_of(folder: Path) -> str:
@@ -122,18 +144,20 @@ def method_of(folder: Path) -> str:
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The adapter's greenroom.json, {} for one made elsewhere. Raises UserError for a folder that
-    is no adapter or whose weights are not safetensors."""
+    is no adapter or whose weights are missing or could be programs."""
     is_model = (folder / "config.json").is_file() and (folder / "greenroom.json").is_file()
     if not is_model and not (folder / "adapter_config.json").is_file():
         raise UserError(
             f"{folder.name} holds no adapter (no adapter_config.json); train the run first.",
             f"{folder.name} 里没有适配器（缺少 adapter_config.json），请先完成训练。",
         )
-    if not weights(folder):
+    files = weights(folder)
+    if not files:
         raise UserError(
-            f"The adapter in {folder.name} is not in safetensors; other formats are not read, "
-            "because they can carry programs.",
-            f"{folder.name} 里的适配器不是 safetensors 格式；其他格式可能夹带程序，不予读取。",
+            f"{folder.name} holds no weights (adapter_model.safetensors or .bin); copy the adapter "
+            "anew.",
+            f"{folder.name} 里没有权重（adapter_model.safetensors 或 .bin），请重新复制适配器。",
         )
+    refuse_programs([file for file in files if file.suffix == ".bin"], field="adapter")
     card = folder / "greenroom.json"
     return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}

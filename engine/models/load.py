@@ -1,6 +1,5 @@
 """A base model and its tokenizer: found, checked, loaded plain, in 8-bit or in 4-bit."""
 
-import json
 import os
 import re
 from dataclasses import dataclass, replace
@@ -11,6 +10,9 @@ from engine.config import TrainConfig
 from engine.dataset.prompt import with_template
 from engine.errors import Sentence, UserError
 from engine.hardware import GIB, Device
+from engine.models.folder import bin_files, check_folder, refuse_programs
+from engine.models.old.conversion import load_native
+from engine.models.old.recognise import Old, know_saved_port, recognise
 from engine.places import DATA_DIR, SPROUT
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def locate(model_name_or_path: str) -> str:
         return str(DATA_DIR / SPROUT)
     folder = Path(name).expanduser()
     if name and folder.is_dir():
-        _check_folder(folder)
+        check_folder(folder)
         return str(folder)
     if not _HUB_ID.fullmatch(name):
         raise _wrong(
@@ -54,13 +56,25 @@ def locate(model_name_or_path: str) -> str:
     return name
 
 
+def _found(model_name_or_path: str) -> tuple[str, Old | None]:
+    """Where the model is, and what it is when it has an old layout."""
+    place = locate(model_name_or_path)
+    _guarded(lambda: know_saved_port(place), model_name_or_path)
+    return place, _guarded(lambda: recognise(place), model_name_or_path)
+
+
 def load_config(model_name_or_path: str) -> Any:
     """The model's Transformers config. Raises UserError when it cannot be had or is not known."""
     from transformers import AutoConfig
 
-    place = locate(model_name_or_path)
+    place, old = _found(model_name_or_path)
     return _guarded(
-        lambda: AutoConfig.from_pretrained(place, trust_remote_code=False), model_name_or_path
+        lambda: (
+            old.native_config()
+            if old
+            else AutoConfig.from_pretrained(place, trust_remote_code=False)
+        ),
+        model_name_or_path,
     )
 
 
@@ -68,10 +82,12 @@ def load_tokenizer(
     model_name_or_path: str,
 ) -> tuple["PreTrainedTokenizerBase", Sentence | None]:
     """A fast tokenizer with a chat template and a pad token, and a word where it had to be given
-    a template. Raises UserError."""
+    a template, or where an old model was read otherwise. Raises UserError."""
     from transformers import AutoTokenizer
 
-    place = locate(model_name_or_path)
+    place, old = _found(model_name_or_path)
+    if old:
+        return _guarded(old.load_tokenizer, model_name_or_path), old.note
     tokenizer = _guarded(
         lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False), model_name_or_path
     )
@@ -94,20 +110,26 @@ def load_base(
     device_map: str = "single",
 ) -> "PreTrainedModel":
     """The causal language model on `device`, or with a `device_map` of Accelerate's spread over
-    all GPUs. Only safetensors are read, no code of the model's author is run. Raises UserError."""
+    all GPUs. Safetensors are read, or .bin as weights only; an old layout as its native class; no
+    code of the model's author is run. Raises UserError."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # standard error is for sentences
-    place = locate(model_name_or_path)
+    place, old = _found(model_name_or_path)
+    in_bin = bin_files(Path(place))
+    refuse_programs(in_bin)
+    how = dict(
+        dtype=device.dtype,
+        device_map=_device_map(device, device_map),
+        quantization_config=_bitsandbytes(quantization, device),
+        use_safetensors=not in_bin,
+        weights_only=True,
+        trust_remote_code=False,
+    )
     model = _guarded(
-        lambda: AutoModelForCausalLM.from_pretrained(
-            place,
-            dtype=device.dtype,
-            device_map=_device_map(device, device_map),
-            quantization_config=_bitsandbytes(quantization, device),
-            use_safetensors=True,
-            trust_remote_code=False,
+        lambda: (
+            load_native(old, **how) if old else AutoModelForCausalLM.from_pretrained(place, **how)
         ),
         model_name_or_path,
     )
@@ -197,37 +219,18 @@ def _wrong(en: str, zh: str) -> UserError:
     return UserError(en, zh, field="model_name_or_path")
 
 
-def _check_folder(folder: Path) -> None:
-    if not (folder / "config.json").is_file():
-        raise _wrong(
-            f"{folder} is a folder, but not a model's: it has no config.json. Choose the folder "
-            "that holds config.json, the tokenizer and *.safetensors.",
-            f"{folder} 不是模型文件夹：里面没有 config.json。"
-            "请选择装有 config.json、分词器和 *.safetensors 的文件夹。",
-        )
-    try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise _wrong(
-            f"config.json in {folder} is broken ({error}); copy the model anew.",
-            f"{folder} 里的 config.json 已损坏，请重新复制模型。",
-        ) from error
-    if not any(folder.glob("*.safetensors")):
-        raise _wrong(
-            f"{folder} holds no *.safetensors; weights in other formats are not read, because "
-            "they can carry programs. Convert the model to safetensors.",
-            f"{folder} 里没有 *.safetensors；其他格式的权重可能夹带程序，不予读取。"
-            "请先转换为 safetensors。",
-        )
-
-
 def _guarded(load: Any, name: str) -> Any:
     """Runs a Transformers loader; its many exceptions become one sentence each."""
+    import torch
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
+    odd = (OSError, ValueError, KeyError, ImportError, SafetensorError, StrictDataclassError)
     try:
         return load()
-    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except (*odd, RuntimeError) as error:
         first = str(error).strip().split("\n")[0][:200]
         if _is_offline(error):
             raise _wrong(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
+from engine.models.old.names import old_kind, todays_targets
 
 if TYPE_CHECKING:
     import torch
@@ -43,11 +44,26 @@ def target_modules(model: "PreTrainedModel", wanted: str) -> str | list[str]:
     linear = [name for name, _ in linear_layers(model)]
     names = [name.strip() for name in wanted.split(",") if name.strip()]
     if all(_NAME.fullmatch(name) for name in names):
+        renamed = renamed_targets(model, wanted)
+        names = list(dict.fromkeys(new for name in names for new in renamed.get(name, [name])))
         unknown = [name for name in names if not any(_ends(full, name) for full in linear)]
         if unknown or not names:
             raise _no_module(model, ", ".join(unknown))
         return names
     return _expression(model, wanted, linear)
+
+
+def renamed_targets(model: "PreTrainedModel", wanted: str) -> dict[str, list[str]]:
+    """Of the names in `lora_target_modules`, those by which the old code of this model's family
+    called its layers, with today's: {"c_proj": ["self_attn.o_proj", "mlp.down_proj"]}."""
+    kind = old_kind(model.config.model_type)
+    if not kind:
+        return {}
+    linear = [name for name, _ in linear_layers(model)]
+    names = [name.strip() for name in wanted.split(",")]
+    old = [name for name in names if name and not any(_ends(full, name) for full in linear)]
+    renamed = {name: todays_targets(kind, name) for name in old}
+    return {name: new for name, new in renamed.items() if new}
 
 
 def matching(model: "PreTrainedModel", wanted: str) -> list[str]:

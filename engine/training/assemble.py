@@ -12,6 +12,7 @@ from engine.devices import memory_for
 from engine.hardware import GIB, Device
 from engine.models.adapter import attach
 from engine.models.load import Quantization, load_base, placement, weights_device
+from engine.models.targets import renamed_targets
 from engine.training import checkpoints, ranks
 from engine.training.data import Prepared, steps
 from engine.training.estimate import model_shape
@@ -41,6 +42,8 @@ def build_model(
         config.model_name_or_path, weights_device(config, device), quantization, config.device_map
     )
     base.config.use_cache = False  # a cache would hide the boundaries of packed rows
+    for old, new in renamed_targets(base, config.lora_target_modules).items():
+        print(f"Target {old} is called {', '.join(new)} today", flush=True)
     model = attach(base, config, total_step)
     trainable = model.num_parameters(only_trainable=True)
     total = model.num_parameters()

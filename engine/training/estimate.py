@@ -15,7 +15,7 @@ from engine.hardware import check_size, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
 from engine.models.attention import knows_boundaries, reads_prompts_whole
 from engine.models.load import empty_model, load_tokenizer
-from engine.models.targets import linear_layers, linear_names
+from engine.models.targets import linear_layers, linear_names, renamed_targets
 from engine.options.adapter import Adapter
 from engine.training import runs
 from engine.training.data import foresee, steps
@@ -83,6 +83,7 @@ def _estimate(
         "trainable_parameters": shape.trainable_parameters,
         "total_parameters": shape.total_parameters,
         "target_modules": list(shape.linear_names),
+        "renamed_targets": shape.renamed_targets,
         "train_rows": facts["train_rows"],
         "eval_rows": facts["eval_rows"],
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
@@ -163,6 +164,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
     text = model.config.get_text_config()
     head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     names = tuple(linear_names(model))  # before the adapter brings its own
+    renamed = renamed_targets(model, config.lora_target_modules)
     linear = sum(module.weight.numel() for _, module in linear_layers(model))
     total = sum(parameter.numel() for parameter in model.parameters())
     return Shape(
@@ -179,6 +181,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         vocab_size=text.vocab_size,
         linear_names=names,
         reads_prompts_whole=reads_prompts_whole(model),
+        renamed_targets=renamed,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from engine.config import TrainConfig
 from engine.errors import Sentence
 from engine.evaluation import verdict
+from engine.models.old.recognise import config_of, kind_of
 from engine.places import SPROUT
 from engine.training.answers import asked
 from engine.training.runs import Run, read_json
@@ -154,6 +155,14 @@ def _use(run: Run, lang: str) -> list[str]:
         "```",
     ]
     lines = [*_title("How to use it", "怎样使用", lang), told.in_language(lang), "", *code]
+    if kind_of(config_of(Path(name).expanduser())):
+        words = Sentence(
+            "Transformers does not read this base's old layout by itself: speak with it in "
+            "Greenroom, or export it merged.",
+            "Transformers 不能直接读取这个底座的旧格式：请在 Greenroom 里对话，"
+            "或导出合并后的模型。",
+        )
+        lines += ["", words.in_language(lang)]
     if run.config.system_prompt.strip():
         words = Sentence("It was trained under this system prompt:", "训练时的系统提示：")
         quoted = [f"> {_plain(line)}" for line in run.config.system_prompt.strip().split("\n")]

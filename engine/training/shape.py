@@ -1,6 +1,6 @@
 """What of a model decides its memory and its speed: counts of parameters and widths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Shape:
     varlen: bool  # the attention can be told the boundaries of rows
     linear_names: tuple[str, ...]  # what an adapter can sit on
     reads_prompts_whole: bool = False  # see engine.models.attention
+    # Old names among those that were chosen, with today's.
+    renamed_targets: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def total_parameters(self) -> int:

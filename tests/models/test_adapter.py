@@ -1,9 +1,11 @@
-"""LoRA on a base: only it is trained; and what is read back from disk is only safetensors."""
+"""LoRA on a base: only it is trained; and what is read back from disk is only weights."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.config import TrainConfig
 from engine.errors import UserError
@@ -162,10 +164,27 @@ def test_a_folder_that_is_no_adapter(tmp_path):
         read_card(tmp_path)
 
 
-def test_an_adapter_that_is_not_safetensors_is_refused(tmp_path, make_adapter):
+def test_an_adapter_in_torchs_own_format_is_one_too(tmp_path, make_adapter):
     folder = make_adapter(tmp_path / "mine", 1)
-    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
-    with pytest.raises(UserError, match="The adapter in mine is not in safetensors"):
+    state = load_file(folder / "adapter_model.safetensors")
+    (folder / "adapter_model.safetensors").unlink()
+    torch.save(state, folder / "adapter_model.bin")
+    assert read_card(folder)["system_prompt"] == ""
+
+
+def test_an_adapter_that_could_carry_a_program_is_refused(tmp_path, make_adapter):
+    folder = make_adapter(tmp_path / "mine", 1)
+    (folder / "adapter_model.safetensors").unlink()
+    torch.save({"a": Path}, folder / "adapter_model.bin")
+    with pytest.raises(UserError, match="adapter_model.bin in .* holds more than weights") as r:
+        read_card(folder)
+    assert r.value.field == "adapter"
+
+
+def test_an_adapter_without_weights_is_refused(tmp_path, make_adapter):
+    folder = make_adapter(tmp_path / "mine", 1)
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(UserError, match="mine holds no weights"):
         read_card(folder)
 
 

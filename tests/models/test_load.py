@@ -1,10 +1,12 @@
 """Bases: what is refused and why; and quantised ones whose gradients are right."""
 
 import dataclasses
+import json
 import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.config import TrainConfig
 from engine.errors import UserError
@@ -60,14 +62,65 @@ def test_a_folder_without_a_config(copied):
 
 
 def test_a_broken_config(copied):
-    (copied / "config.json").write_text('{"model_type": ')
-    assert "config.json in" in refusal(copied)
+    for text in ('{"model_type": ', "[]"):
+        (copied / "config.json").write_text(text)
+        assert "config.json in" in refusal(copied)
 
 
-def test_weights_that_could_carry_programs_are_refused(copied):
-    """Only a pickle lies there: it is not opened, not even looked at."""
-    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
-    assert "holds no *.safetensors; weights in other formats are not read" in refusal(copied)
+def test_weights_in_another_format_are_refused(copied):
+    (copied / "model.safetensors").rename(copied / "model.ckpt")
+    assert "holds neither *.safetensors nor pytorch_model*.bin" in refusal(copied)
+
+
+def as_bin(folder, what):
+    (folder / "model.safetensors").unlink()
+    torch.save(what, folder / "pytorch_model.bin")
+
+
+def test_weights_in_torchs_own_format_are_read(copied, cpu):
+    """The same weights to the last bit; with safetensors beside them, those are read."""
+    expected = load_base(str(copied), cpu, Quantization()).state_dict()
+    as_bin(copied, load_file(copied / "model.safetensors"))
+    found = load_base(str(copied), cpu, Quantization()).state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+class Program:
+    """What a pickle can do to whoever opens it."""
+
+    def __init__(self, proof):
+        self.proof = proof
+
+    def __reduce__(self):
+        return (open, (str(self.proof), "w"))
+
+
+def test_weights_that_carry_a_program_are_refused_unrun(copied, cpu):
+    as_bin(copied, {"model.norm.weight": torch.ones(32), "more": Program(copied / "ran")})
+    with pytest.raises(UserError, match="is broken or holds more than weights, so it is not") as r:
+        load_base(str(copied), cpu, Quantization())
+    assert r.value.field == "model_name_or_path"
+    assert not (copied / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"xx", b"PK\x03\x04"])
+def test_a_broken_bin_is_a_sentence(copied, cpu, content):
+    (copied / "model.safetensors").unlink()
+    (copied / "pytorch_model.bin").write_bytes(content)
+    with pytest.raises(UserError, match="pytorch_model.bin in .* is broken or holds more"):
+        load_base(str(copied), cpu, Quantization())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("hidden_size", "wide"), ("intermediate_size", 65)], ids=str
+)
+def test_a_config_that_does_not_fit_is_a_sentence(copied, cpu, key, value):
+    """Told by its type, or only by the weights."""
+    config = json.loads((copied / "config.json").read_text()) | {key: value}
+    (copied / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="cannot be loaded as a causal language model"):
+        load_base(str(copied), cpu, Quantization())
 
 
 def test_broken_weights_are_a_sentence(copied, cpu):

@@ -124,6 +124,18 @@ def test_what_is_not_there_is_not_told(path):
     assert not (path / "curves.svg").exists()
 
 
+@pytest.mark.parametrize(("model_type", "told"), [("qwen", True), ("qwen2", False)])
+def test_a_base_of_an_old_layout_is_told_as_such(path, tmp_path, model_type, told):
+    """The few lines of Python would not load it."""
+    folder = tmp_path / "base"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+    config = TrainConfig(dataset="a.json", model_name_or_path=str(folder))
+    (path / "config.yaml").write_text(config.to_yaml())
+    write_report(path)
+    assert ("does not read this base's old layout" in runs.report(path.name)) is told
+
+
 def test_old_runs_have_an_english_report_only(path):
     (path / "report.md").write_text("old")
     assert (runs.report(path.name), runs.report(path.name, "zh")) == ("old", "old")

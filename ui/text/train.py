@@ -29,6 +29,7 @@ WORDS = {
     "train_parameters_are": Sentence(
         "{trainable} of {total} parameters ({share} %)", "{total} 参数中的 {trainable}（{share}%）"
     ),
+    "train_renamed": Sentence("Modules, by today's names", "模块的现用名"),
     "train_time": Sentence("Time", "用时"),
     "train_time_unknown": Sentence(
         "not known yet; the first run on this machine will tell",

@@ -1,1 +1,1 @@
-"""Checkpoints of models that once came with code of their own, read into native classes."""
+"""Checkpoints in the layout of their own code of 2023, read into native classes."""
