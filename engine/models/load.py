@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,11 @@ from engine.config import TrainConfig
 from engine.dataset.prompt import with_template
 from engine.errors import Sentence, UserError
 from engine.hardware import GIB, Device
+from engine.models.sources.names import is_elsewhere
 from engine.places import DATA_DIR, SPROUT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +33,22 @@ class Quantization:
         return "8-bit" if self.load_in_8bit else ""
 
 
-def locate(model_name_or_path: str) -> str:
-    """The folder, or the Hub id, that a model's name stands for. Raises UserError (its field)."""
+def locate(model_name_or_path: str, weights: bool = False) -> str:
+    """The folder on this machine that a model's name stands for. What is not here of a model of the
+    Hub or of ModelScope is fetched first: config and tokenizer, with `weights` all of it.
+
+    Raises UserError (its field).
+    """
     name = str(model_name_or_path).strip()
     if name == SPROUT:
         return str(DATA_DIR / SPROUT)
-    folder = Path(name).expanduser()
-    if name and folder.is_dir():
+    if not is_elsewhere(name):
+        folder = Path(name).expanduser()
         _check_folder(folder)
         return str(folder)
-    if not _HUB_ID.fullmatch(name):
-        raise _wrong(
-            f"{name!r} is neither sprout, nor a folder on this machine, nor a Hub id such as "
-            "Qwen/Qwen3-0.6B; check its spelling.",
-            f"{name!r} 既不是 sprout，也不是本机的文件夹或 Qwen/Qwen3-0.6B 这样的 Hub 名字，"
-            "请检查写法。",
-        )
-    return name
+    from engine.models.sources.fetch import folder_here
+
+    return str(folder_here(name, weights))
 
 
 def load_config(model_name_or_path: str) -> Any:
@@ -99,7 +96,7 @@ def load_base(
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # standard error is for sentences
-    place = locate(model_name_or_path)
+    place = locate(model_name_or_path, weights=True)
     model = _guarded(
         lambda: AutoModelForCausalLM.from_pretrained(
             place,
@@ -111,6 +108,10 @@ def load_base(
         ),
         model_name_or_path,
     )
+    if is_elsewhere(model_name_or_path.strip()):
+        model.name_or_path = (
+            model_name_or_path.strip()
+        )  # an adapter names its base so, not by the cache
     if quantization.load_in_4bit and device.type == "cpu":
         _keep_differentiable(model)
     return model
@@ -229,19 +230,7 @@ def _guarded(load: Any, name: str) -> Any:
         return load()
     except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         first = str(error).strip().split("\n")[0][:200]
-        if _is_offline(error):
-            raise _wrong(
-                f"{name} is not on this machine and the Hugging Face Hub cannot be reached; "
-                "connect to a network, set HF_ENDPOINT to a mirror, or choose sprout.",
-                f"本机没有 {name}，也连不上 Hugging Face Hub；"
-                "请联网、用 HF_ENDPOINT 设置镜像，或选择 sprout。",
-            ) from error
         raise _wrong(
             f"{name} cannot be loaded as a causal language model: {first}",
             f"{name} 无法作为因果语言模型载入：{first}",
         ) from error
-
-
-def _is_offline(error: BaseException) -> bool:
-    words = ("connect", "offline", "resolve", "internet", "max retries", "network")
-    return any(word in str(error).lower() for word in words)

@@ -18,6 +18,7 @@ from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.hardware import GIB, pick_device
 from engine.models.load import load_tokenizer
+from engine.models.sources.fetch import fetch, said
 from engine.training.assemble import build_model
 from engine.training.data import prepare
 from engine.training.estimate import estimate, model_shape
@@ -88,6 +89,8 @@ def _steps(
     config: TrainConfig, report: dict[str, Any], folder: Path, found: list[tuple[int, float]]
 ) -> Iterator[dict[str, Any]]:
     """Fills `found` with tokens and GiB; raises OutOfMemoryError when a step does not fit."""
+    for progress in fetch(config.model_name_or_path, stopping):
+        yield {"share": 0.2, "doing": said(progress)._asdict()}
     device, max_steps = pick_device(config.dtype, config.device_map), report["steps"]
     tokenizer, _ = load_tokenizer(config.model_name_or_path)
     train = prepare(config, tokenizer).train
