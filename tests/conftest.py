@@ -110,6 +110,32 @@ def tiny_llama_folder(tmp_path_factory, tokenizer):
     return folder
 
 
+@pytest.fixture
+def hub_server(monkeypatch, tmp_path):
+    """A Hub of our own that `huggingface_hub` asks in this process, without a token; its cache, and
+    that of ModelScope, is empty."""
+    from huggingface_hub import constants
+
+    from engine.models.sources import facts
+    from tests.hub_server import HubServer
+
+    server = HubServer()
+    template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    for name, value in {
+        "HF_HUB_OFFLINE": False,
+        "ENDPOINT": server.url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": template,
+        "HF_TOKEN_PATH": str(tmp_path / "token"),
+        "HF_HUB_CACHE": str(tmp_path / "hub"),
+    }.items():
+        monkeypatch.setattr(constants, name, value)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "modelscope"))
+    facts._facts.cache_clear()
+    yield server
+    server.close()
+
+
 @pytest.fixture(scope="session")
 def cpu():
     """The device of exact comparisons: a processor in float32."""

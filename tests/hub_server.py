@@ -1,5 +1,6 @@
 """As much of the Hugging Face Hub's API as its client asks for, on a port of this machine."""
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -14,13 +15,14 @@ _PIECE = 1 << 16
 class HubServer:
     """`models` maps an id to {file name: bytes}. Knobs, by a file's name:
 
-    `hold` after so many bytes the connection stays open and brings nothing until `let_go()`;
-    `cut` after so many bytes it breaks, once; `gated` ids want TOKEN for their files.
+    `hold` after so many bytes the connection brings nothing more until `let_go()`;
+    `cut` after so many bytes it breaks, once; `fails`: their content is answered with 503. `gated`
+    ids want TOKEN for their files.
     """
 
     def __init__(self):
         self.models, self.licences = {}, {}
-        self.gated, self.hold, self.cut = set(), {}, {}
+        self.gated, self.fails, self.hold, self.cut = set(), set(), {}, {}
         self.asked = []  # (method, path, Range or "")
         self._go_on = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -70,6 +72,10 @@ def _handler(hub):
         def log_message(self, *words):
             pass
 
+        def handle(self):
+            with contextlib.suppress(ConnectionError):  # whoever asked has left
+                super().handle()
+
         def do_HEAD(self):
             self.answer()
 
@@ -110,6 +116,8 @@ def _handler(hub):
                 return self.refuse(403 if has_token else 401, "Access is restricted.", "GatedRepo")
             if name not in hub.models[id]:
                 return self.refuse(404, "Entry not found", "EntryNotFound")
+            if name in hub.fails and self.command == "GET":
+                return self.refuse(503, "Down for a while")
             content = hub.models[id][name]
             begin = int(self.headers.get("Range", "bytes=0-").split("=")[1].split("-")[0])
             self.send_response(206 if begin else 200)
@@ -121,15 +129,12 @@ def _handler(hub):
                 self.send(name, content, begin)
 
         def send(self, name, content, begin):
-            limit = hub.cut.pop(name, None) or hub.hold.get(name) or len(content)
-            held = name in hub.hold
-            for at in range(begin, min(limit, len(content)), _PIECE):
-                self.wfile.write(content[at : min(at + _PIECE, limit)])
-            if held:
-                self.wfile.flush()
-                hub.wait_until_let_go()
-            if limit < len(content):
-                self.close_connection = True
+            cut, held = hub.cut.pop(name, len(content)), hub.hold.get(name)
+            for at in range(begin, cut, _PIECE):
+                if held is not None and at >= held:
+                    hub.wait_until_let_go()
+                self.wfile.write(content[at : min(at + _PIECE, cut)])
+            self.close_connection = cut < len(content)
 
         def json(self, answer):
             body = json.dumps(answer).encode()

@@ -162,9 +162,9 @@ def _append(url: str, partial: Path, size: int, stopping: Callable[[float], bool
         hf_raise_for_status(answer)
         with partial.open("ab" if answer.status_code == 206 and begin else "wb") as out:
             for chunk in answer.iter_bytes(_CHUNK_BYTES):
-                out.write(chunk)
-                if stopping(0):
+                if stopping(0):  # before it writes: the next may have begun by now
                     return False
+                out.write(chunk)
     return True
 
 

@@ -4,7 +4,6 @@ Its files lie in one folder a model, of our own choice, so that they are found w
 """
 
 import importlib.util
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from engine.errors import UserError
 from engine.models.sources.files import File, has_small, small
 from engine.models.sources.names import MODELSCOPE, wrong
 
-_LISTED = ".greenroom-files.json"  # what ModelScope listed; written when the small files are here
+_BEGUN = ".greenroom"  # an empty file, made when config and tokenizer are whole
 
 
 def folder_of(id: str) -> Path:
@@ -24,14 +23,14 @@ def folder_of(id: str) -> Path:
 
 def folders() -> Iterator[tuple[str, Path]]:
     """(id, folder) of each model that has been begun here."""
-    for listed in sorted(folder_of("").glob(f"*/*/{_LISTED}")):
-        yield f"{listed.parent.parent.name}/{listed.parent.name}", listed.parent
+    for begun in sorted(folder_of("").glob(f"*/*/{_BEGUN}")):
+        yield f"{begun.parent.parent.name}/{begun.parent.name}", begun.parent
 
 
 def here(id: str) -> Path | None:
     """The folder with config and tokenizer, perhaps with weights, without asking the network."""
     folder = folder_of(id)
-    return folder if (folder / _LISTED).is_file() and has_small(folder) else None
+    return folder if (folder / _BEGUN).is_file() and has_small(folder) else None
 
 
 def listing(id: str) -> list[File]:
@@ -48,12 +47,8 @@ def listing(id: str) -> list[File]:
 
 def fetch_small(id: str) -> Path:
     """Config, tokenizer and templates. Raises UserError."""
-    files = listing(id)
-    _fetch(id, small(files))
-    listed = folder_of(id) / _LISTED
-    fresh = listed.with_suffix(".new")
-    fresh.write_text(json.dumps({one.name: one.size for one in files}), encoding="utf-8")
-    fresh.replace(listed)
+    _fetch(id, small(listing(id)))
+    (folder_of(id) / _BEGUN).touch()
     return folder_of(id)
 
 
