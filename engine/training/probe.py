@@ -59,6 +59,10 @@ def probe(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if not can_measure(report):
         reason = report["reasons"][0]
         raise UserError(reason["en"], reason["zh"], reason["field"])
+    for progress in fetch(values["model_name_or_path"], stopping):
+        yield {"share": 0.1, "doing": said(progress)._asdict()}
+    if stopping():
+        return
     yield {"share": 0.2, "doing": _LOADING._asdict()}
     found: list[tuple[int, float]] = []
     try:
@@ -89,8 +93,6 @@ def _steps(
     config: TrainConfig, report: dict[str, Any], folder: Path, found: list[tuple[int, float]]
 ) -> Iterator[dict[str, Any]]:
     """Fills `found` with tokens and GiB; raises OutOfMemoryError when a step does not fit."""
-    for progress in fetch(config.model_name_or_path, stopping):
-        yield {"share": 0.2, "doing": said(progress)._asdict()}
     device, max_steps = pick_device(config.dtype, config.device_map), report["steps"]
     tokenizer, _ = load_tokenizer(config.model_name_or_path)
     train = prepare(config, tokenizer).train

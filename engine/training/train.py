@@ -19,7 +19,7 @@ from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.evaluation.learned import look_back
 from engine.hardware import pick_device
-from engine.models.adapter import first_state, save
+from engine.models.adapter import first_state, name_base, save
 from engine.models.load import load_tokenizer
 from engine.models.sources.fetch import fetch, said
 from engine.training import checkpoints, ranks, runs
@@ -177,6 +177,7 @@ def _save(
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here
     model.config.use_cache = True
     save(model, folder, first, state)
+    name_base(folder, config.model_name_or_path)
     tokenizer.save_pretrained(folder)
     card = {
         "run": path.name,
