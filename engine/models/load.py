@@ -108,10 +108,6 @@ def load_base(
         ),
         model_name_or_path,
     )
-    if is_elsewhere(model_name_or_path.strip()):
-        model.name_or_path = (
-            model_name_or_path.strip()
-        )  # an adapter names its base so, not by the cache
     if quantization.load_in_4bit and device.type == "cpu":
         _keep_differentiable(model)
     return model

@@ -53,6 +53,7 @@ def test_an_estimate_needs_no_weights(hub, config, monkeypatch):
     assert "the Hub is switched off here" in reason["en"]
 
 
+@pytest.mark.filterwarnings("error:Could not find a config")  # PEFT, where it asks the Hub
 def test_a_run_fetches_its_base_and_can_be_stopped_meanwhile(hub, config, wait_until):
     """Stopped within the weights it keeps what it has; resumed it goes on and trains. Its adapter
     names the base by its id."""
