@@ -9,7 +9,6 @@ from huggingface_hub import constants
 
 from engine.config import TrainConfig
 from engine.models.sources import fetch as fetching
-from engine.models.sources import hub as hub_source
 from engine.training import runs
 from engine.training.estimate import estimate
 from engine.training.probe import probe
@@ -21,7 +20,6 @@ WEIGHTS = "model.safetensors"
 @pytest.fixture
 def hub(hub_server, tiny_model_folder, monkeypatch):
     hub_server.add_folder("me/tiny", tiny_model_folder)
-    monkeypatch.setattr(hub_source, "_CHUNK_BYTES", 1 << 12)
     monkeypatch.setattr(fetching, "_LOOK_SECONDS", 0.05)
     before = signal.getsignal(signal.SIGTERM)
     yield hub_server

@@ -6,6 +6,7 @@ there, so that any later process goes on with it; `huggingface_hub` itself begin
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
 from engine.errors import UserError
@@ -27,9 +29,10 @@ from engine.models.sources.files import SMALL, File, has_small
 from engine.models.sources.names import wrong
 from engine.models.sources.refusals import explained
 
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ANSWER_SECONDS = 5  # to a question; who cannot be reached is said to be so after that
 _SILENCE_SECONDS = 20  # within a file
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16  # what a stopped download may lose
 _RETRY_AFTER_SECONDS = (0, 1, 2, 4, 8)
 
 
@@ -68,12 +71,15 @@ def listing(id: str) -> Listing:
         info = HfApi().model_info(id, files_metadata=True, timeout=_ANSWER_SECONDS)
     except Exception as error:
         raise explained(id, error) from error
-    files = [
-        File(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else one.blob_id or "")
-        for one in info.siblings or []
-    ]
+    files = [File(one.rfilename, one.size or 0, _etag(one)) for one in info.siblings or []]
     licence = (info.card_data or {}).get("license") or ""
     return Listing(info.sha, files, str(licence), bool(info.gated))
+
+
+def _etag(sibling: RepoSibling) -> str:
+    """It becomes a file's name, so nothing but a hash passes."""
+    found = sibling.lfs.sha256 if sibling.lfs else sibling.blob_id or ""
+    return found if _HASH.fullmatch(found) else ""
 
 
 def fetch_small(id: str) -> Path:

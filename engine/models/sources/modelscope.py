@@ -36,9 +36,9 @@ def here(id: str) -> Path | None:
 def listing(id: str) -> list[File]:
     """What the repository holds. Raises UserError."""
     _require()
-    from modelscope.hub.api import HubApi
-
     try:
+        from modelscope.hub.api import HubApi
+
         found = HubApi().get_model_files(id, recursive=False)
     except Exception as error:  # its errors are many, and differ from version to version
         raise _explained(id, error) from error
@@ -60,10 +60,10 @@ def fetch_all(id: str, files: list[File]) -> None:
 
 def _fetch(id: str, files: list[File]) -> None:
     _require()
-    from modelscope import snapshot_download
-
     folder = folder_of(id)
     try:
+        from modelscope import snapshot_download
+
         snapshot_download(id, local_dir=str(folder), allow_patterns=[one.name for one in files])
     except Exception as error:
         raise _explained(id, error) from error

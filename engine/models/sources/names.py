@@ -9,8 +9,8 @@ from engine.places import SPROUT
 
 MODELSCOPE = "modelscope:"
 _PART = r"[A-Za-z0-9][\w.-]{0,95}"
-_HUB_ID = re.compile(rf"{_PART}(/{_PART})?")
-_MODELSCOPE_ID = re.compile(rf"{_PART}/{_PART}")
+_HUB_ID = re.compile(rf"{_PART}(/{_PART})?", re.ASCII)
+_MODELSCOPE_ID = re.compile(rf"{_PART}/{_PART}", re.ASCII)
 
 
 class Source(NamedTuple):

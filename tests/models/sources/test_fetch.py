@@ -21,7 +21,6 @@ def hub(hub_server, tiny_model_folder, monkeypatch):
     """A model with weights large enough to be stopped within."""
     hub_server.add_folder("me/large", tiny_model_folder)
     hub_server.models["me/large"][WEIGHTS] = os.urandom(SIZE)
-    monkeypatch.setattr(hub_source, "_CHUNK_BYTES", 1 << 16)
     monkeypatch.setattr(fetching, "_LOOK_SECONDS", 0.05)
     return hub_server
 
@@ -103,6 +102,17 @@ def test_an_index_that_names_more_than_there_is(hub):
     )
     with pytest.raises(UserError, match="was fetched, but its weights are not whole"):
         list(fetch("me/large"))
+
+
+def test_a_listing_cannot_choose_where_a_file_lands(hub, tmp_path, monkeypatch):
+    """The hash in a listing becomes a file's name; where it is none, the library names the file."""
+
+    def lying(name, content):
+        return {"rfilename": name, "size": len(content), "blobId": "../../../escaped"}
+
+    monkeypatch.setattr("tests.hub_server._sibling", lying)
+    assert content() == hub.models["me/large"][WEIGHTS]
+    assert [one.name for one in tmp_path.rglob("*escaped*")] == []
 
 
 def test_progress_in_words():
