@@ -216,9 +216,12 @@ class PageProcess:
         self.temp = folder / "temp"
         self.log = folder / "page.log"
         self.process = None
+        self._environment = {}
 
     def start(self, **environment):
-        """Returns the seconds from the command to the first 200."""
+        """Returns the seconds from the command to the first 200. Started again, it finds the same
+        environment."""
+        self._environment |= environment
         own = {
             "RUNS_DIR": str(self.runs),
             "GRADIO_TEMP_DIR": str(self.temp),
@@ -230,7 +233,7 @@ class PageProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"],
                 cwd=Path(__file__).parent.parent,
-                env=kept | own | environment,
+                env=kept | own | self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -299,10 +302,21 @@ def page_process(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(page_process):
+def page_hub():
+    """The Hub that the shared page asks."""
+    from tests.hub_server import HubServer
+
+    hub = HubServer()
+    yield hub
+    hub.close()
+
+
+@pytest.fixture(scope="session")
+def server(page_process, page_hub, tmp_path_factory):
     """The page process that most tests of the page and of its API share."""
     process = page_process()
-    process.start()
+    cache = str(tmp_path_factory.mktemp("cache"))
+    process.start(HF_ENDPOINT=page_hub.url, HF_HOME=cache, HF_HUB_OFFLINE="0")
     yield process
     process.close()
 

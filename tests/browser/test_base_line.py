@@ -1,10 +1,8 @@
 """Under the base model: what a download costs, the download, stopped and gone on with; what is here
-is marked. On a page of its own that asks a Hub of our own."""
+is marked."""
 
 import pytest
 from playwright.sync_api import expect
-
-from tests.hub_server import HubServer
 
 pytestmark = pytest.mark.browser
 
@@ -12,20 +10,11 @@ WEIGHTS = "model.safetensors"
 
 
 @pytest.fixture
-def hub(tiny_model_folder):
-    server = HubServer()
-    server.add_folder("me/tiny", tiny_model_folder)
-    server.hold[WEIGHTS] = 1 << 16
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def page(page_process, hub, tmp_path):
-    process = page_process()
-    process.start(HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path), HF_HUB_OFFLINE="0")
-    yield process
-    process.close()
+def hub(page_hub, tiny_model_folder):
+    page_hub.add_folder("me/tiny", tiny_model_folder)
+    page_hub.hold[WEIGHTS] = 1 << 16
+    yield page_hub
+    page_hub.let_go()
 
 
 def choose(person, name):
@@ -36,10 +25,10 @@ def choose(person, name):
     field.blur()
 
 
-def test_a_base_is_downloaded_from_the_form(visit, page, hub):
+def test_a_base_is_downloaded_from_the_form(visit, hub):
     """Only the small files are asked for until Download is pressed; a second visitor sees the
     download go on; at its end the base stands marked among the choices."""
-    person = visit(to=page)
+    person = visit()
     person.go_to("train")
     expect(person.see("base_said")).to_be_hidden()
     choose(person, "me/tiny")
@@ -52,7 +41,7 @@ def test_a_base_is_downloaded_from_the_form(visit, page, hub):
     person.see("base_download").click()
     expect(person.see("base_said", ".bar")).to_be_visible()
     expect(person.see("base_said")).to_contain_text("Downloading, 0.0")
-    other = visit(to=page, locale="zh-CN", width=390, height=844)
+    other = visit(locale="zh-CN", width=390, height=844)
     other.go_to("train")
     choose(other, "me/tiny")
     expect(other.see("base_said")).to_contain_text("正在下载，0.0")
