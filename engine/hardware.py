@@ -64,6 +64,7 @@ def child_environment() -> dict[str, str]:
     CUDA must count the GPUs as NVML does, in the order of the bus.
     """
     ours = {"TOKENIZERS_PARALLELISM": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    ours |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}  # logs are for sentences
     ours |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     # Memory of the card that was reserved for one size serves another.
     return os.environ | ours | {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}

@@ -110,6 +110,32 @@ def tiny_llama_folder(tmp_path_factory, tokenizer):
     return folder
 
 
+@pytest.fixture
+def hub_server(monkeypatch, tmp_path):
+    """A Hub of our own that `huggingface_hub` asks in this process, without a token; its cache, and
+    that of ModelScope, is empty."""
+    from huggingface_hub import constants
+
+    from engine.models.sources import facts
+    from tests.hub_server import HubServer
+
+    server = HubServer()
+    template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    for name, value in {
+        "HF_HUB_OFFLINE": False,
+        "ENDPOINT": server.url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": template,
+        "HF_TOKEN_PATH": str(tmp_path / "token"),
+        "HF_HUB_CACHE": str(tmp_path / "hub"),
+    }.items():
+        monkeypatch.setattr(constants, name, value)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "modelscope"))
+    facts._facts.cache_clear()
+    yield server
+    server.close()
+
+
 @pytest.fixture(scope="session")
 def cpu():
     """The device of exact comparisons: a processor in float32."""
@@ -190,9 +216,12 @@ class PageProcess:
         self.temp = folder / "temp"
         self.log = folder / "page.log"
         self.process = None
+        self._environment = {}
 
     def start(self, **environment):
-        """Returns the seconds from the command to the first 200."""
+        """Returns the seconds from the command to the first 200. Started again, it finds the same
+        environment."""
+        self._environment |= environment
         own = {
             "RUNS_DIR": str(self.runs),
             "GRADIO_TEMP_DIR": str(self.temp),
@@ -204,7 +233,7 @@ class PageProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"],
                 cwd=Path(__file__).parent.parent,
-                env=kept | own | environment,
+                env=kept | own | self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -273,10 +302,21 @@ def page_process(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(page_process):
+def page_hub():
+    """The Hub that the shared page asks."""
+    from tests.hub_server import HubServer
+
+    hub = HubServer()
+    yield hub
+    hub.close()
+
+
+@pytest.fixture(scope="session")
+def server(page_process, page_hub, tmp_path_factory):
     """The page process that most tests of the page and of its API share."""
     process = page_process()
-    process.start()
+    cache = str(tmp_path_factory.mktemp("cache"))
+    process.start(HF_ENDPOINT=page_hub.url, HF_HOME=cache, HF_HUB_OFFLINE="0")
     yield process
     process.close()
 

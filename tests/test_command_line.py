@@ -236,3 +236,19 @@ def test_several_gpus_are_several_processes(ask, monkeypatch):
     assert words[1:] == command.arguments(path, runs.get(path.name).config, 2)
     assert variables == {"CUDA_VISIBLE_DEVICES": "0,2"}
     assert (runs.get(path.name).state, runs.get(path.name).gpu_ids) == ("running", [0, 2])
+
+
+def test_models_lists_looks_and_downloads(ask, hub_server, tiny_model_folder):
+    hub_server.add_folder("me/tiny", tiny_model_folder)
+    assert ask("models")[:2] == (0, "No model of the Hub is here yet; sprout always is.\n")
+    status, out, _ = ask("models", "me/tiny", "--json")
+    assert (status, json.loads(out)["here"], json.loads(out)["licence"]) == (0, False, "apache-2.0")
+    status, out, said = ask("models", "me/tiny", "--download", "--json")
+    assert (status, json.loads(out)["here"]) == (0, True)
+    assert all(line.startswith("Downloading me/tiny: ") for line in said.splitlines())
+    [here] = json.loads(ask("models", "--json")[1])["here"]
+    assert here == {"name": "me/tiny", "gib": json.loads(out)["gib"]}
+    assert ask("models")[1] == "    0.00 GiB  me/tiny\n"
+    status, out, said = ask("models", "me/tin")
+    assert (status, out) == (2, "")
+    assert said.endswith("Did you mean me/tiny?\n")

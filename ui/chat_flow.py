@@ -11,7 +11,7 @@ from engine.errors import UserError
 from ui import answers, cards, conversation
 from ui.chat_parts import Parts
 from ui.conversation import COLUMNS
-from ui.text import say
+from ui.text import both, say
 
 WHOLE = ("top_k", "max_new_tokens", "seed")
 
@@ -156,13 +156,16 @@ def load(voice: str, lang: str) -> Iterator[tuple[dict | None, str]]:
     status = client.status()
     if not status or status["voices"][1:] != ([voice] if voice else []):
         yield status, answers.loading(what(voice, lang), lang)
-    status = client.load(
+    for look in client.loading(
         config.model_name_or_path,
         [voice] if voice else [],
         load_in_4bit=config.load_in_4bit,
         load_in_8bit=config.load_in_8bit,
-    )
-    yield status, loaded(status, lang)
+    ):
+        if "fetching" in look:
+            yield None, cards.waiting(both(look["fetching"]).in_language(lang))
+        else:
+            yield look, loaded(look, lang)
 
 
 def loaded(status: dict | None, lang: str) -> str:

@@ -103,8 +103,8 @@ def learn_choices() -> list[tuple]:
 
 
 def place(fields: Fields) -> gr.Accordion:
-    """Draws the form where it is called. Returns the Advanced accordion, whose label counts."""
-    fields["model_name_or_path"].render()
+    """Draws the form where it is called, but the base model, which stands above it. Returns the
+    Advanced accordion, whose label counts."""
     fields["system_prompt"].render()
     plain = [n for n, one in OPTIONS.items() if one.metadata["group"] == "basic"]
     small = [n for n in plain if n not in ("model_name_or_path", "system_prompt")]

@@ -9,7 +9,7 @@ from engine.config import TrainConfig, default_config
 from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
-from ui import cards, form, form_text, memory_box, run_side, summary
+from ui import base_line, cards, form, form_text, memory_box, run_side, summary
 from ui.chosen import Chosen
 from ui.text import language, t
 
@@ -43,6 +43,7 @@ def build(
     """
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=320, elem_id="train_form"):
+            base_line.build(fields["model_name_or_path"], revised)
             advanced = form.place(fields)
             form.wire(fields)
             as_text = form_text.build()

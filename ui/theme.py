@@ -52,7 +52,14 @@ STONE = Color(
     c950="#121412",
 )
 MODULES_WITH_CSS = (
-    *("ui.fitting", "ui.runs_table", "ui.learned_card", "ui.tab_chat", "ui.chat_panel"),
+    *(
+        "ui.base_line",
+        "ui.fitting",
+        "ui.runs_table",
+        "ui.learned_card",
+        "ui.tab_chat",
+        "ui.chat_panel",
+    ),
 )
 
 

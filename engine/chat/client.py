@@ -24,8 +24,20 @@ def load(
     load_in_4bit: bool = False,
     load_in_8bit: bool = False,
 ) -> dict[str, Any]:
+    """The last that `loading` yields. Raises UserError."""
+    *_, status = loading(model_name_or_path, adapters, load_in_4bit, load_in_8bit)
+    return status
+
+
+def loading(
+    model_name_or_path: str,
+    adapters: list[str],
+    load_in_4bit: bool = False,
+    load_in_8bit: bool = False,
+) -> Iterator[dict[str, Any]]:
     """Loads a base with the adapters of these runs (ids) or folders, and says what it takes:
-    model, voices ["base", id ...], footprint_gib, precision, device, dtype_reason.
+    model, voices ["base", id ...], footprint_gib, precision, device, dtype_reason. Before that,
+    while the base has to be fetched, yields {"fetching": {en, zh}}.
 
     Does nothing when just that is loaded already. Raises UserError.
     """
@@ -47,15 +59,18 @@ def load(
     with _loading:
         if _loaded is None or not _child.alive or wanted != _loaded_as:
             _loaded = _loaded_as = None
-            _loaded = _child.answer(
-                "load",
-                model_name_or_path=model_name_or_path,
-                adapters={name: str(folder) for name, folder in folders.items()},
-                load_in_4bit=load_in_4bit,
-                load_in_8bit=load_in_8bit,
-            )
-            _loaded_as = wanted
-        return _loaded
+            asked = {
+                "model_name_or_path": model_name_or_path,
+                "adapters": {name: str(folder) for name, folder in folders.items()},
+                "load_in_4bit": load_in_4bit,
+                "load_in_8bit": load_in_8bit,
+            }
+            for look in _child.ask("load", **asked):
+                if "fetching" in look:
+                    yield look
+                else:
+                    _loaded, _loaded_as = look, wanted
+        yield _loaded
 
 
 def chat(

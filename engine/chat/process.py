@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.child import serve, stopping
+from engine.errors import UserError
 
 _voices = None
 _watching = False
@@ -13,13 +14,23 @@ _watching = False
 def _load(
     model_name_or_path: str, adapters: dict[str, str], load_in_4bit: bool, load_in_8bit: bool
 ) -> Iterator[dict[str, Any]]:
-    """The base is loaded anew only when another one, or another precision, is asked for."""
+    """The base is loaded anew only when another one, or another precision, is asked for. While it
+    has to be fetched, yields {"fetching": how far it is, in words}."""
     global _voices, _watching
     from engine.chat import leave
     from engine.chat.voices import Voices
     from engine.hardware import pick_device
     from engine.models.load import Quantization
+    from engine.models.sources.fetch import fetch, said
 
+    for progress in fetch(model_name_or_path, stopping):
+        yield {"fetching": said(progress)._asdict()}
+        if stopping():
+            raise UserError(
+                "The download of the model was stopped. What has arrived is kept; ask again to go "
+                "on from there.",
+                "模型下载已停止。已下载的部分会保留，再次提问会接着下载。",
+            )
     quantization = Quantization(load_in_4bit, load_in_8bit)
     same = _voices and (_voices.model_name, _voices.quantization) == (
         model_name_or_path,

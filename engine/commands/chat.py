@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from engine.commands.models import download
 from engine.commands.reporting import show
 from engine.places import SPROUT
 
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     sampling = checked({name: getattr(options, name) for name in names})
     for adapter in options.adapter:  # before the base is loaded in vain
         read_card(Path(adapter))
+    download(options.model)
     voices = Voices.load(options.model, options.adapter)
     *_, answers = voices.answer({voice: messages for voice in voices.names}, **sampling)
     show(options, {"answers": [{"voice": voice} | one for voice, one in answers.items()]})

@@ -2,6 +2,7 @@
 
 import argparse
 
+from engine.commands.models import download
 from engine.commands.reporting import show
 from engine.places import SPROUT
 
@@ -15,5 +16,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from engine.evaluation.character import examine
 
+    download(options.model)
     show(options, examine(options.model, options.adapter, options.character))
     return 0

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.folder import refuse_programs
-from engine.models.load import load_tokenizer
+from engine.models.load import load_tokenizer, locate
 from engine.models.methods import peft_config
+from engine.models.sources.names import is_elsewhere
 from engine.options.adapter import CHANGES_THE_BASE
 
 # In this order; an adapter of earlier days may lie in torch's own format.
@@ -126,6 +127,18 @@ def save(
     with tempfile.TemporaryDirectory(prefix="greenroom-") as before:
         save_file(first, Path(before) / "adapter_model.safetensors")
         model.save_pretrained(folder, path_initial_model_for_weight_conversion=before)
+
+
+def name_base(folder: Path, model_name_or_path: str) -> None:
+    """Calls the base by its own name, where PEFT has written the folder of this machine's cache;
+    that folder during the training spares PEFT a question to the Hub at each checkpoint."""
+    if not is_elsewhere(model_name_or_path):
+        return
+    for file in (folder / "adapter_config.json", folder / "README.md"):
+        if file.is_file():
+            text = file.read_text(encoding="utf-8")
+            text = text.replace(locate(model_name_or_path), model_name_or_path)
+            file.write_text(text, encoding="utf-8")
 
 
 def weights(folder: Path) -> list[Path]:

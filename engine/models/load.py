@@ -1,7 +1,6 @@
 """A base model and its tokenizer: found, checked, loaded plain, in 8-bit or in 4-bit."""
 
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,11 @@ from engine.hardware import GIB, Device
 from engine.models.folder import bin_files, check_folder, refuse_programs
 from engine.models.old.conversion import load_native
 from engine.models.old.recognise import Old, know_saved_port, recognise
+from engine.models.sources.names import is_elsewhere
 from engine.places import DATA_DIR, SPROUT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +35,27 @@ class Quantization:
         return "8-bit" if self.load_in_8bit else ""
 
 
-def locate(model_name_or_path: str) -> str:
-    """The folder, or the Hub id, that a model's name stands for. Raises UserError (its field)."""
+def locate(model_name_or_path: str, weights: bool = False) -> str:
+    """The folder on this machine that a model's name stands for. What is not here of a model of the
+    Hub or of ModelScope is fetched first: config and tokenizer, with `weights` all of it.
+
+    Raises UserError (its field).
+    """
     name = str(model_name_or_path).strip()
     if name == SPROUT:
         return str(DATA_DIR / SPROUT)
-    folder = Path(name).expanduser()
-    if name and folder.is_dir():
+    if not is_elsewhere(name):
+        folder = Path(name).expanduser()
         check_folder(folder)
         return str(folder)
-    if not _HUB_ID.fullmatch(name):
-        raise _wrong(
-            f"{name!r} is neither sprout, nor a folder on this machine, nor a Hub id such as "
-            "Qwen/Qwen3-0.6B; check its spelling.",
-            f"{name!r} 既不是 sprout，也不是本机的文件夹或 Qwen/Qwen3-0.6B 这样的 Hub 名字，"
-            "请检查写法。",
-        )
-    return name
+    from engine.models.sources.fetch import folder_here
+
+    return str(folder_here(name, weights))
 
 
-def _found(model_name_or_path: str) -> tuple[str, Old | None]:
+def _found(model_name_or_path: str, weights: bool = False) -> tuple[str, Old | None]:
     """Where the model is, and what it is when it has an old layout."""
-    place = locate(model_name_or_path)
+    place = locate(model_name_or_path, weights)
     _guarded(lambda: know_saved_port(place), model_name_or_path)
     return place, _guarded(lambda: recognise(place), model_name_or_path)
 
@@ -116,7 +113,7 @@ def load_base(
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # standard error is for sentences
-    place, old = _found(model_name_or_path)
+    place, old = _found(model_name_or_path, weights=True)
     in_bin = bin_files(Path(place))
     refuse_programs(in_bin)
     how = dict(
@@ -232,19 +229,7 @@ def _guarded(load: Any, name: str) -> Any:
         raise
     except (*odd, RuntimeError) as error:
         first = str(error).strip().split("\n")[0][:200]
-        if _is_offline(error):
-            raise _wrong(
-                f"{name} is not on this machine and the Hugging Face Hub cannot be reached; "
-                "connect to a network, set HF_ENDPOINT to a mirror, or choose sprout.",
-                f"本机没有 {name}，也连不上 Hugging Face Hub；"
-                "请联网、用 HF_ENDPOINT 设置镜像，或选择 sprout。",
-            ) from error
         raise _wrong(
             f"{name} cannot be loaded as a causal language model: {first}",
             f"{name} 无法作为因果语言模型载入：{first}",
         ) from error
-
-
-def _is_offline(error: BaseException) -> bool:
-    words = ("connect", "offline", "resolve", "internet", "max retries", "network")
-    return any(word in str(error).lower() for word in words)

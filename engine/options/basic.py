@@ -20,7 +20,10 @@ class Basic:
     model_name_or_path: str = option(
         SPROUT,
         ("Base model", "基础模型"),
-        ("sprout, a folder or a Hub id", "sprout、本机文件夹或 Hub 上的名字"),
+        (
+            "sprout, a folder, a Hub id or modelscope:owner/name",
+            "sprout、本机文件夹、Hub 上的名字，或 modelscope:所有者/名字",
+        ),
     )
     load_in_4bit: bool = option(
         False,

@@ -15,6 +15,7 @@ from engine.hardware import check_size, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
 from engine.models.attention import knows_boundaries, reads_prompts_whole
 from engine.models.load import empty_model, load_tokenizer
+from engine.models.sources.facts import refusal
 from engine.models.targets import linear_layers, linear_names, renamed_targets
 from engine.options.adapter import Adapter
 from engine.training import runs
@@ -89,13 +90,20 @@ def _estimate(
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
         "ladder": task.ladder(config),
         "reasons": [_reason(field, words) for field, words in refusals(config, device).items()]
-        + ([] if outlook.fits else [_too_large(outlook.peak_gib, room_gib, memory.name)]),
+        + ([] if outlook.fits else [_too_large(outlook.peak_gib, room_gib, memory.name)])
+        + _not_to_be_had(config.model_name_or_path),
     }
     if device_gib:
         other = planned_device(device_gib, config.dtype)
         task = dataclasses.replace(task, device=other, free_gib=device_gib)
         answer["plan"] = _plan(task, config)
     return answer
+
+
+def _not_to_be_had(name: str) -> list[dict[str, str]]:
+    """The config of a base may be here while its weights are neither here nor within reach."""
+    error = refusal(name)
+    return [_reason(error.field, error.sentence)] if error else []
 
 
 def _plan(task: Task, config: TrainConfig) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.hardware import GIB, pick_device
 from engine.models.load import load_tokenizer
+from engine.models.sources.fetch import fetch, said
 from engine.training.assemble import build_model
 from engine.training.data import prepare
 from engine.training.estimate import estimate, model_shape
@@ -58,6 +59,10 @@ def probe(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if not can_measure(report):
         reason = report["reasons"][0]
         raise UserError(reason["en"], reason["zh"], reason["field"])
+    for progress in fetch(values["model_name_or_path"], stopping):
+        yield {"share": 0.1, "doing": said(progress)._asdict()}
+    if stopping():
+        return
     yield {"share": 0.2, "doing": _LOADING._asdict()}
     found: list[tuple[int, float]] = []
     try:

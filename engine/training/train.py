@@ -16,11 +16,12 @@ import torch
 import transformers
 
 from engine.config import TrainConfig
-from engine.errors import UserError
+from engine.errors import Sentence, UserError
 from engine.evaluation.learned import look_back
 from engine.hardware import pick_device
-from engine.models.adapter import first_state, save
+from engine.models.adapter import first_state, name_base, save
 from engine.models.load import load_tokenizer
+from engine.models.sources.fetch import fetch, said
 from engine.training import checkpoints, ranks, runs
 from engine.training.assemble import build_model, build_trainer, keep_placement
 from engine.training.data import prepare, steps
@@ -29,6 +30,12 @@ from engine.training.memory import measured
 from engine.training.progress import cut_after
 from engine.training.report import write_report
 from engine.training.stopping import Stopping
+
+_STOPPED_FETCHING = Sentence(
+    "It was stopped while the base was being downloaded. What has arrived is kept; resume goes on "
+    "from there.",
+    "下载底座时被停下。已下载的部分会保留，点“继续训练”会接着下载。",
+)
 
 
 def train(path: Path) -> int:
@@ -78,6 +85,8 @@ def _train(path: Path) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(ranks.local())
     print(f"Device: {device.name}, {device.reason.en}", flush=True)
+    if not _model_is_here(path, config.model_name_or_path):
+        return
     tokenizer, note = load_tokenizer(config.model_name_or_path)
     if note:
         print(note.en, flush=True)
@@ -109,6 +118,26 @@ def _train(path: Path) -> None:
     if not ranks.shares_the_model(config):
         look_back(path, model, tokenizer, config, prepared, trainer.loss_over)
     write_report(path)
+
+
+def _model_is_here(path: Path, name: str) -> bool:
+    """Fetches what is missing of the base, and says how far it is; False when the run was asked to
+    stop meanwhile: it is stopped then. Several processes of one run fetch it once."""
+    stopping = (path / "stop").exists
+    progress = None
+    for progress in fetch(name, stopping):
+        if ranks.is_main():
+            words = said(progress)
+            runs.write_status(path, message=words.en, message_zh=words.zh)
+    if progress is None:
+        return True
+    stopped = stopping()
+    en, zh = _STOPPED_FETCHING if stopped else Sentence("", "")
+    if ranks.is_main():
+        print(en or f"Downloaded {name}", flush=True)
+        state = "stopped" if stopped else "running"
+        runs.write_status(path, state=state, message=en, message_zh=zh)
+    return not stopped
 
 
 def _continue_from(path: Path, checkpoint: Path | None, trainer: PackedTrainer) -> None:
@@ -148,6 +177,7 @@ def _save(
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here
     model.config.use_cache = True
     save(model, folder, first, state)
+    name_base(folder, config.model_name_or_path)
     tokenizer.save_pretrained(folder)
     card = {
         "run": path.name,

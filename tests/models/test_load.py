@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -24,9 +25,15 @@ from engine.models.load import (
 from engine.places import DATA_DIR
 
 
-@pytest.mark.parametrize("name", ["Qwen/Qwen3-0.6B", "gpt2", " org/a.b-c_d "])
-def test_a_hub_id_stays_as_it_is(name):
-    assert locate(name) == name.strip()
+def test_a_hub_id_becomes_a_folder_here(hub_server, tiny_model_folder, cpu):
+    """Its config comes without its weights."""
+    hub_server.add_folder("org/a.b-c_d", tiny_model_folder)
+    folder = Path(locate(" org/a.b-c_d "))
+    assert load_config("org/a.b-c_d").hidden_size == 32
+    assert not (folder / "model.safetensors").exists()
+    assert load_base("org/a.b-c_d", cpu, Quantization()).config.hidden_size == 32
+    assert (folder / "model.safetensors").is_file()
+    assert locate("org/a.b-c_d", weights=True) == str(folder)
 
 
 def test_sprout_and_a_folder_are_found(tiny_model_folder):
@@ -150,7 +157,7 @@ def test_a_model_that_brings_code_of_its_own_is_refused(copied, cpu):
 
 
 def test_without_a_network_a_hub_model_is_a_sentence():
-    with pytest.raises(UserError, match="is not on this machine and the Hugging Face Hub") as e:
+    with pytest.raises(UserError, match="is not on this machine, and the Hub is switched off") as e:
         load_tokenizer("nobody/nothing-at-all")
     assert e.value.field == "model_name_or_path"
 

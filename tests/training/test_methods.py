@@ -106,11 +106,11 @@ def trained(monkeypatch):
 def spoken(voices, name):
     """Logits of the prompt through the chat's own way: five tokens at once, then one by one."""
     tuned = voices.tuned
-    heard = tuned.opening(name, PROMPT[:, :5])
+    heard = tuned.opening(name, PROMPT[:, :5])[0]
     found = []
     with torch.inference_mode():
         for at in range(5, PROMPT.shape[1] + 1):
-            with tuned.speaking(name) as model:
+            with tuned.speaking([name]) as model:
                 logits = model(**heard, use_cache=True).logits[0]
             found.append(logits[-5:] if at == 5 else logits)
             heard = {"input_ids": PROMPT[:, at : at + 1]} | {
@@ -190,6 +190,6 @@ def test_a_method_on_a_quantised_base(
     quantization = Quantization(load_in_4bit=config.load_in_4bit, load_in_8bit=config.load_in_8bit)
     voices = Voices(str(folder), cpu, quantization)
     voices.use({"mine": tmp_path / "mine"})
-    with torch.inference_mode(), voices.tuned.speaking("mine") as speaker:
-        heard = speaker(**voices.tuned.opening("mine", PROMPT)).logits[0, -1]
+    with torch.inference_mode(), voices.tuned.speaking(["mine"]) as speaker:
+        heard = speaker(**voices.tuned.opening("mine", PROMPT)[0]).logits[0, -1]
     torch.testing.assert_close(heard, expected, atol=1e-4, rtol=1e-4)

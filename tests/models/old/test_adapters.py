@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.chat.voices import Voices
+from engine.chat.voices import BASE, Voices
 from engine.errors import UserError
 from engine.models.load import Quantization
 from engine.models.old.adapters import on_todays_modules
@@ -92,7 +92,7 @@ def voices(qwen_folder, chatglm3_folder, cpu):
 
 
 def heard(voices, name):
-    with torch.no_grad(), voices.tuned.speaking(name) as model:
+    with torch.no_grad(), voices.tuned.speaking([name or BASE]) as model:
         return model(input_ids=IDS[None]).logits[0]
 
 

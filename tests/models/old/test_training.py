@@ -200,7 +200,7 @@ def test_a_quantised_base_is_trained_and_heard(folder, bits, tmp_path, cpu):
     state = load_file(tmp_path / "mine" / "adapter_model.safetensors")
     assert all(".lora_" in name for name in state)
     tuned = Tuned(load_base(str(folder), cpu, Quantization(**bits)), cpu, {"x": tmp_path / "mine"})
-    with torch.no_grad(), tuned.speaking("x") as spoken:
+    with torch.no_grad(), tuned.speaking(["x"]) as spoken:
         found = spoken(input_ids=ids).logits
     torch.testing.assert_close(found, model(input_ids=ids).logits, atol=1e-4, rtol=1e-4)
 
@@ -229,7 +229,7 @@ def test_all_of_it_trained_it_leaves_as_a_native_model(values, qwen_folder, cpu)
         base = load_base(str(qwen_folder), cpu, Quantization())
         assert not torch.allclose(base(input_ids=ids).logits, expected, atol=1e-3)
         voices = Voices.load(str(qwen_folder), [str(path / "adapter")])
-        with voices.tuned.speaking("adapter") as model:
+        with voices.tuned.speaking(["adapter"]) as model:
             assert torch.equal(model(input_ids=ids).logits, expected)
 
 

@@ -1,0 +1,1 @@
+"""Where models come from: the Hugging Face Hub, ModelScope, and what lies here of either."""
