@@ -7,6 +7,7 @@ from typing import Any
 from engine.child import serve, stopping
 
 _voices = None
+_folders: dict[str, Path] = {}
 _watching = False
 
 
@@ -14,7 +15,7 @@ def _load(
     model_name_or_path: str, adapters: dict[str, str], load_in_4bit: bool, load_in_8bit: bool
 ) -> Iterator[dict[str, Any]]:
     """The base is loaded anew only when another one, or another precision, is asked for."""
-    global _voices, _watching
+    global _voices, _folders, _watching
     from engine.chat import leave
     from engine.chat.voices import Voices
     from engine.hardware import pick_device
@@ -31,7 +32,8 @@ def _load(
     if _voices.device.type == "cuda" and not _watching:
         leave.watch()
         _watching = True
-    _voices.use({name: Path(folder) for name, folder in adapters.items()})
+    _folders = {name: Path(folder) for name, folder in adapters.items()}
+    _voices.use(_folders)
     yield {
         "model": model_name_or_path,
         "voices": _voices.names,
@@ -55,5 +57,24 @@ def _answer_many(conversations: list[list[dict]], settings: dict[str, float]) ->
     yield from answer_many(_voices, conversations, stopping, **settings)
 
 
+def _evaluate(
+    prompts: str,
+    dataset: str,
+    count: int,
+    reading: dict[str, str],
+    before: dict[str, str],
+    settings: dict[str, float],
+) -> Iterator[dict]:
+    from engine.evaluation import asked
+    from engine.evaluation.batch import evaluate
+
+    if dataset:
+        questions = asked.from_dataset(Path(dataset), count, settings["seed"], **reading)
+    else:
+        questions = asked.typed(prompts)
+    questions = asked.prepared(questions, **before)
+    yield from evaluate(_voices, questions, _folders, stopping, **settings)
+
+
 if __name__ == "__main__":
-    serve({"load": _load, "chat": _chat, "answer_many": _answer_many})
+    serve({"load": _load, "chat": _chat, "answer_many": _answer_many, "evaluate": _evaluate})

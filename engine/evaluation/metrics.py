@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ROUGES = ("rouge1", "rouge2", "rougeL")
 NAMES = ("bleu", *ROUGES, "chrf")
+# All that is told of a voice, in this order.
+FIGURES = ("tokens", *NAMES, "loss", "perplexity", "copied")
 
 
 class _Words:

@@ -1,4 +1,4 @@
-"""The share of an answer that stands in the training rows: exact counts, and whose rows they are."""
+"""What of an answer stands in the training rows: exact counts, and whose rows they are."""
 
 import json
 
