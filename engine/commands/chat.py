@@ -14,6 +14,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     settings, system = speaking.sampling(options), speaking.system_prompt(options)
+    if options.prompt is None and sys.stdin.isatty():
+        print(f"Loading {speaking.base(options)} ...", file=sys.stderr)
     voices = speaking.load(options)
     before = [{"role": "system", "content": system}] if system else []
     if options.prompt is None:
