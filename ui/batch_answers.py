@@ -94,6 +94,9 @@ def _questions() -> dict[str, Any]:
             min_width=120,
             elem_id="judging_count",
         )
+        made["unseen"] = gr.Checkbox(
+            True, label=t("judging_unseen"), min_width=260, elem_id="judging_unseen"
+        )
     return made
 
 
@@ -128,13 +131,14 @@ def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
     def begin(source: str, prompts: str, dataset: str, request: gr.Request):
         return batch_flow.begin(parts, go, source, prompts, dataset, language(request))
 
-    def ask(request: gr.Request, goes, voice, source, prompts, dataset, count, words, *others):
+    def ask(request: gr.Request, goes, voice, source, prompts, dataset, *others):
         if not goes:  # a generator that yields nothing would empty its outputs
             yield {parts.notice: gr.skip()}
             return
-        system, *values = others
-        asked = {"prompts": prompts} if source == "typed" else {"dataset": dataset}
-        asked |= {"count": int(count or 0), "instruction": words, "system_prompt": system}
+        count, unseen, instruction, system, *values = others
+        asked = {"prompts": prompts, "instruction": instruction, "system_prompt": system}
+        if source == "drawn":
+            asked |= {"dataset": dataset, "count": int(count or 0), "unseen": unseen}
         sampling = dict(zip(panel.sampling, values, strict=True))
         yield from batch_flow.ask(parts, voice, asked, sampling, language(request))
 
@@ -142,8 +146,8 @@ def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
     questions = [parts.source, parts.prompts, parts.dataset]
     begun = [go, parts.run, parts.notice, parts.said]
     begins = parts.run.click(begin, questions, begun, **QUIET)
-    settings = [parts.count, parts.instruction, panel.system, *panel.sampling.values()]
-    inputs = [go, chosen.voice, *questions, *settings]
+    wanted = [parts.count, parts.unseen, parts.instruction, panel.system]
+    inputs = [go, chosen.voice, *questions, *wanted, *panel.sampling.values()]
     asking = begins.then(ask, inputs, [getattr(parts, one.name) for one in fields(Parts)], **MODEL)
     asking.failure(lambda: batch_flow.ready(parts), None, [parts.run, parts.stop], **QUIET)
     parts.stop.click(client.stop, None, None, **QUIET)

@@ -29,6 +29,7 @@ class Parts:
     drawn: gr.Row
     dataset: gr.Dropdown
     count: gr.Number
+    unseen: gr.Checkbox
     preset: gr.Dropdown
     instruction: gr.Textbox
     run: gr.Button

@@ -114,6 +114,6 @@ def _answer(answers: dict[str, dict], voice: str, base: str, lang: str) -> str:
     facts += [
         f"{say(f'judging_{name}', lang)} {figure(answer[name])}"
         for name in _OF_AN_ANSWER
-        if answer.get(name) is not None
+        if answer.get(name) is not None and not (name == "copied" and answer[name] == 0)
     ]
     return f"<div>{said}</div><small>{text(' · '.join(facts))}</small>"

@@ -85,6 +85,7 @@ def evaluate(
     prompts: str = "",
     dataset: str = "",
     count: int = 20,
+    unseen: bool = False,
     mapping: str = "",
     speaker: str = "",
     system_prompt: str = "",
@@ -93,7 +94,8 @@ def evaluate(
 ) -> Iterator[dict[str, Any]]:
     """Every voice answers many questions and is measured; yields what engine.evaluation.batch does.
     `load` first. They are `prompts`, one a line, or drawn from a `dataset` of the library by the
-    seed, read by `mapping` and `speaker`. Raises UserError."""
+    seed, read by `mapping` and `speaker`; `unseen`: without what the voices were trained on.
+    Raises UserError."""
     settings = checked(settings)
     _needs_a_model()
     yield from _child.ask(
@@ -101,6 +103,7 @@ def evaluate(
         prompts=prompts,
         dataset=str(require(dataset)) if dataset else "",
         count=int(count),
+        unseen=unseen,
         reading={"mapping": mapping, "speaker": speaker},
         before={"system_prompt": system_prompt, "instruction": instruction},
         settings=settings,

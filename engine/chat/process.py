@@ -61,19 +61,24 @@ def _evaluate(
     prompts: str,
     dataset: str,
     count: int,
+    unseen: bool,
     reading: dict[str, str],
     before: dict[str, str],
     settings: dict[str, float],
 ) -> Iterator[dict]:
     from engine.evaluation import asked
     from engine.evaluation.batch import evaluate
+    from engine.evaluation.copied import taught_by
 
+    taught = taught_by(_folders.values())
     if dataset:
-        questions = asked.from_dataset(Path(dataset), count, settings["seed"], **reading)
+        without = taught if unseen else ()
+        seed = settings["seed"]
+        questions = asked.from_dataset(Path(dataset), count, seed, **reading, without=without)
     else:
         questions = asked.typed(prompts)
     questions = asked.prepared(questions, **before)
-    yield from evaluate(_voices, questions, _folders, stopping, **settings)
+    yield from evaluate(_voices, questions, taught, stopping, **settings)
 
 
 if __name__ == "__main__":

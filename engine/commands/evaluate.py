@@ -15,6 +15,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     speaking.add(parser)
     parser.add_argument("--dataset", help="a file or the name of a sample, with its answers")
     parser.add_argument("--limit", type=int, default=20, help="how many rows, drawn by the seed")
+    parser.add_argument(
+        "--unseen", action="store_true", help="without rows that an adapter was trained on"
+    )
     parser.add_argument("--instruction", default="", help="put before each question")
     parser.add_argument("--out", help="also write all rows: a file ending in .csv, .jsonl or .md")
     add_reading(parser)
@@ -44,19 +47,25 @@ def run(options: argparse.Namespace) -> int:
 def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
     from engine.evaluation import asked, exports
     from engine.evaluation.batch import evaluate
+    from engine.evaluation.copied import taught_by
     from engine.library import resolve
 
     settings, system = speaking.sampling(options), speaking.system_prompt(options)
     out = Path(options.out) if options.out else None
     if out:
         exports.check(out)
-    reading = (options.mapping, options.speaker)
-    path = resolve(options.dataset)
-    questions = asked.from_dataset(path, options.limit, options.seed, *reading)
+    taught = taught_by(speaking.folders(options))
+    questions = asked.from_dataset(
+        resolve(options.dataset),
+        options.limit,
+        options.seed,
+        options.mapping,
+        options.speaker,
+        taught if options.unseen else (),
+    )
     voices = speaking.load(options)
-    adapters = dict(zip(voices.names[1:], speaking.folders(options), strict=True))
     questions = asked.prepared(questions, system, options.instruction)
-    for event in evaluate(voices, questions, adapters, **settings):
+    for event in evaluate(voices, questions, taught, **settings):
         _tell(event)
     if out:
         exports.write(event["report"], out)

@@ -1,6 +1,7 @@
 """What all voices are asked: prompts of one's own, or questions of a dataset with its answers."""
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,13 +36,19 @@ def typed(text: str) -> list[Asked]:
 
 
 def from_dataset(
-    path: Path, count: int, seed: int = 0, mapping: str = "", speaker: str = ""
+    path: Path,
+    count: int,
+    seed: int = 0,
+    mapping: str = "",
+    speaker: str = "",
+    without: Collection[str] = (),
 ) -> list[Asked]:
     """Conversations drawn by the seed, in the file's order: the last answer is the reference, what
-    stands before it is asked. All of them when there are no more than `count`.
+    stands before it is asked. All of them when there are no more than `count`; rows whose answer is
+    in `without` are passed over.
 
     Raises UserError (field "count", or as engine.dataset.opened does; "dataset" where no row asks
-    and answers in plain text).
+    and answers in plain text, "unseen" where all of those are in `without`).
     """
     if count < 1:
         raise UserError(
@@ -52,12 +59,23 @@ def from_dataset(
     rows = opened.conversations(path, mapping, speaker).conversations
     order = random.Random(seed).sample(range(len(rows)), len(rows))
     chosen: dict[int, Asked] = {}
+    known, passed = {text.strip() for text in without}, 0
     for number in order:
         one = _asked(rows[number])
-        if one:
+        if one and one.reference.strip() in known:
+            passed += 1
+        elif one:
             chosen[number] = one
         if len(chosen) == count:
             break
+    if passed and not chosen:
+        raise UserError(
+            f"Every answer of {path.name} was trained on; hold rows back in training, choose other "
+            "data, or ask what was trained on too.",
+            f"{path.name} 里的回答全都训练过；请在训练时留出验证数据、换别的数据，"
+            "或者连训练过的也一起问。",
+            field="unseen",
+        )
     if not chosen:
         raise UserError(
             f"No row of {path.name} asks something and answers it in words, so there is nothing to "

@@ -9,7 +9,6 @@ its n-grams) with "ngrams". What could not be measured is None in the summary.
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.chat.many import answer_many
@@ -30,13 +29,14 @@ Report = dict[str, Any]
 def evaluate(
     voices: "Voices",
     asked: list[Asked],
-    folders: dict[str, Path],
+    taught: list[str],
     stopping: Callable[[], bool] = lambda: False,
     **settings: float,
 ) -> Iterator[dict[str, Any]]:
     """Yields {"phase", "done", "total"}: first "asked" with all "rows", then "answers" with those
     new since the last time as (row, voice, answer), "references", "training"; at last
-    {"report"}. `folders` are those of the adapters. After a stop the rest is left out.
+    {"report"}. `taught` is what the voices were trained to say, [] where that is not known. After a
+    stop the rest is left out.
 
     Questions that do not fit the model's window are left out and counted. Raises UserError as
     `Voices.answer` does, and where no question fits.
@@ -57,7 +57,6 @@ def evaluate(
     _compare(referred, voices.names)
     yield from _read_references(voices, referred, stopping)
     yield {"phase": "training", "done": 0, "total": 1}
-    taught = [text for one in folders.values() for text in copied.taught_to(one) or []]
     known = _look_into_training(whole, taught, stopping) if taught else None
     yield {
         "report": {

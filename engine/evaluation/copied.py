@@ -1,7 +1,7 @@
 """How much of an answer stands in the training rows word for word.
 
-An n-gram is WORDS words in a row, in Chinese text CHARACTERS characters: long enough that it is not
-met by chance. What is looked for is what was answered, so the memory that it takes does not
+An n-gram is WORDS words in a row, in mostly Chinese text CHARACTERS characters: long enough that it
+is not met by chance. What is looked for is what was answered, so the memory that it takes does not
 grow with the training set, and no two different n-grams are taken for one.
 """
 
@@ -14,7 +14,7 @@ from engine.config import TrainConfig
 from engine.dataset import opened
 from engine.dataset.split import split
 from engine.errors import UserError
-from engine.evaluation.words import is_chinese
+from engine.evaluation.words import HAN
 from engine.library import resolve
 from engine.models.adapter import read_card
 
@@ -30,7 +30,7 @@ def rates(
 ) -> list[tuple[int, int]] | None:
     """Of each answer how many of its n-grams stand in the taught texts, and how many it has: 0 of
     an answer shorter than one. Case, spaces and signs do not count. None after a stop."""
-    kinds = [_of_characters if is_chinese(text) else _of_words for text in answers]
+    kinds = [_of_characters if _is_mostly_chinese(text) else _of_words for text in answers]
     grams = [list(kind(text)) for kind, text in zip(kinds, answers, strict=True)]
     wanted: dict[Callable, set] = {kind: set() for kind in kinds}
     for kind, some in zip(kinds, grams, strict=True):
@@ -44,6 +44,11 @@ def rates(
     return [(sum(gram in found for gram in some), len(some)) for some in grams]
 
 
+def _is_mostly_chinese(text: str) -> bool:
+    characters = len(HAN.findall(text))
+    return characters > len(_WORD.findall(HAN.sub(" ", text)))
+
+
 def _of_words(text: str) -> Iterator[tuple[str, ...]]:
     words = _WORD.findall(text.casefold())
     return zip(*(words[at:] for at in range(WORDS)), strict=False)
@@ -52,6 +57,11 @@ def _of_words(text: str) -> Iterator[tuple[str, ...]]:
 def _of_characters(text: str) -> Iterator[str]:
     plain = _SIGNS.sub("", text.casefold())
     return (plain[at : at + CHARACTERS] for at in range(len(plain) - CHARACTERS + 1))
+
+
+def taught_by(folders: Iterable[Path]) -> list[str]:
+    """What the adapters in these folders were taught to say, as far as it is known."""
+    return [text for folder in folders for text in taught_to(folder) or []]
 
 
 def taught_to(folder: Path) -> list[str] | None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import jieba
 
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"\w+")
 
 
 def is_chinese(text: str) -> bool:
     """Whether it holds Chinese characters."""
-    return bool(_HAN.search(text))
+    return bool(HAN.search(text))
 
 
 def words_of(text: str) -> list[str]:

@@ -8,12 +8,10 @@ import pytest
 import torch
 
 from engine.chat.voices import Voices
-from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.evaluation import asked, exports, metrics
 from engine.evaluation.batch import evaluate
 from engine.evaluation.references import losses
-from engine.training import runs
 
 SETTINGS = {"temperature": 0, "max_new_tokens": 6}
 
@@ -104,10 +102,10 @@ def test_learned_tokens_before_the_prompt_are_heard(tiny_model_folder, tmp_path,
     assert one["otter"][0] != pytest.approx(one["base"][0], rel=1e-3)
 
 
-def test_a_report_with_references(voices, folders, small_dataset):
+def test_a_report_with_references(voices, small_dataset):
     """Rows in the file's order, figures of each answer, and their summary by voice."""
     chosen = asked.prepared(asked.from_dataset(small_dataset, 3, seed=1), "Be kind.", "Say it.")
-    events = list(evaluate(voices, chosen, folders, **SETTINGS))
+    events = list(evaluate(voices, chosen, [], **SETTINGS))
     phases = dict.fromkeys(one.get("phase") for one in events)
     assert list(phases) == ["asked", "answers", "references", "training", None]
     answered = [one for one in events if one.get("phase") == "answers"]
@@ -147,21 +145,13 @@ def test_a_report_with_references(voices, folders, small_dataset):
         }
 
 
-def test_prompts_without_references_and_what_is_copied(voices, write_rows, tmp_path):
+def test_prompts_without_references_and_what_is_copied(voices):
     """Only length and what stands in the voice's training rows are told."""
     prompt = asked.typed("Hello\n\n  Who are you? \n")
     assert [one.prompt for one in prompt] == ["Hello", "Who are you?"]
     longer = SETTINGS | {"max_new_tokens": 40}
-    said = report_of(evaluate(voices, prompt, {}, **longer))["rows"][1]["answers"]["otter"]["text"]
-    rows = [
-        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": said}]}
-    ]
-    data = write_rows(tmp_path / "taught.jsonl", rows)
-    run = runs.create(TrainConfig(dataset=str(data)))
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        (run / "adapter").mkdir(exist_ok=True)
-        (run / "adapter" / name).touch()
-    report = report_of(evaluate(voices, prompt, {"otter": run / "adapter"}, **longer))
+    said = report_of(evaluate(voices, prompt, [], **longer))["rows"][1]["answers"]["otter"]["text"]
+    report = report_of(evaluate(voices, prompt, ["Something else.", said], **longer))
     answer = report["rows"][1]["answers"]["otter"]
     assert (answer["copied"], answer["ngrams"] > 0) == (1.0, True)
     assert report["in_training"] == 0
@@ -170,7 +160,7 @@ def test_prompts_without_references_and_what_is_copied(voices, write_rows, tmp_p
     assert report["summary"]["otter"]["references"] == 0
 
 
-def test_a_stop_keeps_what_is_there(voices, folders, small_dataset, monkeypatch):
+def test_a_stop_keeps_what_is_there(voices, small_dataset, monkeypatch):
     """Voices are compared on the questions that all of them had answered to the end."""
     chosen, stopped = asked.from_dataset(small_dataset, 5), []
     ended = {"text": "It is two.", "tokens": 4, "stopped_by": "end"}
@@ -185,7 +175,7 @@ def test_a_stop_keeps_what_is_there(voices, folders, small_dataset, monkeypatch)
         yield {"done": 6, "total": 10, "answers": [cut, other]}
 
     monkeypatch.setattr("engine.evaluation.batch.answer_many", answer_many)
-    *_, event = evaluate(voices, chosen, folders, lambda: bool(stopped), **SETTINGS)
+    *_, event = evaluate(voices, chosen, [], lambda: bool(stopped), **SETTINGS)
     report = event["report"]
     assert report["stopped"]
     assert [len(row["answers"]) for row in report["rows"]] == [2, 2, 2, 0, 0]
@@ -193,17 +183,17 @@ def test_a_stop_keeps_what_is_there(voices, folders, small_dataset, monkeypatch)
     assert report["summary"]["base"]["bleu"] is not None
     assert report["summary"]["base"]["perplexity"] is None
     monkeypatch.setattr("engine.evaluation.batch.answer_many", lambda *_, **__: [])
-    nothing = report_of(evaluate(voices, chosen, folders, lambda: True, **SETTINGS))
+    nothing = report_of(evaluate(voices, chosen, [], lambda: True, **SETTINGS))
     assert nothing["summary"]["base"]["answers"] == 0
     assert exports.markdown(nothing).startswith("|  | base | otter |")
 
 
 def test_what_does_not_fit_is_left_out_and_counted(voices):
     long = asked.typed(f"Hello\n{'word ' * 600}")
-    report = report_of(evaluate(voices, long, {}, **SETTINGS))
+    report = report_of(evaluate(voices, long, [], **SETTINGS))
     assert ([row["prompt"] for row in report["rows"]], report["too_long"]) == (["Hello"], 1)
     with pytest.raises(UserError, match="None of the 1 questions fits"):
-        list(evaluate(voices, long[1:], {}, **SETTINGS))
+        list(evaluate(voices, long[1:], [], **SETTINGS))
 
 
 def test_what_is_asked_of_a_dataset(write_rows, tmp_path, small_dataset):
@@ -211,8 +201,9 @@ def test_what_is_asked_of_a_dataset(write_rows, tmp_path, small_dataset):
     drawn = [one.prompt for one in asked.from_dataset(small_dataset, 4, seed=3)]
     assert drawn == [one.prompt for one in asked.from_dataset(small_dataset, 4, seed=3)]
     assert drawn != [one.prompt for one in asked.from_dataset(small_dataset, 4, seed=4)]
-    assert len(asked.from_dataset(small_dataset, 99)) == 24
-    second = asked.from_dataset(small_dataset, 99)[3]
+    whole = asked.from_dataset(small_dataset, 99)
+    assert len(whole) == 24
+    second = whole[3]
     assert [turn["content"] for turn in second.turns] == [
         *("What is 3 and one?", "It is 4, my dear.", "再说一遍")
     ]
@@ -220,6 +211,14 @@ def test_what_is_asked_of_a_dataset(write_rows, tmp_path, small_dataset):
     with pytest.raises(UserError, match="0 questions cannot be asked") as raised:
         asked.from_dataset(small_dataset, 0)
     assert raised.value.field == "count"
+    known = [f" It is {n + 1}, my dear." for n in range(24) if n != 5]
+    without = asked.from_dataset(
+        small_dataset, 99, without=[*known, *(f"是{n}。" for n in range(25))]
+    )
+    assert [one.prompt for one in without] == ["What is 5 and one?"]
+    with pytest.raises(UserError, match="Every answer of small.jsonl was trained on") as raised:
+        asked.from_dataset(small_dataset, 2, without=[one.reference for one in whole])
+    assert raised.value.field == "unseen"
     texts = write_rows(tmp_path / "texts.jsonl", [{"text": "Once upon a time."}] * 3)
     with pytest.raises(UserError, match="No row of texts.jsonl asks something") as raised:
         asked.from_dataset(texts, 2)

@@ -5,7 +5,7 @@ import json
 from engine.config import TrainConfig
 from engine.dataset import opened
 from engine.dataset.split import split
-from engine.evaluation.copied import rates, taught_to
+from engine.evaluation.copied import rates, taught_by, taught_to
 from engine.training import runs
 
 TAUGHT = "The lamp is lit, the kettle is warm, and the gulls have told me."  # 14 words
@@ -29,6 +29,8 @@ def test_counts_of_chinese_characters():
     assert rates(["贵人安好！奴婢昨日在藏书阁抄写经书"], [taught]) == [(4, 4)]
     assert rates(["奴婢昨日在藏书阁抄写经书，贵人"], [taught]) == [(0, 2)]
     assert rates(["安好奴婢昨日在藏书阁抄写"], [taught]) == [(0, 0)]
+    amid = "先付 the lamp is lit the kettle is"
+    assert rates([amid], ["the lamp is lit"]) == [(0, 1)]
     both = f"{TAUGHT} {taught}"
     assert rates([TAUGHT, taught], [both]) == [(7, 7), (4, 4)]
 
@@ -51,6 +53,7 @@ def test_what_a_run_was_taught(small_dataset, tmp_path):
     assert taught_to(adapter(tmp_path / "made-elsewhere", {})) is None
     gone = config.to_dict() | {"dataset": "gone.jsonl"}
     assert taught_to(adapter(tmp_path / "gone", {"config": gone})) is None
+    assert taught_by([tmp_path / "moved", tmp_path / "gone", tmp_path / "moved"]) == said * 2
 
 
 def adapter(folder, card):

@@ -23,6 +23,7 @@ WORDS = {
     ),
     "judging_count": Sentence("How many", "问几个"),
     "judging_count_help": Sentence("drawn by the seed", "按随机种子抽取"),
+    "judging_unseen": Sentence("Leave out what the voices were trained on", "不问训练时见过的"),
     "judging_preset": Sentence("Job", "任务"),
     "judging_plain": Sentence("Just ask", "直接提问"),
     "judging_rewrite": Sentence("Rewrite each text", "逐条改写"),
@@ -45,8 +46,8 @@ WORDS = {
     "judging_training": Sentence(
         "Looking for copies from the training rows", "正在查找照抄训练数据的地方"
     ),
-    "judging_left": Sentence("{time} left", "还要 {time}"),
-    "judging_done": Sentence("{answers} answers in {time}", "共 {answers} 个回答，用时 {time}"),
+    "judging_left": Sentence("{time} left", "还要{time}"),
+    "judging_done": Sentence("{answers} answers in {time}", "共 {answers} 个回答，用时{time}"),
     "judging_stopped": Sentence(
         "Stopped by you; figures are of the {rows} questions that every voice had answered.",
         "已被你停下；下面的数字只算了所有声音都答完的 {rows} 个问题。",
