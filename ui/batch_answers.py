@@ -78,25 +78,24 @@ def _questions() -> dict[str, Any]:
         max_lines=14,
         elem_id="judging_prompts",
     )
-    with gr.Row(visible=False, elem_id="judging_drawn") as made["drawn"]:
-        made["dataset"] = gr.Dropdown(
-            label=t("judging_dataset"),
-            info=t("judging_dataset_help"),
-            scale=3,
-            elem_id="judging_dataset",
-        )
-        made["count"] = gr.Number(
-            value=COUNT,
-            precision=0,
-            minimum=1,
-            label=t("judging_count"),
-            info=t("judging_count_help"),
-            min_width=120,
-            elem_id="judging_count",
-        )
-        made["unseen"] = gr.Checkbox(
-            True, label=t("judging_unseen"), min_width=260, elem_id="judging_unseen"
-        )
+    with gr.Column(visible=False, elem_id="judging_drawn") as made["drawn"]:
+        with gr.Row():
+            made["dataset"] = gr.Dropdown(
+                label=t("judging_dataset"),
+                info=t("judging_dataset_help"),
+                scale=3,
+                elem_id="judging_dataset",
+            )
+            made["count"] = gr.Number(
+                value=COUNT,
+                precision=0,
+                minimum=1,
+                label=t("judging_count"),
+                info=t("judging_count_help"),
+                min_width=120,
+                elem_id="judging_count",
+            )
+        made["unseen"] = gr.Checkbox(True, label=t("judging_unseen"), elem_id="judging_unseen")
     return made
 
 
@@ -114,7 +113,7 @@ def _wire_choices(parts: Parts, chosen: Chosen, box: gr.Accordion) -> None:
         typed = source == "typed"
         return (
             gr.Textbox(visible=typed),
-            gr.Row(visible=not typed),
+            gr.Column(visible=not typed),
             gr.Dropdown(choices=known, value=value),
         )
 

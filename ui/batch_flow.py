@@ -10,6 +10,7 @@ import gradio as gr
 
 from engine.chat import client
 from engine.chat.sampling import RANGES
+from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.evaluation import exports
 from engine.evaluation.metrics import FIGURES
@@ -26,7 +27,7 @@ class Parts:
 
     source: gr.Radio
     prompts: gr.Textbox
-    drawn: gr.Row
+    drawn: gr.Column
     dataset: gr.Dropdown
     count: gr.Number
     unseen: gr.Checkbox
@@ -61,12 +62,10 @@ def begin(parts: Parts, go: gr.State, source: str, prompts: str, dataset: str, l
 def ask(parts: Parts, voice: str, asked: dict, sampling: dict, lang: str) -> Iterator[dict]:
     """Loads the voices, asks them all, and shows what comes. `asked` as `client.evaluate` takes it;
     a file is read as the voice's run reads it."""
-    config = conversation.config_of("")
     rows: list[dict] = []
-    voices: list[str] = []
+    report: dict = {}
     try:
-        config = conversation.config_of(voice)
-        voices = _loaded(voice)["voices"]
+        config, voices = _load(voice)
         if asked.get("dataset") == config.dataset:
             asked = asked | {"mapping": config.mapping, "speaker": config.speaker}
         names = _names(voices, config, lang)
@@ -78,7 +77,7 @@ def ask(parts: Parts, voice: str, asked: dict, sampling: dict, lang: str) -> Ite
         for event in client.evaluate(**asked, **_whole(sampling)):
             if "report" in event:
                 report = event["report"]
-                break
+                continue
             rows = event.get("rows", rows)
             for at, name, answer in event.get("new", ()):
                 rows[at]["answers"][name] = answer
@@ -112,18 +111,20 @@ def ready(parts: Parts) -> dict:
     return {parts.run: gr.Button(visible=True), parts.stop: gr.Button(visible=False)}
 
 
-def _loaded(voice: str) -> dict:
-    """The voices chosen in the talk, loaded if they are not. Raises UserError."""
+def _load(voice: str) -> tuple[TrainConfig, list[str]]:
+    """The voices that are chosen in the talk, loaded if they are not, and how the tuned one was
+    trained. Raises UserError."""
     config = conversation.config_of(voice)
-    return client.load(
+    status = client.load(
         config.model_name_or_path,
         [voice] if voice else [],
         load_in_4bit=config.load_in_4bit,
         load_in_8bit=config.load_in_8bit,
     )
+    return config, status["voices"]
 
 
-def _names(voices: list[str], config, lang: str) -> dict[str, str]:
+def _names(voices: list[str], config: TrainConfig, lang: str) -> dict[str, str]:
     base = say("chat_base", lang, model=conversation.model_name(config))
     return {one: conversation.name_of(one) for one in voices} | {voices[0]: base}
 
