@@ -93,7 +93,7 @@ def _fits(voices: "Voices", one: Asked) -> bool:
     window = getattr(voices.base.config, "max_position_embeddings", None)
     if not window:
         return True
-    learned = max(voices.tuned.virtual_tokens(name) for name in (None, *voices.names[1:]))
+    learned = max(voices.tuned.virtual_tokens(name) for name in voices.names)
     prompt = render(voices.tokenizer, one.turns, add_generation_prompt=True).text
     ids = voices.tokenizer(prompt, add_special_tokens=False)["input_ids"]
     return len(ids) + learned < window

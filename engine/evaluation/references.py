@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engine.chat.voices import BASE
 from engine.dataset.packing import alone
 from engine.dataset.tokens import IGNORED, encode_all
 from engine.training.micro_steps import Layout, Row
@@ -64,12 +63,11 @@ def perplexity(loss: float) -> float:
 def _of_voice(voices: "Voices", name: str, part: list[Row], layout: Layout) -> list[float]:
     """The summed loss of each row. Voices with learned tokens before the prompt hear one row at a
     time, as in chat; all others hear them padded, side by side."""
-    tuned_as = None if name == BASE else name
     device = voices.base.device
-    if voices.tuned.virtual_tokens(tuned_as):
-        return [_alone(voices, tuned_as, layout.batch([row], device)) for row in part]
+    if voices.tuned.virtual_tokens(name):
+        return [_alone(voices, name, layout.batch([row], device)) for row in part]
     batch = layout.batch(part, device)
-    with voices.tuned.speaking(tuned_as) as model:
+    with voices.tuned.speaking([name] * len(part)) as model:
         logits = model(**batch.inputs, use_cache=False).logits
     each = _cross_entropy(logits, batch)
     width = batch.labels.shape[1]
@@ -77,10 +75,11 @@ def _of_voice(voices: "Voices", name: str, part: list[Row], layout: Layout) -> l
     return sums.index_add(0, batch.at.to(device) // width, each).tolist()
 
 
-def _alone(voices: "Voices", tuned_as: str, batch: Any) -> float:
+def _alone(voices: "Voices", name: str, batch: Any) -> float:
     ids = batch.inputs["input_ids"]
-    with voices.tuned.speaking(tuned_as) as model:
-        logits = model(**voices.tuned.opening(tuned_as, ids), use_cache=True).logits
+    heard, _ = voices.tuned.opening(name, ids)
+    with voices.tuned.speaking([name]) as model:
+        logits = model(**heard, use_cache=True).logits
     return float(_cross_entropy(logits[:, -ids.shape[1] :], batch).sum())
 
 

@@ -58,7 +58,7 @@ def test_references_of_rows_side_by_side_are_those_of_each_alone(voices):
     assert len(list(losses(voices, talks * 4))) > 1
     for at, one in enumerate(found):
         for name in voices.names:
-            with voices.tuned.speaking(None if name == "base" else name) as model:
+            with voices.tuned.speaking([name]) as model:
                 expected = by_hand(model, voices.tokenizer, turns[at], answers[at])
             assert one[name] == (pytest.approx(expected[0], rel=1e-5), expected[1])
     cut = [{"role": "user", "content": "Hi " * 300}, *talks[0][1:]]
@@ -125,7 +125,7 @@ def test_a_report_with_references(voices, small_dataset):
             assert answer["text"] == said[name]["text"]
             expected = metrics.of_each([answer["text"]], [row["reference"]])[0]
             assert {n: answer[n] for n in metrics.NAMES} == expected
-            with voices.tuned.speaking(None if name == "base" else name) as model:
+            with voices.tuned.speaking([name]) as model:
                 loss, count = by_hand(model, voices.tokenizer, row["messages"], row["reference"])
             assert answer["loss"] == pytest.approx(loss / count, rel=1e-5)
             assert answer["reference_tokens"] == count
