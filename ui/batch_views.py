@@ -55,7 +55,8 @@ def summary(report: dict, names: dict[str, str], lang: str) -> str:
         told = text(say(f"judging_{name}_help", lang))
         cells = "".join(f"<td>{text(figure(value)) or '–'}</td>" for value in values)
         label = text(say(f"judging_{name}", lang))
-        lines += f'<tr title="{told}"><th scope="row">{label}<small>{told}</small></th>{cells}</tr>'
+        head = f'<th scope="row">{label}<small>{told}</small></th>'
+        lines += f'<tr data-figure="{name}" title="{told}">{head}{cells}</tr>'
     heads = "".join(f'<th scope="col">{text(names[voice])}</th>' for voice in voices)
     table = f"<table><thead><tr><td></td>{heads}</tr></thead><tbody>{lines}</tbody></table>"
     return cards.card(say("judging_summary", lang), f'<div class="figures">{table}</div>')
