@@ -69,9 +69,11 @@ def ask(parts: Parts, voice: str, asked: dict, sampling: dict, lang: str) -> Ite
         if asked.get("dataset") == config.dataset:
             asked = asked | {"mapping": config.mapping, "speaker": config.speaker}
         names = _names(voices, config, lang)
-        yield {
-            **{part: cards.nothing() for part in (parts.summary, parts.table)},
-            **{parts.files: gr.Row(visible=False), parts.stop: gr.Button(visible=True)},
+        # With each update: the browser may take several at once, and then keeps the last alone.
+        going = {
+            parts.stop: gr.Button(visible=True),
+            parts.files: gr.Row(visible=False),
+            parts.summary: cards.nothing(),
         }
         begun = shown = time.monotonic()
         for event in client.evaluate(**asked, **_whole(sampling)):
@@ -84,7 +86,7 @@ def ask(parts: Parts, voice: str, asked: dict, sampling: dict, lang: str) -> Ite
             now = time.monotonic()
             if event["phase"] != "answers" or now - shown > _SECONDS_A_LOOK:
                 shown = now
-                yield {
+                yield going | {
                     parts.said: batch_views.progress(event, now - begun, lang),
                     parts.table: batch_views.watched(rows, voices, names, lang),
                 }
