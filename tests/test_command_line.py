@@ -137,7 +137,7 @@ def test_a_persons_mistake_is_status_2_and_one_sentence(
     assert sentence in said[0]
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["train", "--lora_rr", "1"], ["chat"]])
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["train", "--lora_rr", "1"]])
 def test_a_command_that_is_none_is_status_2(ask, arguments):
     status, out, err = ask(*arguments)
     assert (status, out) == (2, "")

@@ -5,7 +5,7 @@ from gradio.context import Context
 
 from engine.chat import client
 from engine.errors import UserError
-from ui import cards, chat_flow, chat_panel, conversation
+from ui import batch_answers, cards, chat_flow, chat_panel, conversation
 from ui.chat_panel import QUIET, TELLING
 from ui.chat_parts import Parts, lay_out
 from ui.chosen import Chosen
@@ -28,6 +28,7 @@ def build(chosen: Chosen) -> None:
     _wire_following(parts, chosen)
     _wire_questions(parts, chosen)
     _wire_second_thoughts(parts)
+    batch_answers.build(chosen, parts.panel)
 
 
 def _columns(parts: Parts) -> list:

@@ -60,6 +60,7 @@ MODULES_WITH_CSS = (
         "ui.tab_chat",
         "ui.chat_panel",
     ),
+    "ui.batch_answers",
 )
 
 

@@ -9,6 +9,7 @@ from engine.chat.sampling import checked
 from engine.child import Child
 from engine.errors import UserError
 from engine.hardware import where
+from engine.library import require
 from engine.models.adapter import read_card, weights
 from engine.training import runs
 
@@ -93,6 +94,35 @@ def answer_many(
     settings = checked(settings)
     _needs_a_model()
     yield from _child.ask("answer_many", conversations=conversations, settings=settings)
+
+
+def evaluate(
+    prompts: str = "",
+    dataset: str = "",
+    count: int = 20,
+    unseen: bool = False,
+    mapping: str = "",
+    speaker: str = "",
+    system_prompt: str = "",
+    instruction: str = "",
+    **settings: float,
+) -> Iterator[dict[str, Any]]:
+    """Every voice answers many questions and is measured; yields what engine.evaluation.batch does.
+    `load` first. They are `prompts`, one a line, or drawn from a `dataset` of the library by the
+    seed, read by `mapping` and `speaker`; `unseen`: without what the voices were trained on.
+    Raises UserError."""
+    settings = checked(settings)
+    _needs_a_model()
+    yield from _child.ask(
+        "evaluate",
+        prompts=prompts,
+        dataset=str(require(dataset)) if dataset else "",
+        count=int(count),
+        unseen=unseen,
+        reading={"mapping": mapping, "speaker": speaker},
+        before={"system_prompt": system_prompt, "instruction": instruction},
+        settings=settings,
+    )
 
 
 def _needs_a_model() -> None:

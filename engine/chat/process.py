@@ -8,6 +8,7 @@ from engine.child import serve, stopping
 from engine.errors import UserError
 
 _voices = None
+_folders: dict[str, Path] = {}
 _watching = False
 
 
@@ -16,7 +17,7 @@ def _load(
 ) -> Iterator[dict[str, Any]]:
     """The base is loaded anew only when another one, or another precision, is asked for. While it
     has to be fetched, yields {"fetching": how far it is, in words}."""
-    global _voices, _watching
+    global _voices, _folders, _watching
     from engine.chat import leave
     from engine.chat.voices import Voices
     from engine.hardware import pick_device
@@ -42,7 +43,8 @@ def _load(
     if _voices.device.type == "cuda" and not _watching:
         leave.watch()
         _watching = True
-    _voices.use({name: Path(folder) for name, folder in adapters.items()})
+    _folders = {name: Path(folder) for name, folder in adapters.items()}
+    _voices.use(_folders)
     yield {
         "model": model_name_or_path,
         "voices": _voices.names,
@@ -67,5 +69,29 @@ def _answer_many(conversations: list[list[dict]], settings: dict[str, float]) ->
     yield from answer_many(_voices, conversations, stopping, **settings)
 
 
+def _evaluate(
+    prompts: str,
+    dataset: str,
+    count: int,
+    unseen: bool,
+    reading: dict[str, str],
+    before: dict[str, str],
+    settings: dict[str, float],
+) -> Iterator[dict]:
+    from engine.evaluation import asked
+    from engine.evaluation.batch import evaluate
+    from engine.evaluation.copied import taught_by
+
+    taught = taught_by(_folders.values())
+    if dataset:
+        without = taught if unseen else ()
+        seed = settings["seed"]
+        questions = asked.from_dataset(Path(dataset), count, seed, **reading, without=without)
+    else:
+        questions = asked.typed(prompts)
+    questions = asked.prepared(questions, **before)
+    yield from evaluate(_voices, questions, taught, stopping, **settings)
+
+
 if __name__ == "__main__":
-    serve({"load": _load, "chat": _chat, "answer_many": _answer_many})
+    serve({"load": _load, "chat": _chat, "answer_many": _answer_many, "evaluate": _evaluate})

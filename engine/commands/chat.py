@@ -1,38 +1,31 @@
-"""`chat`: base and adapters are asked the same."""
+"""`chat`: base and adapters are asked the same, once or in a conversation."""
 
 import argparse
-from pathlib import Path
+import sys
 
-from engine.commands.models import download
+from engine.commands import speaking
 from engine.commands.reporting import show
-from engine.places import SPROUT
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default=SPROUT)
-    parser.add_argument("--adapter", action="append", default=[], help="a folder; may repeat")
-    parser.add_argument("--prompt", required=True)
-    parser.add_argument("--character", help="the id of a card in data/characters")
-    parser.add_argument("--temperature", type=float, default=0.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--max-new-tokens", type=int, default=256)
+    speaking.add(parser)
+    parser.add_argument("--prompt", help="one question; without it a conversation begins")
 
 
 def run(options: argparse.Namespace) -> int:
-    from engine import characters
-    from engine.chat.sampling import checked
-    from engine.chat.voices import Voices
-    from engine.models.adapter import read_card
+    settings, system = speaking.sampling(options), speaking.system_prompt(options)
+    if options.prompt is None and sys.stdin.isatty():
+        print(f"Loading {speaking.base(options)} ...", file=sys.stderr)
+    voices = speaking.load(options)
+    before = [{"role": "system", "content": system}] if system else []
+    if options.prompt is None:
+        from engine.chat.terminal import talk
 
-    system = characters.get(options.character).system_prompt if options.character else ""
-    messages = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": options.prompt})
-    names = ("temperature", "seed", "max_new_tokens")
-    sampling = checked({name: getattr(options, name) for name in names})
-    for adapter in options.adapter:  # before the base is loaded in vain
-        read_card(Path(adapter))
-    download(options.model)
-    voices = Voices.load(options.model, options.adapter)
-    *_, answers = voices.answer({voice: messages for voice in voices.names}, **sampling)
+        turns = talk(voices, before, settings, None if options.json else sys.stdout)
+        if options.json:
+            show(options, {"turns": turns})
+        return 0
+    messages = [*before, {"role": "user", "content": options.prompt}]
+    *_, answers = voices.answer(dict.fromkeys(voices.names, messages), **settings)
     show(options, {"answers": [{"voice": voice} | one for voice, one in answers.items()]})
     return 0

@@ -1,21 +1,93 @@
-"""`evaluate`: how often base and adapter answer in character."""
+"""`evaluate`: base and adapters on the questions of a dataset, or on a character's exam."""
 
 import argparse
+import sys
+from pathlib import Path
+from typing import Any
 
+from engine.commands import speaking
+from engine.commands.inspect import add_reading
 from engine.commands.models import download
 from engine.commands.reporting import show
-from engine.places import SPROUT
+from engine.errors import UserError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default=SPROUT)
-    parser.add_argument("--adapter", required=True)
-    parser.add_argument("--character", required=True)
+    speaking.add(parser)
+    parser.add_argument("--dataset", help="a file or the name of a sample, with its answers")
+    parser.add_argument("--limit", type=int, default=20, help="how many rows, drawn by the seed")
+    parser.add_argument(
+        "--unseen", action="store_true", help="without rows that an adapter was trained on"
+    )
+    parser.add_argument("--instruction", default="", help="put before each question")
+    parser.add_argument("--out", help="also write all rows: a file ending in .csv, .jsonl or .md")
+    add_reading(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.dataset:
+        report = _evaluated(options)
+        if options.json:
+            show(options, report)
+        else:
+            _print(report)
+        return 0
+    if not (options.character and len(options.adapter) == 1):
+        raise UserError(
+            "Say what to evaluate on: --dataset with a file of questions and answers, or "
+            "--character with one --adapter.",
+            "请说明用什么评测：--dataset 加一个问答数据文件，或 --character 加一个 --adapter。",
+        )
     from engine.evaluation.character import examine
 
-    download(options.model)
-    show(options, examine(options.model, options.adapter, options.character))
+    (folder,) = speaking.folders(options)
+    download(speaking.base(options))
+    show(options, examine(speaking.base(options), str(folder), options.character))
     return 0
+
+
+def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
+    from engine.evaluation import asked, exports
+    from engine.evaluation.batch import evaluate
+    from engine.evaluation.copied import taught_by
+    from engine.library import resolve
+
+    settings, system = speaking.sampling(options), speaking.system_prompt(options)
+    out = Path(options.out) if options.out else None
+    if out:
+        exports.check(out)
+    taught = taught_by(speaking.folders(options))
+    questions = asked.from_dataset(
+        resolve(options.dataset),
+        options.limit,
+        options.seed,
+        options.mapping,
+        options.speaker,
+        taught if options.unseen else (),
+    )
+    voices = speaking.load(options)
+    questions = asked.prepared(questions, system, options.instruction)
+    for event in evaluate(voices, questions, taught, **settings):
+        _tell(event)
+    if out:
+        exports.write(event["report"], out)
+    return event["report"]
+
+
+def _tell(event: dict[str, Any]) -> None:
+    """How far it is, to a person who watches."""
+    if sys.stderr.isatty() and "phase" in event:
+        words = f"{event['phase']} {event['done']}/{event['total']}"
+        print(f"\r{words:<40}", end="", file=sys.stderr, flush=True)
+    elif sys.stderr.isatty():
+        print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _print(report: dict[str, Any]) -> None:
+    from engine.evaluation.exports import summary_table
+
+    print(summary_table(report))
+    if report["in_training"]:
+        print(f"{report['in_training']} of the reference answers stand in the training rows.")
+    if report["too_long"]:
+        print(f"{report['too_long']} questions were left out: longer than the model can read.")

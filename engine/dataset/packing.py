@@ -2,7 +2,7 @@
 
 import bisect
 
-from engine.dataset.tokens import IGNORED
+from engine.dataset.tokens import IGNORED, Encoded
 
 
 def pack(lengths: list[int], capacity: int) -> list[list[int]]:
@@ -32,6 +32,11 @@ def join(rows: list[dict[str, list[int]]]) -> dict[str, list[int]]:
         joined["labels"] += [IGNORED, *row["labels"][1:]]
         joined["position_ids"] += range(len(row["input_ids"]))
     return joined
+
+
+def alone(row: Encoded) -> dict[str, list[int]]:
+    """A row as a sequence of its own."""
+    return join([{"input_ids": row.input_ids, "labels": row.labels}])
 
 
 def padded(

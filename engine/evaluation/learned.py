@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.dataset.packing import alone
 from engine.dataset.tokens import IGNORED, encode_all, end_of_turn_ids
 from engine.evaluation.verdict import verdict
 from engine.models.adapter_state import can_switch_off, update_norms
@@ -121,14 +122,7 @@ def _general(tokenizer) -> list[dict[str, list[int]]]:
     """Everyday text that no run trains on, in English and Chinese, learned whole."""
     lines = (DATA_DIR / "general.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [{"text": json.loads(line)["text"]} for line in lines]
-    return [
-        {
-            "input_ids": one.input_ids,
-            "labels": one.labels,
-            "position_ids": list(range(len(one.input_ids))),
-        }
-        for one in encode_all(tokenizer, texts, max_length=LONGEST_PROMPT)
-    ]
+    return [alone(one) for one in encode_all(tokenizer, texts, max_length=LONGEST_PROMPT)]
 
 
 def _losses(off, loss_over, sequences) -> dict[str, Any] | None:

@@ -41,11 +41,16 @@ def write_rows(rows: Sequence[Row], out: Path) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(
-            f"{out} cannot be written ({error.strerror or error}); choose another place.",
-            f"无法写入 {out}（{error.strerror or error}），请换一个位置。",
-            field="out",
-        ) from error
+        raise unwritable(out, error) from error
+
+
+def unwritable(out: Path, error: OSError) -> UserError:
+    """The sentence for a place that cannot be written."""
+    return UserError(
+        f"{out} cannot be written ({error.strerror or error}); choose another place.",
+        f"无法写入 {out}（{error.strerror or error}），请换一个位置。",
+        field="out",
+    )
 
 
 def _write_json(rows: Sequence[Row], out: Path) -> None:

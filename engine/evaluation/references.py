@@ -1,0 +1,89 @@
+"""How well each voice would have said the reference answers: their loss, and so their perplexity.
+
+The rows are tokenised and masked as in training (engine.dataset.tokens), the last answer learned.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from engine.dataset.packing import alone
+from engine.dataset.tokens import IGNORED, encode_all
+from engine.training.micro_steps import Layout, Row
+
+if TYPE_CHECKING:
+    from engine.chat.voices import Voices
+
+CAPACITY = 2048  # tokens at once, padding among them; their scores are what takes the memory
+
+
+def losses(
+    voices: "Voices",
+    conversations: list[list[dict[str, str]]],
+    stopping: Callable[[], bool] = lambda: False,
+) -> Iterator[list[dict[str, tuple[float, int]]]]:
+    """Yields some conversations at a time, in their order: for each {voice: (summed loss in nats,
+    tokens)} of its last answer, the end-of-turn token among them. After a stop it ends early.
+
+    A row that is longer than the model's window is cut there.
+    """
+    window = getattr(voices.base.config, "max_position_embeddings", None)
+    rows = [
+        alone(one)
+        for one in encode_all(
+            voices.tokenizer,
+            [{"messages": turns} for turns in conversations],
+            max_length=window or 2**20,
+            loss_on="last_answer",
+        )
+    ]
+    if not rows:
+        return
+    longest = max(len(row["input_ids"]) for row in rows)
+    layout = Layout(voices.tokenizer.pad_token_id, flat=False, capacity=CAPACITY, longest=longest)
+    for part in layout.cut(rows):
+        if stopping():
+            return
+        counts = [sum(label != IGNORED for label in row["labels"]) for row in part]
+        sums = {name: _of_voice(voices, name, part, layout) for name in voices.names}
+        yield [
+            {name: (some[at], count) for name, some in sums.items()}
+            for at, count in enumerate(counts)
+        ]
+
+
+def perplexity(loss: float) -> float:
+    """Of a mean loss in nats a token; infinite where it is too large for a number."""
+    return math.exp(loss) if loss < 700 else math.inf
+
+
+@torch.inference_mode()
+def _of_voice(voices: "Voices", name: str, part: list[Row], layout: Layout) -> list[float]:
+    """The summed loss of each row. Voices with learned tokens before the prompt hear one row at a
+    time, as in chat; all others hear them padded, side by side."""
+    device = voices.base.device
+    if voices.tuned.virtual_tokens(name):
+        return [_alone(voices, name, layout.batch([row], device)) for row in part]
+    batch = layout.batch(part, device)
+    with voices.tuned.speaking([name] * len(part)) as model:
+        logits = model(**batch.inputs, use_cache=False).logits
+    each = _cross_entropy(logits, batch)
+    width = batch.labels.shape[1]
+    sums = torch.zeros(len(part), device=device)
+    return sums.index_add(0, batch.at.to(device) // width, each).tolist()
+
+
+def _alone(voices: "Voices", name: str, batch: Any) -> float:
+    ids = batch.inputs["input_ids"]
+    heard, _ = voices.tuned.opening(name, ids)
+    with voices.tuned.speaking([name]) as model:
+        logits = model(**heard, use_cache=True).logits
+    return float(_cross_entropy(logits[:, -ids.shape[1] :], batch).sum())
+
+
+def _cross_entropy(logits: torch.Tensor, batch: Any) -> torch.Tensor:
+    """Of each learned token."""
+    scores = logits.flatten(0, 1)[batch.at].float()
+    return torch.nn.functional.cross_entropy(scores, batch.targets, reduction="none")

@@ -1,0 +1,158 @@
+"""`python -m engine chat` without a prompt: a conversation over a pipe and in a terminal."""
+
+import io
+import json
+import signal
+import sys
+
+import pytest
+
+from engine.__main__ import main
+from engine.chat import terminal
+from engine.config import TrainConfig
+from engine.training import runs
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory, make_adapter):
+    return make_adapter(tmp_path_factory.mktemp("run") / "adapter", 1)
+
+
+@pytest.fixture
+def say(monkeypatch, capfd):
+    """say(lines, ...): the command with these lines on its input: (status, out, err)."""
+
+    def run(lines, *arguments):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        status = main(["chat", "--max-new-tokens", "3", *map(str, arguments)])
+        return status, *capfd.readouterr()
+
+    return run
+
+
+def test_two_voices_over_a_pipe(say, adapter, tiny_model_folder):
+    """A line is asked of both, and each goes on from its own answers; clear begins anew, stop ends;
+    nothing but answers stands on stdout."""
+    lines = "Hello\n\nclear\nHello\nWho are you?\nstop\nnever asked\n"
+    status, out, _ = say(lines, "--adapter", adapter, "--json")
+    turns = json.loads(out)["turns"]
+    assert (status, [turn["question"] for turn in turns]) == (0, ["Hello", "Who are you?"])
+    assert [one["voice"] for one in turns[0]["answers"]] == ["base", "adapter"]
+    for number in (0, 1):
+        first, second = (turn["answers"][number] for turn in turns)
+        assert first["text"] + "<|im_end|>\n" in second["prompt"]
+        assert first["prompt"].rpartition("<|im_start|>")[0] in second["prompt"]
+    assert turns[0]["answers"][0]["text"] != turns[0]["answers"][1]["text"]
+
+    status, out, _ = say("Hello\n", "--adapter", adapter, "--model", tiny_model_folder)
+    base, tuned = (one["text"] for one in turns[0]["answers"])
+    assert (status, out) == (0, f"base: {base}\nadapter: {tuned}\n")
+
+
+def test_runs_characters_and_what_was_trained_with(say, adapter, tiny_model_folder):
+    """A run's id will do; without a character its own system prompt stands before."""
+    import shutil
+
+    run = runs.create(TrainConfig(model_name_or_path=str(tiny_model_folder)))
+    shutil.copytree(adapter, run / "adapter")
+    card = run / "adapter" / "greenroom.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"system_prompt": "Be an otter."}))
+    for arguments, words in (
+        ((), "Be an otter."),
+        (("--character", "lighthouse-keeper"), "You are Mara"),
+        (("--system-prompt", ""), ""),
+    ):
+        _, out, _ = say("Hello\n", "--adapter", run.name, *arguments, "--json")
+        prompt = json.loads(out)["turns"][0]["answers"][0]["prompt"]
+        assert words in prompt
+        assert ("system" in prompt) == bool(words)
+
+
+def test_what_does_not_fit_is_said_and_the_talk_goes_on(say, tiny_model_folder):
+    lines = f"{'word ' * 600}\nHello\n"
+    status, out, err = say(lines, "--model", tiny_model_folder, "--json")
+    assert [turn["question"] for turn in json.loads(out)["turns"]] == ["Hello"]
+    assert status == 0
+    assert "The conversation has" in err
+
+
+class Fake:
+    """Two voices whose answers come in known pieces; `during` is called in the midst of one."""
+
+    names = ("base", "otter")
+
+    def __init__(self, during=lambda: None):
+        self.during = during
+
+    def answer(self, histories, stopping, **settings):
+        yield {"base": self.one("It"), "otter": self.one("你")}
+        self.during()
+        if stopping():
+            yield {"base": self.one("It", "stop"), "otter": self.one("你", "stop")}
+            return
+        yield {"base": self.one("It is"), "otter": self.one("你好", "end")}
+        yield {"base": self.one("It is.", "end"), "otter": self.one("你好", "end")}
+
+    @staticmethod
+    def one(text, stopped_by=""):
+        return {"text": text, "done": bool(stopped_by), "stopped_by": stopped_by}
+
+
+class Written(io.StringIO):
+    """Keeps what each write has added."""
+
+    def __init__(self):
+        super().__init__()
+        self.pieces = []
+
+    def write(self, text):
+        self.pieces.append(text)
+        return super().write(text)
+
+
+def test_the_answers_stream_one_below_the_other(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Hello\n"))
+    out = Written()
+    terminal.talk(Fake(), [], {}, out)
+    assert [piece for piece in out.pieces if piece] == [
+        *("base: ", "It", " is", ".", "\n", "otter: ", "你好", "\n")
+    ]
+
+
+def test_ctrl_c_stops_the_answer_and_again_leaves(monkeypatch):
+    """Once: what was said stays, and the next question is asked. Twice: it leaves."""
+    pressed = iter([1, 0, 2])
+
+    def during():
+        for _ in range(next(pressed)):
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("one\ntwo\nthree\nfour\n"))
+    turns = terminal.talk(Fake(during), [], {}, None)
+    said = [(t["question"], t["answers"][0]["text"], t["answers"][0]["stopped_by"]) for t in turns]
+    assert said == [("one", "It", "stop"), ("two", "It is.", "end")]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_at_a_terminal_it_prompts(monkeypatch, capfd):
+    """And ends with the input's end."""
+    typed = iter(["Hello"])
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def read(prompt):
+        print(prompt, end="")
+        try:
+            return next(typed)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr("builtins.input", read)
+    terminal.talk(Fake(), [], {}, sys.stdout)
+    out, err = capfd.readouterr()
+    assert out == "> base: It is.\notter: 你好\n> "
+    assert err == "base, otter. clear begins anew, stop leaves.\n"

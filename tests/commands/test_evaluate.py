@@ -1,0 +1,56 @@
+"""`python -m engine evaluate` on a dataset: the table, the JSON document, the file."""
+
+import json
+
+import pytest
+
+from engine.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory, make_adapter):
+    return make_adapter(tmp_path_factory.mktemp("run") / "adapter", 1)
+
+
+def test_the_table_the_document_and_the_file(adapter, small_dataset, tmp_path, capfd):
+    """The base is found from the adapter's card; the same seed asks the same rows."""
+    out = tmp_path / "rows.csv"
+    arguments = ["evaluate", "--adapter", adapter, "--dataset", small_dataset, "--limit", "2"]
+    arguments += ["--instruction", "Say it:", "--max_new_tokens", "4", "--seed", "3"]
+    assert main([str(one) for one in [*arguments, "--json", "--out", out]]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert (report["voices"], len(report["rows"])) == (["base", "adapter"], 2)
+    assert report["settings"]["max_new_tokens"] == 4
+    assert report["settings"]["temperature"] == 0
+    assert all(row["messages"][-1]["content"].startswith("Say it:\n") for row in report["rows"])
+    figures = report["summary"]["adapter"]
+    assert {name for name, value in figures.items() if value is None} == {"copied"}
+    assert len(out.read_text(encoding="utf-8-sig").splitlines()) == 3
+    assert main([str(one) for one in arguments]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == "|  | base | adapter |"
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        *("| answers", "| references", "| tokens", "| bleu", "| rouge1", "| rouge2", "| rougeL"),
+        *("| chrf", "| loss", "| perplexity"),
+    ]
+    assert f"| perplexity | {report['summary']['base']['perplexity']:.4g} |" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Say what to evaluate on: --dataset"),
+        (["--character", "lighthouse-keeper"], "--character with one --adapter"),
+        (["--dataset", "nowhere.json"], "There is no dataset 'nowhere.json'"),
+        (["--dataset", "lighthouse-keeper", "--limit", "0"], "0 questions cannot be asked"),
+        (["--dataset", "lighthouse-keeper", "--out", "rows.txt"], "'rows.txt' does not say what"),
+        (["--dataset", "lighthouse-keeper", "--top_p", "0"], "top_p is 0.0"),
+        (["--dataset", "lighthouse-keeper", "--adapter", "no-such"], "There is no run"),
+    ],
+)
+def test_mistakes_are_sentences_before_anything_is_loaded(capfd, arguments, sentence):
+    assert main(["evaluate", *arguments]) == 2
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1

@@ -1,0 +1,159 @@
+"""What happens when many questions are asked: answers as they come, figures, files."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from engine.chat import client
+from engine.chat.sampling import RANGES
+from engine.config import TrainConfig
+from engine.errors import UserError
+from engine.evaluation import exports
+from engine.evaluation.metrics import FIGURES
+from ui import batch_views, cards, conversation
+from ui.text import say
+
+_SECONDS_A_LOOK = 0.7
+_ENDINGS = {"csv": ".csv", "jsonl": ".jsonl", "md": ".md"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What handlers read and write."""
+
+    source: gr.Radio
+    prompts: gr.Textbox
+    drawn: gr.Column
+    dataset: gr.Dropdown
+    count: gr.Number
+    unseen: gr.Checkbox
+    preset: gr.Dropdown
+    instruction: gr.Textbox
+    run: gr.Button
+    stop: gr.Button
+    notice: gr.HTML
+    said: gr.HTML
+    summary: gr.HTML
+    files: gr.Row
+    csv: gr.DownloadButton
+    jsonl: gr.DownloadButton
+    md: gr.DownloadButton
+    table: gr.HTML
+
+
+def begin(parts: Parts, go: gr.State, source: str, prompts: str, dataset: str, lang: str) -> dict:
+    """Said at once, whatever the answers have to wait for."""
+    wrong = ""
+    if source == "typed" and not prompts.strip():
+        wrong = "judging_empty"
+    elif source == "drawn" and not dataset:
+        wrong = "judging_no_dataset"
+    if wrong:
+        return {go: False, parts.notice: cards.sentence(say(wrong, lang), "mild")}
+    waiting = cards.card("", cards.waiting(say("judging_loading", lang)))
+    hidden = gr.Button(visible=False)
+    return {go: True, parts.run: hidden, parts.notice: cards.nothing(), parts.said: waiting}
+
+
+def ask(parts: Parts, voice: str, asked: dict, sampling: dict, lang: str) -> Iterator[dict]:
+    """Loads the voices, asks them all, and shows what comes. `asked` as `client.evaluate` takes it;
+    a file is read as the voice's run reads it."""
+    rows: list[dict] = []
+    report: dict = {}
+    try:
+        config, voices = _load(voice)
+        if asked.get("dataset") == config.dataset:
+            asked = asked | {"mapping": config.mapping, "speaker": config.speaker}
+        names = _names(voices, config, lang)
+        # With each update: the browser may take several at once, and then keeps the last alone.
+        going = {
+            parts.stop: gr.Button(visible=True),
+            parts.files: gr.Row(visible=False),
+            parts.summary: cards.nothing(),
+        }
+        begun = shown = time.monotonic()
+        for event in client.evaluate(**asked, **_whole(sampling)):
+            if "report" in event:
+                report = event["report"]
+                continue
+            rows = event.get("rows", rows)
+            for at, name, answer in event.get("new", ()):
+                rows[at]["answers"][name] = answer
+            now = time.monotonic()
+            if event["phase"] != "answers" or now - shown > _SECONDS_A_LOOK:
+                shown = now
+                yield going | {
+                    parts.said: batch_views.progress(event, now - begun, lang),
+                    parts.table: batch_views.watched(rows, voices, names, lang),
+                }
+    except UserError as error:
+        yield ready(parts) | {
+            parts.said: cards.nothing(),
+            parts.notice: cards.sentence(error.sentence.in_language(lang)),
+        }
+        if any(row["answers"] for row in rows):  # what is there is not lost with the process
+            yield _kept(parts, _unmeasured(rows, voices), names, lang)
+        return
+    yield (
+        ready(parts)
+        | _kept(parts, report, names, lang)
+        | {
+            parts.said: batch_views.ended(report, lang),
+            parts.summary: batch_views.summary(report, names, lang),
+        }
+    )
+
+
+def ready(parts: Parts) -> dict:
+    """The next questions may come."""
+    return {parts.run: gr.Button(visible=True), parts.stop: gr.Button(visible=False)}
+
+
+def _load(voice: str) -> tuple[TrainConfig, list[str]]:
+    """The voices that are chosen in the talk, loaded if they are not, and how the tuned one was
+    trained. Raises UserError."""
+    config = conversation.config_of(voice)
+    status = client.load(
+        config.model_name_or_path,
+        [voice] if voice else [],
+        load_in_4bit=config.load_in_4bit,
+        load_in_8bit=config.load_in_8bit,
+    )
+    return config, status["voices"]
+
+
+def _names(voices: list[str], config: TrainConfig, lang: str) -> dict[str, str]:
+    base = say("chat_base", lang, model=conversation.model_name(config))
+    return {one: conversation.name_of(one) for one in voices} | {voices[0]: base}
+
+
+def _whole(sampling: dict[str, float | None]) -> dict[str, float]:
+    """Settings as the engine wants them; an emptied field is 0."""
+    whole = {name for name, (_, _, step) in RANGES.items() if isinstance(step, int)}
+    return {
+        name: int(value or 0) if name in whole else float(value or 0.0)
+        for name, value in sampling.items()
+    }
+
+
+def _kept(parts: Parts, report: dict, names: dict[str, str], lang: str) -> dict:
+    """The table, and the files to take along."""
+    folder = Path(tempfile.mkdtemp(prefix="greenroom-"))
+    updates: dict = {parts.files: gr.Row(visible=True)}
+    for kind, ending in _ENDINGS.items():
+        file = folder / f"answers{ending}"
+        exports.write(report, file)
+        updates[getattr(parts, kind)] = gr.DownloadButton(value=str(file))
+    return updates | {parts.table: batch_views.table(report["rows"], report["voices"], names, lang)}
+
+
+def _unmeasured(rows: list[dict], voices: list[str]) -> dict:
+    """A report of answers that nobody could measure any more."""
+    counts = {one: sum(one in row["answers"] for row in rows) for one in voices}
+    none = dict.fromkeys(FIGURES) | {"references": 0}
+    summary = {one: {"answers": counts[one]} | none for one in voices}
+    return {"voices": voices, "rows": rows, "summary": summary}
