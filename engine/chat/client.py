@@ -59,16 +59,33 @@ def load(
 
 
 def chat(
-    histories: dict[str, list[dict[str, str]]], **settings: float
+    histories: dict[str, list[dict[str, str]]],
+    own: dict[str, dict[str, float]] | None = None,
+    **settings: float,
 ) -> Iterator[dict[str, dict[str, Any]]]:
-    """Streams {voice: answer} about every 40 ms; `load` first. Raises UserError."""
+    """Streams {voice: answer} about every 40 ms; `load` first. `own` holds the settings in which
+    a voice differs from the others. Raises UserError."""
     settings = checked(settings)
+    _needs_a_model()
+    yield from _child.ask("chat", histories=histories, own=own or {}, settings=settings)
+
+
+def answer_many(
+    conversations: list[list[dict[str, str]]], **settings: float
+) -> Iterator[dict[str, Any]]:
+    """Every voice answers every conversation; as in `engine.chat.many`. `load` first. Raises
+    UserError."""
+    settings = checked(settings)
+    _needs_a_model()
+    yield from _child.ask("answer_many", conversations=conversations, settings=settings)
+
+
+def _needs_a_model() -> None:
     if status() is None:
         raise UserError(
             "No model is loaded; choose one above and send again.",
             "还没有载入模型；请先在上方选择，再发送。",
         )
-    yield from _child.ask("chat", histories=histories, settings=settings)
 
 
 def stop() -> None:

@@ -43,9 +43,17 @@ def _load(
     }
 
 
-def _chat(histories: dict[str, list[dict]], settings: dict[str, float]) -> Iterator[dict]:
-    yield from _voices.answer(histories, stopping, **settings)
+def _chat(
+    histories: dict[str, list[dict]], own: dict[str, dict], settings: dict[str, float]
+) -> Iterator[dict]:
+    yield from _voices.answer(histories, stopping, own, **settings)
+
+
+def _answer_many(conversations: list[list[dict]], settings: dict[str, float]) -> Iterator[dict]:
+    from engine.chat.many import answer_many
+
+    yield from answer_many(_voices, conversations, stopping, **settings)
 
 
 if __name__ == "__main__":
-    serve({"load": _load, "chat": _chat})
+    serve({"load": _load, "chat": _chat, "answer_many": _answer_many})

@@ -68,15 +68,19 @@ class Voices:
         self,
         histories: dict[str, list[dict[str, str]]],
         stopping: Callable[[], bool] = lambda: False,
+        own: dict[str, dict[str, float]] | None = None,
         **settings: float,
     ) -> Iterator[dict[str, dict[str, Any]]]:
         """Streams snapshots {voice: answer} about every 40 ms, the last one with all done.
 
-        Each history ends with a user's turn. Raises UserError for a voice that is not loaded, a
+        Each history ends with a user's turn; `own` holds the settings in which a voice differs
+        from the others. Raises UserError for a voice that is not loaded, a
         setting out of range, or a conversation that does not fit the model.
         """
-        settings = checked(settings)
-        speakers = [_Speaker(self, name, turns, settings) for name, turns in histories.items()]
+        speakers = [
+            _Speaker(self, name, turns, checked(settings | (own or {}).get(name, {})))
+            for name, turns in histories.items()
+        ]
         shown = time.monotonic()
         while any(not speaker.done for speaker in speakers):
             for speaker in speakers:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.__main__ import _config, _parser
+from engine.__main__ import _parser
+from engine.commands.asked import config_of
 from engine.config import TrainConfig, default_config
 from engine.errors import UserError
 from engine.options.as_text import from_text, to_command
@@ -37,7 +38,7 @@ def test_there_and_back_is_the_same(config):
     assert from_text(config.to_yaml()) == config
     command = to_command(config)
     assert from_text(command) == config
-    assert _config(_parser().parse_args(shlex.split(command)[3:])) == config
+    assert config_of(_parser().parse_args(shlex.split(command)[3:])) == config
 
 
 def test_only_what_differs_is_written():
