@@ -1,14 +1,15 @@
-"""The command line: python -m engine inspect | convert | estimate | train | chat | evaluate."""
+"""The command line: python -m engine inspect | convert | estimate | train | chat | evaluate |
+export."""
 
 import argparse
 import os
 import sys
 
-from engine.commands import chat, convert, estimate, evaluate, inspect, train
+from engine.commands import chat, convert, estimate, evaluate, export, inspect, train
 from engine.errors import UserError
 from engine.hardware import child_environment
 
-_COMMANDS = (inspect, convert, estimate, train, chat, evaluate)
+_COMMANDS = (inspect, convert, estimate, train, chat, evaluate, export)
 
 
 def main(arguments: list[str] | None = None) -> int:

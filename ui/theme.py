@@ -53,6 +53,7 @@ STONE = Color(
 )
 MODULES_WITH_CSS = (
     *("ui.fitting", "ui.runs_table", "ui.learned_card", "ui.tab_chat", "ui.chat_panel"),
+    "ui.export_rows",
 )
 
 

@@ -128,8 +128,8 @@ def in_words(check: dict[str, Any]) -> Sentence:
         f"{from_base} away), {equal} of {asked} answers are equal. The files are kept, but do not "
         "pass them on; leave the adapter on its base, or try float32.",
         f"检查未通过：写出的模型与“底座加适配器”说的不一样。logit 偏差为最大值的 {difference}"
-        f"（允许 {_percent(check['tolerance'])}；与底座相差 {from_base}），{asked} 个回答中 {equal} 个"
-        "相同。文件已保留，但请不要分发；可以继续使用适配器，或改用 float32 再试。",
+        f"（允许 {_percent(check['tolerance'])}；与底座相差 {from_base}），{asked} 个回答中 "
+        f"{equal} 个相同。文件已保留，但请不要分发；可以继续使用适配器，或改用 float32 再试。",
     )
 
 

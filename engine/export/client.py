@@ -85,7 +85,7 @@ def _do(job: Job, call: str, asked: dict[str, Any]) -> None:
     try:
         for step in _child.ask(call, **asked):
             job.result = step.get("result", {})
-            job.progress = step
+            job.progress = job.progress if job.result else step
         ended = "done"
     except UserError as error:
         ended, job.error = "failed", error.sentence

@@ -28,7 +28,7 @@ _PRECISIONS = {"f16": "float16", "bf16": "bfloat16", "q8_0": "q8_0"}
 def export(
     source: Source, to: str, out: Path, dtype: str = "auto", quantization: str = "q8_0"
 ) -> Iterator[dict[str, Any]]:
-    """Writes the merged model (`to` "merged") or a GGUF with its Modelfile ("gguf") as folder `out`.
+    """Writes the merged model (`to` "merged") or a GGUF with its Modelfile ("gguf") into `out`.
 
     Yields {"doing": planning | loading | listening | merging | writing | reading | checking,
     "gib", "of_gib"} and at last {"result": facts}, what export.json holds: state ("done" or "failed

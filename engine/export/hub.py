@@ -13,7 +13,7 @@ from engine.export.source import Source
 from engine.hardware import GIB
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub import HfApi
 
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}")
 _LARGE = 10 * 1024**2  # sent one by one before the commit, so that it can be told how far it is

@@ -7,11 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from engine.dataset.tokens import end_of_turn_ids
 from engine.errors import UserError
-from engine.export.check import Heard, listen, logits_along
+from engine.export.check import listen, logits_along
 from engine.export.plan import Needs
 from engine.export.prompts import prompts_for
 from engine.export.source import Source

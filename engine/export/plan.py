@@ -19,7 +19,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZATIONS = ("q8_0", "f16", "bf16")
 GGUF_ARCHITECTURES = ("llama", "qwen2", "qwen3")
 _BYTES = {"f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32}  # q8_0: 32 weights share a float16
-_BESIDE = 1.15  # of the weights: activations, one tensor twice, tokenizer, what libraries hold
+_BESIDE = 1.15  # of the weights: activations, one tensor twice
+_LIBRARIES_GIB = 0.6  # PyTorch, Transformers and PEFT once imported
 _WITHOUT_WEIGHTS = (*PROMPTS, "adaption_prompt")
 
 
@@ -101,16 +102,16 @@ def check_room(wanted: Needs, folder: Path) -> None:
         raise UserError(
             f"This needs {wanted.disk_gib:.1f} GiB on the disk of {there} and {free:.1f} GiB are "
             "free; free some room, or write it elsewhere.",
-            f"这需要在 {there} 所在的磁盘上占用 {wanted.disk_gib:.1f} GiB，现在只剩 {free:.1f} GiB；"
-            "请腾出空间，或写到别处。",
+            f"这需要在 {there} 所在的磁盘上占用 {wanted.disk_gib:.1f} GiB，"
+            f"现在只剩 {free:.1f} GiB；请腾出空间，或写到别处。",
             field="out",
         )
     free = free_gib(wanted.device)
     if wanted.memory_gib > free:
         raise UserError(
             f"Merging needs about {wanted.memory_gib:.1f} GiB of memory and {free:.1f} GiB are "
-            "free; unload the chat, wait for runs to end, or do it on a larger machine. The adapter "
-            "can leave as it is.",
+            "free; unload the chat, wait for runs to end, or do it on a larger machine. The "
+            "adapter can leave as it is.",
             f"合并大约需要 {wanted.memory_gib:.1f} GiB 内存，现在只有 {free:.1f} GiB；"
             "请卸载对话、等训练结束，或换内存更大的机器。适配器本身可以直接导出。",
         )
@@ -150,7 +151,7 @@ def _place(parameters: int, stored: "torch.dtype", copies: int) -> tuple[Device,
     if places[0].type == "cuda":
         places.append(pick_device("float32", "cpu"))
     for dtype in dict.fromkeys((torch.float32, stored)):
-        memory = parameters * dtype.itemsize * copies * _BESIDE / GIB
+        memory = parameters * dtype.itemsize * copies * _BESIDE / GIB + _LIBRARIES_GIB
         for place in places:
             device = pick_device(precision(dtype), "cpu" if place.type == "cpu" else "single")
             if memory <= free_gib(device):

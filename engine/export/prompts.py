@@ -1,4 +1,4 @@
-"""What a model is asked when it is checked: the run's own questions, rows of its data, plain text."""
+"""What a model is asked when it is checked: the run's questions, rows of its data, plain text."""
 
 import json
 

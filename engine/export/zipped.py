@@ -53,10 +53,10 @@ def folder_as(folder: Path, target: Path) -> Iterator[dict[str, Any]]:
 
 def exported(folder: Path) -> Iterator[dict[str, Any]]:
     """A merged model or a GGUF as a zip in the temporary folder; yields as `folder_as`, and at last
-    {"file"}."""
-    target = _temporary(f"{folder.parent.parent.name}-{folder.name}.zip")
+    {"file": its path}."""
+    target = _temporary(f"{folder.parent.parent.name}-{folder.name}.zip")  # run, way
     yield from folder_as(folder, target)
-    yield {"file": str(target)}
+    yield {"file": target}
 
 
 def _written(files: list[Path], root: Path, target: Path) -> Iterator[dict[str, Any]]:
