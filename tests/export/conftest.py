@@ -4,6 +4,8 @@ import json
 import shutil
 
 import pytest
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 from engine.config import TrainConfig
 from engine.export import check
@@ -28,6 +30,22 @@ def short_answers(monkeypatch):
 def adapter(tmp_path_factory, make_adapter):
     """A LoRA of random weights on the tiny Qwen3."""
     return make_adapter(tmp_path_factory.mktemp("export") / "mara", seed=1)
+
+
+@pytest.fixture(scope="session")
+def few_pieces(tokenizer):
+    """sprout's tokenizer with its first 600 pieces: GGUF's reader takes its time for each."""
+    made = json.loads(tokenizer.backend_tokenizer.to_str())
+    model = made["model"]
+    model["vocab"] = {piece: at for piece, at in model["vocab"].items() if at < 600}
+    known = model["vocab"]
+    model["merges"] = [one for one in model["merges"] if "".join(one) in known]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(made)),
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        chat_template=tokenizer.chat_template,
+    )
 
 
 @pytest.fixture
