@@ -3,6 +3,7 @@
 What a person wrote or a model said is escaped, so that it cannot break the Markdown.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,35 @@ _KINDS = {
     "gguf": "{base}, with what was trained ({method}) merged into its weights, as GGUF "
     "({precision}) for llama.cpp and Ollama.",
 }
+_HERE = '"path/to/this/folder"'
+_CODE = {
+    "adapter": (
+        "```python",
+        "from peft import PeftModel",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        "base = AutoModelForCausalLM.from_pretrained({base})",
+        f"model = PeftModel.from_pretrained(base, {_HERE})",
+        f"tokenizer = AutoTokenizer.from_pretrained({_HERE})",
+        "```",
+    ),
+    "merged": (
+        "```python",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        f"model = AutoModelForCausalLM.from_pretrained({_HERE})",
+        f"tokenizer = AutoTokenizer.from_pretrained({_HERE})",
+        "```",
+    ),
+    "gguf": ("```bash", "ollama create my-model -f Modelfile", "ollama run my-model", "```"),
+}
 
 
 def write_card(folder: Path, source: Source, what: str, facts: dict[str, Any]) -> None:
     """Writes README.md, and the curve beside it. `what`: adapter, merged or gguf; `facts` as in
     export.json, {} for an adapter, which is what the others are checked against."""
     licence = of_base(source.base)
-    body = [*_opening(source, what, facts), *_check(facts), *_use(source, what, facts)]
+    body = [*_opening(source, what, facts), *_check(facts), *_use(source, what)]
     if source.run:
         picture = curves(source.run.metrics(), "en")
         if picture:
@@ -83,26 +106,14 @@ def _check(facts: dict[str, Any]) -> list[str]:
     return ["", "## The check of these files", "", plain(facts["said"]["en"])]
 
 
-def _use(source: Source, what: str, facts: dict[str, Any]) -> list[str]:
-    head = ["", "## How to use it", ""]
-    prompt = []
+def _use(source: Source, what: str) -> list[str]:
+    base = bare_name(source.base)
+    code = [line.format(base=json.dumps(base, ensure_ascii=False)) for line in _CODE[what]]
+    lines = ["", "## How to use it", "", *code]
     if source.system_prompt:
         quoted = [f"> {plain(line)}" for line in source.system_prompt.split("\n")]
-        prompt = ["", "It was trained under this system prompt:", "", *quoted]
-    if what == "gguf":
-        return [*head, "```bash", "ollama create my-model -f Modelfile", "```", *prompt]
-    if what == "adapter" and source.run:
-        *_, use = PARTS
-        return use(source.run, "en")
-    code = [
-        "```python",
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        "",
-        'model = AutoModelForCausalLM.from_pretrained("path/to/this/folder")',
-        'tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")',
-        "```",
-    ]
-    return [*head, *(code if what == "merged" else ["Load it with PEFT on its base."]), *prompt]
+        lines += ["", "It was trained under this system prompt:", "", *quoted]
+    return lines
 
 
 def _licences(source: Source, licence: str) -> list[str]:

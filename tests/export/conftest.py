@@ -65,6 +65,8 @@ def run(adapter, tiny_model_folder, small_dataset):
         lines = "".join(json.dumps(one) + "\n" for one in rows)
         (path / f"{name}.jsonl").write_text(lines)
     shutil.copytree(adapter, path / "adapter")
+    card = {"base_model": str(tiny_model_folder), "system_prompt": config.system_prompt}
+    (path / "adapter" / "greenroom.json").write_text(json.dumps(card), encoding="utf-8")
     return runs.get(path.name)
 
 
