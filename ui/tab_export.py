@@ -1,5 +1,7 @@
 """The Export tab: what was trained leaves as an adapter, a whole model, a GGUF, or to the Hub."""
 
+import shutil
+
 import gradio as gr
 from gradio.context import Context
 
@@ -217,6 +219,7 @@ def _wire_zips(parts: Parts) -> None:
                     size = report_view.size(file.stat().st_size)
                     words = say("export_packed", lang, file=file.name, size=size)
                     yield under(cards.sentence(words, "calm")) | {parts.file: str(file)}
+                    shutil.rmtree(file.parent)  # Gradio has a copy of its own by now
             except UserError as error:
                 yield under(cards.sentence(error.sentence.in_language(lang)))
 

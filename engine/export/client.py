@@ -6,6 +6,7 @@ process ends with it and gives its memory back.
 
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engine.child import Child
@@ -25,7 +26,9 @@ class Job:
     """An export that goes on or has ended. `state`: going, stopping, stopped, failed, done."""
 
     run: str
+    name: str  # of the run
     to: str  # merged, gguf or hub
+    out: Path | None  # the folder that is written
     state: str = "going"
     progress: dict[str, Any] = field(default_factory=lambda: {"doing": "planning"})
     error: Sentence | None = None
@@ -36,7 +39,8 @@ def export(run_id: str, to: str, dtype: str = "auto", quantization: str = "q8_0"
     """Begins to write a run's merged model or GGUF. Raises UserError when another export goes on,
     or for a run without an adapter; what is found later is said by `look`."""
     asked = {"run": run_id, "to": to, "dtype": dtype, "quantization": quantization}
-    _begin(Job(run_id, to), "export", asked)
+    source = of_run(run_id)
+    _begin(Job(run_id, source.name, to, made.place(source.run, to)), "export", asked)
 
 
 def send(run_id: str, what: str, repo_id: str, token: str, public: bool) -> None:
@@ -44,10 +48,11 @@ def send(run_id: str, what: str, repo_id: str, token: str, public: bool) -> None
     from engine.export.hub import check_name
 
     check_name(repo_id)
+    out = made.place(runs.get(run_id), what)
     if what in made.KINDS:
-        made.require_done(made.place(runs.get(run_id), what))
+        made.require_done(out)
     asked = {"run": run_id, "what": what, "repo_id": repo_id, "token": token, "public": public}
-    _begin(Job(run_id, HUB), "send", asked)
+    _begin(Job(run_id, of_run(run_id).name, HUB, None), "send", asked)
 
 
 def look(run_id: str) -> dict[str, Job]:
@@ -69,30 +74,32 @@ def stop() -> None:
 
 
 def _begin(job: Job, call: str, asked: dict[str, Any]) -> None:
-    of_run(job.run)
     with _beginning:
         if other := going():
-            name = runs.get(other.run).name
             raise UserError(
-                f"An export of {name} is going on; wait for its end, or stop it.",
-                f"正在导出 {name}；请等它结束，或先停止。",
+                f"An export of {other.name} is going on; wait for its end, or stop it.",
+                f"正在导出 {other.name}；请等它结束，或先停止。",
             )
         _jobs[job.run, job.to] = job
     threading.Thread(target=_do, args=(job, call, asked), daemon=True).start()
 
 
 def _do(job: Job, call: str, asked: dict[str, Any]) -> None:
+    ended = "failed"
     try:
         for step in _child.ask(call, **asked):
+            if job.state == "stopping":  # it was asked to before there was a process to end
+                _child.close()
+                break
             job.result = step.get("result", {})
             job.progress = job.progress if job.result else step
         ended = "done"
     except UserError as error:
-        ended, job.error = "failed", error.sentence
-    finally:
+        job.error = error.sentence
+    finally:  # whatever happens, the next one may begin
         _child.close()
-    if job.state == "stopping":
-        ended, job.error = "stopped", None
-        if job.to in made.KINDS:
-            made.clear(made.place(runs.get(job.run), job.to))
-    job.state = ended
+        if job.state == "stopping":
+            ended, job.error = "stopped", None
+            if job.out:
+                made.clear(job.out)
+        job.state = ended

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from engine import library
+from engine.errors import UserError
 from engine.export.source import Source
 from engine.models.load import locate
 from engine.places import DATA_DIR
@@ -18,7 +19,10 @@ _SECONDS_FOR_THE_HUB = 5
 
 def of_base(base: str) -> str:
     """As the front matter of the base's README says, on this machine or on the Hub."""
-    place = Path(locate(base))
+    try:
+        place = Path(locate(base))
+    except UserError:  # its folder has gone; the adapter can leave all the same
+        return UNKNOWN
     file = place / "README.md"
     if place.is_dir():
         text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""

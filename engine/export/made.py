@@ -14,7 +14,14 @@ KINDS = ("merged", "gguf")
 
 
 def place(run: Run, to: str) -> Path:
-    """Where the page's exports of a run lie; they go with the run."""
+    """Where the page's exports of a run lie; they go with the run. Raises UserError for a name that
+    is no way out: it may come from outside."""
+    if to not in ("adapter", *KINDS):
+        raise UserError(
+            f"{to!r} cannot leave; choose adapter, {' or '.join(KINDS)}.",
+            f"无法导出 {to!r}；可选 adapter、{'、'.join(KINDS)}。",
+            field="what",
+        )
     return run.path / "export" / to
 
 

@@ -9,6 +9,7 @@ from engine.export.source import of_run
 
 
 def _export(run: str, to: str, dtype: str, quantization: str) -> Iterator[dict[str, Any]]:
+    yield {"doing": "planning"}  # the libraries take seconds to come
     from engine.export.exporting import export
 
     source = of_run(run)
@@ -17,6 +18,7 @@ def _export(run: str, to: str, dtype: str, quantization: str) -> Iterator[dict[s
 
 def _send(run: str, what: str, repo_id: str, token: str, public: bool) -> Iterator[dict[str, Any]]:
     """The token comes through the pipe, is used, and is kept nowhere."""
+    yield {"doing": "planning"}
     from engine.export.hub import send
 
     source = of_run(run)

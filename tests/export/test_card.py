@@ -121,3 +121,7 @@ def test_the_licence_of_a_base_in_a_folder(readme, licence, tiny_model_folder, t
 
 def test_nothing_is_known_of_other_peoples_data(run):
     assert of_data(of_run(run.id)) == UNKNOWN
+
+
+def test_a_base_that_has_gone_keeps_no_adapter_here():
+    assert of_base("/nowhere/at all") == UNKNOWN

@@ -43,6 +43,8 @@ def test_a_push_is_checked_before_it_begins(run):
         client.send(run.id, "adapter", "a b", "hf_x", False)
     with pytest.raises(UserError, match="has not been made yet"):
         client.send(run.id, "merged", "me/mine", "hf_x", False)
+    with pytest.raises(UserError, match="'../../x' cannot leave"):
+        client.send(run.id, "../../x", "me/mine", "hf_x", False)
     with pytest.raises(UserError, match="There is no run '../x'"):
         client.export("../x", "merged")
     assert client.going() is None
