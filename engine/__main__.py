@@ -4,11 +4,11 @@ import argparse
 import os
 import sys
 
-from engine.commands import chat, convert, estimate, evaluate, inspect, models, train
+from engine.commands import chat, convert, estimate, evaluate, export, inspect, models, train
 from engine.errors import UserError
 from engine.hardware import child_environment
 
-_COMMANDS = (inspect, convert, estimate, train, chat, evaluate, models)
+_COMMANDS = (inspect, convert, estimate, train, chat, evaluate, export, models)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,6 +14,6 @@ class Chosen:
     clone: gr.State  # id of a run whose options shall fill the form, "" for none
     voice: gr.State  # id of the run whose adapter speaks in Chat, "" for base alone
     question: gr.State  # a question that Chat shall ask by itself, "" for none
-    tabs: gr.Tabs  # ids: data, train, runs, chat
+    tabs: gr.Tabs  # ids: data, train, runs, chat, export
     tick: gr.Timer  # three seconds: thread and memory
     slow: gr.Timer  # ten seconds: runs that come or go; every tick costs the browser work

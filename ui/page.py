@@ -15,6 +15,9 @@ as_yaml paste paste_file fill_form fill_said summary verdict start start_said me
 plan_problem memory_plan measure measured run_side run_card run_command stop run_line run_forward
 run_back run_beside run_leave stop_ask go_on stop_keep stop_delete resume another talk run_said
 plot_loss loss_says run_answers run_memory curves_box log_box run_log
+export: export_run export_facts export_notice, of each way out WAY (adapter, merged, gguf, hub)
+export_WAY_head export_WAY export_WAY_said, export_zip_WAY export_stop_WAY, export_dtype
+export_quantization export_what export_repo_id export_token export_public export_file
 """
 
 import gradio as gr
@@ -32,6 +35,7 @@ from ui import (
     summary,
     tab_chat,
     tab_data,
+    tab_export,
     tab_runs,
     tab_train,
     thread,
@@ -81,6 +85,8 @@ def build(open_to: str = "") -> gr.Blocks:
                 tab_runs.build(chosen)
             with _tab("chat"):
                 tab_chat.build(chosen)
+            with _tab("export"):
+                tab_export.build(chosen)
         show_me.wire(guided, chosen, data, fields, revised, wanted)
         _wire_pulse(page, chosen, lines, [facts, fields["model_name_or_path"], outlook])
         _wire_opening(page, chosen, guided.show, data, notice, card)

@@ -7,6 +7,7 @@ from gradio.context import Context
 
 from engine import launch
 from engine.errors import UserError
+from engine.export import zipped
 from engine.training import runs
 from engine.training.runs import Run
 from ui import cards, comparing, learned_card, report_view, runs_line, runs_table, timeline
@@ -222,15 +223,15 @@ def _wire_download(parts: Parts) -> None:
     """The zips are made on demand and then fetched by the browser itself."""
 
     def pack(run_id: str, request: gr.Request):
-        return packed_by(runs.zip_adapter, run_id, request)
+        return packed_by(zipped.adapter, run_id, request)
 
     def pack_report(run_id: str, request: gr.Request):
-        return packed_by(runs.zip_report, run_id, request)
+        return packed_by(zipped.report, run_id, request)
 
-    def packed_by(zipped, run_id: str, request: gr.Request):
+    def packed_by(pack_it, run_id: str, request: gr.Request):
         lang = language(request)
         try:
-            file = zipped(run_id)
+            file = pack_it(run_id)
         except UserError as error:
             return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
         size = report_view.size(file.stat().st_size)

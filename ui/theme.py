@@ -61,6 +61,7 @@ MODULES_WITH_CSS = (
         "ui.chat_panel",
     ),
     "ui.batch_answers",
+    "ui.export_rows",
 )
 
 

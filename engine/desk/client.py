@@ -228,6 +228,11 @@ def estimate(config: dict[str, Any], device_gib: float = 0.0) -> dict[str, Any]:
     return last["report"]
 
 
+def export_plan(run_id: str) -> dict[str, Any]:
+    """What each way out of a run needs, as engine.export.plan.outlook. Raises UserError."""
+    return _child.answer("export_plan", run=run_id)
+
+
 def _looks(call: str, **asked: Any) -> Iterator[dict[str, Any]]:
     """Asks how far it is until it is done, with pauses in which others may ask."""
     while True:

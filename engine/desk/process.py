@@ -94,6 +94,13 @@ def _key(*asked: Any) -> str:
     return json.dumps(asked, sort_keys=True)
 
 
+def _export_plan(run: str) -> Iterator[dict[str, Any]]:
+    from engine.export.plan import outlook
+    from engine.export.source import of_run
+
+    yield outlook(of_run(run))
+
+
 def _row(path: str, model_name_or_path: str, number: int, **options: Any) -> Iterator[dict]:
     from engine.dataset.inspect import one_row
 
@@ -234,5 +241,6 @@ if __name__ == "__main__":
             "messages": _messages,
             "repair": _repair,
             "estimate": _estimate,
+            "export_plan": _export_plan,
         }
     )

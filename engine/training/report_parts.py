@@ -29,13 +29,13 @@ _STATES = {
 def _opening(run: Run, lang: str) -> list[str]:
     """Name, verdict, and the run in one line."""
     card = verdict.read(run.path, run.step)
-    lines = [f"# {_plain(run.name)}", ""]
+    lines = [f"# {plain(run.name)}", ""]
     if card:
-        lines += [f"**{_plain(verdict.headline(card).in_language(lang))}**", ""]
+        lines += [f"**{plain(verdict.headline(card).in_language(lang))}**", ""]
     config = run.config
     day = time.strftime("%Y-%m-%d", time.localtime(run.started_at))
     state = _STATES.get(run.state, Sentence(run.state, run.state))
-    model, data = _plain(_name(config.model_name_or_path)), _plain(_name(config.dataset))
+    model, data = plain(bare_name(config.model_name_or_path)), plain(bare_name(config.dataset))
     told = Sentence(
         f"{state.en}: {model} on {data}, {run.step} of {run.max_steps} steps in "
         f"{_time(run.duration_seconds).en}, {day}.",
@@ -43,7 +43,7 @@ def _opening(run: Run, lang: str) -> list[str]:
         f"用时 {_time(run.duration_seconds).zh}，{day}。",
     )
     why = run.message.in_language(lang)
-    return [*lines, told.in_language(lang), *(["", _plain(why)] if why else [])]
+    return [*lines, told.in_language(lang), *(["", plain(why)] if why else [])]
 
 
 def _learned(run: Run, lang: str) -> list[str]:
@@ -51,7 +51,7 @@ def _learned(run: Run, lang: str) -> list[str]:
     lines = _title("Did it learn?", "学会了吗？", lang)
     if not card or "failed" in card:
         words = verdict.headline(card) if card else Sentence("Not measured.", "没有测量。")
-        return [*lines, _plain(words.in_language(lang))]
+        return [*lines, plain(words.in_language(lang))]
     heads = Sentence("loss a token | base | with the adapter", "每 token 损失 | 底座 | 加上适配器")
     rows = []
     for words, losses in verdict.measured(card):
@@ -59,7 +59,7 @@ def _learned(run: Run, lang: str) -> list[str]:
         if losses["base"] is not None:
             base = f"{losses['base']:.3f}"
         rows.append((words.in_language(lang), base, f"{losses['adapter']:.3f}"))
-    found = [f"- {_plain(one.in_language(lang))}" for one in verdict.findings(card)]
+    found = [f"- {plain(one.in_language(lang))}" for one in verdict.findings(card)]
     return [*lines, *_table(heads.in_language(lang), rows), "", *found]
 
 
@@ -67,7 +67,7 @@ def _answers(run: Run, lang: str) -> list[str]:
     """The fixed questions: the base's answer, the first and the last."""
     lines = []
     for one in asked(run.samples()):
-        lines += ["", f"### {_plain(one.prompt)}", ""]
+        lines += ["", f"### {plain(one.prompt)}", ""]
         rows = [(Sentence("base", "底座"), one.base)] if one.base is not None else []
         first, last = min(one.answers), max(one.answers)
         same = one.answers[first] == one.base  # as with all that begin as nothing
@@ -138,7 +138,7 @@ def _use(run: Run, lang: str) -> list[str]:
     if not run.has_adapter:
         return []
     name = run.config.model_name_or_path
-    base = json.dumps("data/sprout" if name == SPROUT else _name(name), ensure_ascii=False)
+    base = json.dumps("data/sprout" if name == SPROUT else bare_name(name), ensure_ascii=False)
     told = Sentence(
         "`adapter/` holds the weights, the tokenizer and the chat template. With Transformers and "
         "PEFT:",
@@ -165,7 +165,7 @@ def _use(run: Run, lang: str) -> list[str]:
         lines += ["", words.in_language(lang)]
     if run.config.system_prompt.strip():
         words = Sentence("It was trained under this system prompt:", "训练时的系统提示：")
-        quoted = [f"> {_plain(line)}" for line in run.config.system_prompt.strip().split("\n")]
+        quoted = [f"> {plain(line)}" for line in run.config.system_prompt.strip().split("\n")]
         lines += ["", words.in_language(lang), "", *quoted]
     versions = read_json(run.path / "adapter" / "greenroom.json").get("versions", {})
     made = " · ".join(f"{name} {version}" for name, version in versions.items())
@@ -182,7 +182,7 @@ def _title(en: str, zh: str, lang: str) -> list[str]:
 def _table(heads: str, rows: list[tuple]) -> list[str]:
     """`heads` with a bar between two; the cells are escaped, but for code."""
     width = heads.count("|") + 1
-    cells = [[c if str(c).startswith("`") else _plain(c) for c in row] for row in rows]
+    cells = [[c if str(c).startswith("`") else plain(c) for c in row] for row in rows]
     return [
         f"| {heads} |",
         "|" + "---|" * width,
@@ -192,14 +192,15 @@ def _table(heads: str, rows: list[tuple]) -> list[str]:
 
 def _setting(name: str, config: TrainConfig) -> str:
     value = str(getattr(config, name))
-    return (_name(value) if name in _PLACES else value) or "–"
+    return (bare_name(value) if name in _PLACES else value) or "–"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """One line of text that Markdown takes literally."""
     return _SIGNS.sub(r"\\\1", " ".join(str(value).split()))
 
 
-def _name(place: str) -> str:
+def bare_name(place: str) -> str:
     """A path of this machine says nothing to anybody else; a Hub id stays whole."""
     path = Path(place)
     return path.name if path.is_absolute() or place.startswith("~") else place

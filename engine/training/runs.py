@@ -6,9 +6,7 @@ import os
 import random
 import re
 import shutil
-import tempfile
 import time
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -143,38 +141,6 @@ def delete(run_id: str) -> None:
             f"{run.name} is still training; stop it first.", f"{run.name} 还在训练，请先停止。"
         )
     shutil.rmtree(run.path)
-
-
-def zip_adapter(run_id: str) -> Path:
-    """The adapter folder as a zip file in the temporary folder. Raises UserError without one."""
-    run = get(run_id)
-    if not run.has_adapter:
-        raise UserError(
-            f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
-            f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
-        )
-    return _zipped(run.id, sorted((run.path / "adapter").rglob("*")), run.path / "adapter")
-
-
-def zip_report(run_id: str) -> Path:
-    """The report in both languages with its pictures, and the card and options behind it."""
-    run = get(run_id)
-    if not report(run_id):
-        raise UserError(
-            f"{run.name} has no report yet; it is written when the run ends.",
-            f"{run.name} 还没有报告；训练结束时才会生成。",
-        )
-    names = ("report*.md", "curves*.svg", "learned.json", "config.yaml")
-    files = [file for name in names for file in sorted(run.path.glob(name))]
-    return _zipped(f"{run.id}-report", files, run.path)
-
-
-def _zipped(name: str, files: list[Path], root: Path) -> Path:
-    target = Path(tempfile.mkdtemp(prefix="greenroom-")) / f"{name}.zip"
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.write(file, file.relative_to(root))
-    return target
 
 
 def report(run_id: str, language: str = "en") -> str:

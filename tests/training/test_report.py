@@ -1,12 +1,10 @@
 """The report of a run: each part in both languages, and nothing a person wrote turned to markup."""
 
 import json
-import zipfile
 
 import pytest
 
 from engine.config import TrainConfig
-from engine.errors import UserError
 from engine.training import runs
 from engine.training.report import write_report
 
@@ -139,14 +137,3 @@ def test_a_base_of_an_old_layout_is_told_as_such(path, tmp_path, model_type, tol
 def test_old_runs_have_an_english_report_only(path):
     (path / "report.md").write_text("old")
     assert (runs.report(path.name), runs.report(path.name, "zh")) == ("old", "old")
-
-
-def test_the_zip_holds_what_a_colleague_needs(path):
-    with pytest.raises(UserError, match="has no report yet"):
-        runs.zip_report(path.name)
-    write_report(path)
-    with zipfile.ZipFile(runs.zip_report(path.name)) as archive:
-        assert archive.namelist() == [
-            *("report.md", "report.zh.md", "curves.svg", "curves.zh.svg"),
-            *("learned.json", "config.yaml"),
-        ]

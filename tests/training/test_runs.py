@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import time
-import zipfile
 
 import pytest
 
@@ -183,16 +182,6 @@ def test_the_log_is_read_from_its_end(path):
     lines = [f"line {number} 好" for number in range(9000)]
     (path / "train.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert runs.get(path.name).log_tail(2) == "line 8998 好\nline 8999 好"
-
-
-def test_zip_holds_the_adapter(path):
-    with pytest.raises(UserError, match="has no adapter yet"):
-        runs.zip_adapter(path.name)
-    (path / "adapter").mkdir()
-    (path / "adapter" / "adapter_model.safetensors").write_bytes(b"weights")
-    with zipfile.ZipFile(runs.zip_adapter(path.name)) as archive:
-        assert archive.namelist() == ["adapter_model.safetensors"]
-        assert archive.read("adapter_model.safetensors") == b"weights"
 
 
 def test_one_run_that_cannot_be_read_does_not_hide_the_others(path, runs_folder):

@@ -12,6 +12,7 @@ WORDS = {
     "shell_train": Sentence("Train", "训练"),
     "shell_runs": Sentence("Runs", "记录"),
     "shell_chat": Sentence("Chat", "对话"),
+    "shell_export": Sentence("Export", "导出"),
     "shell_thread": Sentence("What is chosen", "当前选择"),
     "shell_part_data": Sentence("Data", "数据"),
     "shell_part_base": Sentence("Base", "底座"),

@@ -1,0 +1,87 @@
+"""What leaves: the adapter of a run or a folder, with the base and the run behind it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import UserError
+from engine.models.adapter import method_of, read_card
+from engine.training import runs
+from engine.training.runs import Run
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An adapter that can leave. `run` is None for one that was made elsewhere."""
+
+    name: str
+    folder: Path
+    base: str  # as in `model_name_or_path`
+    method: str  # as in `peft_type`, "full" for a whole model
+    card: dict[str, Any]  # its greenroom.json
+    run: Run | None
+
+    @property
+    def system_prompt(self) -> str:
+        return self.card.get("system_prompt", "").strip()
+
+
+def of_run(run_id: str) -> Source:
+    """Raises UserError for a run that is not there or has no adapter yet."""
+    run = runs.get(run_id)
+    if not run.has_adapter:
+        raise UserError(
+            f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
+            f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
+            field="adapter",
+        )
+    return _source(run.path / "adapter", run)
+
+
+def find(adapter: str) -> Source:
+    """The id of a run, a run's folder, or an adapter's folder. Raises UserError."""
+    path = Path(adapter).expanduser().resolve()
+    if not path.is_dir():
+        return of_run(adapter)
+    folder = path / "adapter" if (path / "adapter").is_dir() else path
+    of_a_run = (folder.parent / "config.yaml").is_file() and folder.name == "adapter"
+    return _source(folder, runs.view(folder.parent) if of_a_run else None)
+
+
+def _source(folder: Path, run: Run | None) -> Source:
+    card = read_card(folder)
+    base = card.get("base_model") or _base_in_config(folder)
+    if not base:
+        raise UserError(
+            f"{folder.name} does not say which base it belongs to; write it into "
+            "adapter_config.json as base_model_name_or_path.",
+            f"{folder.name} 没有写明底座；请在 adapter_config.json 里填 base_model_name_or_path。",
+            field="adapter",
+        )
+    name = run.name if run else folder.name
+    return Source(name, folder, base, method_of(folder), card, run)
+
+
+def _base_in_config(folder: Path) -> str:
+    file = folder / "adapter_config.json"
+    if not file.is_file():
+        return ""
+    return json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path") or ""
+
+
+def tokenizer_of(source: Source) -> "PreTrainedTokenizerBase":
+    """The one that travels with the adapter, with its chat template; the base's where none does.
+    Raises UserError."""
+    from transformers import AutoTokenizer
+
+    from engine.models.load import load_tokenizer
+
+    if (source.folder / "tokenizer_config.json").is_file():
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
+        if tokenizer.chat_template:
+            return tokenizer
+    return load_tokenizer(source.base)[0]
