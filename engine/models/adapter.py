@@ -10,6 +10,7 @@ from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.methods import peft_config
 from engine.options.adapter import CHANGES_THE_BASE
+from engine.places import DATA_DIR, SPROUT
 
 if TYPE_CHECKING:
     import torch
@@ -123,7 +124,8 @@ def method_of(folder: Path) -> str:
 def read_card(folder: Path) -> dict[str, Any]:
     """The adapter's greenroom.json, {} for one made elsewhere. Raises UserError for a folder that
     is no adapter or whose weights are not safetensors."""
-    is_model = (folder / "config.json").is_file() and (folder / "greenroom.json").is_file()
+    ours = ("greenroom.json", "complete.json")  # of a run's end, of a checkpoint
+    is_model = (folder / "config.json").is_file() and any((folder / n).is_file() for n in ours)
     if not is_model and not (folder / "adapter_config.json").is_file():
         raise UserError(
             f"{folder.name} holds no adapter (no adapter_config.json); train the run first.",
@@ -137,3 +139,26 @@ def read_card(folder: Path) -> dict[str, Any]:
         )
     card = folder / "greenroom.json"
     return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+
+
+def base_of(folder: Path) -> str:
+    """The base that an adapter was trained on, as its greenroom.json or else PEFT's file names it;
+    "" where neither does. Raises UserError as `read_card`."""
+    card = read_card(folder)
+    if "base_model" in card:
+        return card["base_model"]
+    file = folder / "adapter_config.json"
+    named = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return named.get("base_model_name_or_path") or ""
+
+
+def same_base(one: str, other: str) -> bool:
+    """Whether two names stand for one model: sprout and its folder do."""
+    return _place(one) == _place(other)
+
+
+def _place(model_name_or_path: str) -> str:
+    if model_name_or_path == SPROUT:
+        return str((DATA_DIR / SPROUT).resolve())
+    folder = Path(model_name_or_path).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else model_name_or_path

@@ -68,12 +68,6 @@ def test_a_run_without_an_adapter_is_a_sentence():
     assert raised.value.field == "adapter"
 
 
-@pytest.mark.parametrize("adapter", ["../x", "calm-otter-0000"])
-def test_an_adapter_that_is_not_there_is_a_sentence(adapter):
-    with pytest.raises(UserError, match="There is no run"):
-        client.load("sprout", [adapter])
-
-
 def test_zerogpu_says_that_it_cannot(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "1")
     with pytest.raises(UserError, match="ZeroGPU Space is not built yet"):
