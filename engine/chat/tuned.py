@@ -63,8 +63,8 @@ class Tuned:
             with self._layers.disable_adapter():
                 yield self.base
         else:
-            if self._layers.active_adapter != name:
-                self._layers.set_adapter(name)
+            if self._layers.active_adapter != _module_name(name):
+                self._layers.set_adapter(_module_name(name))
             yield self.base
 
     def opening(self, name: str | None, input_ids: torch.Tensor) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Tuned:
             self._models[name] = load_base(str(folder), self._device, Quantization()).eval()
         elif method in PROMPTS or self._layers is None:
             tuned = PeftModel.from_pretrained(
-                self.base, folder, adapter_name=name, is_trainable=False
+                self.base, folder, adapter_name=_module_name(name), is_trainable=False
             )
             only_task(tuned)
             if method in PROMPTS:
@@ -115,7 +115,12 @@ class Tuned:
             else:
                 self._layers = tuned
         else:
-            self._layers.load_adapter(folder, adapter_name=name)
+            self._layers.load_adapter(folder, adapter_name=_module_name(name))
+
+
+def _module_name(voice: str) -> str:
+    """PEFT calls modules after its adapters, and torch allows no dot there; a path has some."""
+    return voice.replace(".", "\u2024")
 
 
 def _one_kind_of_layers(folders: dict[str, Path]) -> None:

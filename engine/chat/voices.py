@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from engine.chat.manner import manner_of
 from engine.chat.sampling import checked, draw, processors
 from engine.chat.tuned import Tuned
 from engine.dataset.prompt import render
-from engine.dataset.tokens import end_of_turn_ids
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
-from engine.models.adapter import read_card
+from engine.models.adapter import base_of, read_card, same_base
 from engine.models.load import Quantization, footprint_gib, load_base, load_tokenizer
 
 if TYPE_CHECKING:
-    from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import Cache, PreTrainedModel
 
 BASE = "base"
 _SNAPSHOT_SECONDS = 0.04
@@ -39,6 +39,7 @@ class Voices:
         self.tokenizer, self.template_note = load_tokenizer(model_name)
         self.names = [BASE]
         self.tuned = Tuned(self.base, device, {})
+        self.manners = {BASE: manner_of(self.tokenizer, None, {})}
 
     @property
     def footprint_gib(self) -> float:
@@ -59,10 +60,13 @@ class Voices:
         """Replaces the adapters; the base stays. Raises UserError, and then has no adapter."""
         self.tuned.remove()
         self.tuned, self.names = Tuned(self.base, self.device, {}), [BASE]
+        self.manners = {BASE: self.manners[BASE]}
         for folder in adapters.values():
             self._check(folder)
         self.tuned = Tuned(self.base, self.device, adapters)
         self.names += adapters
+        for name, folder in adapters.items():
+            self.manners[name] = manner_of(self.tokenizer, folder, read_card(folder))
 
     def answer(
         self,
@@ -94,8 +98,8 @@ class Voices:
         yield {speaker.name: speaker.snapshot() for speaker in speakers}
 
     def _check(self, folder: Path) -> None:
-        trained_on = read_card(folder).get("base_model", self.model_name)
-        if trained_on != self.model_name:
+        trained_on = base_of(folder)
+        if trained_on and not same_base(trained_on, self.model_name):
             raise UserError(
                 f"This adapter was trained on {trained_on}, not on {self.model_name}; load it with "
                 f"{trained_on}.",
@@ -121,9 +125,8 @@ class _Speaker:
         self.stopped_by = ""
         self.checksum = ""
         self._voices = voices
-        self._tokenizer: PreTrainedTokenizerBase = voices.tokenizer
+        self._tokenizer, self._ends = voices.manners[name]
         self._settings = settings
-        self._ends = end_of_turn_ids(self._tokenizer)
         self.prompt = render(self._tokenizer, turns, add_generation_prompt=True).text
         self._prompt_ids = self._tokenizer(self.prompt, add_special_tokens=False)["input_ids"]
         self._room = self._free_room()
