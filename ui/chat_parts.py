@@ -73,23 +73,22 @@ def _bar() -> dict:
             allow_custom_value=True,
             label=t("chat_voices"),
             info=t("chat_voices_help"),
-            scale=2,
             min_width=280,
             elem_id="chat_voices",
         )
-        with gr.Column(scale=3, min_width=240, elem_id="chat_status_box"):
-            made["status"] = gr.HTML(elem_id="chat_status", elem_classes="bare")
-            made["summary"] = gr.HTML(elem_id="chat_summary", elem_classes="bare")
         with gr.Row(elem_id="chat_bar_end"):
-            made["unload"] = gr.Button(
-                t("chat_unload"),
-                visible=False,
-                size="sm",
-                elem_id="chat_unload",
-                elem_classes="quiet-link",
-            )
             made["on"] = blind.toggle()
             made["toggle"] = gr.Button(t("chat_settings"), elem_id="chat_toggle")
+    with gr.Row(elem_id="chat_status_box"):
+        made["status"] = gr.HTML(elem_id="chat_status", elem_classes="bare")
+        made["unload"] = gr.Button(
+            t("chat_unload"),
+            visible=False,
+            size="sm",
+            elem_id="chat_unload",
+            elem_classes="quiet-link",
+        )
+        made["summary"] = gr.HTML(elem_id="chat_summary", elem_classes="bare")
     return made
 
 
