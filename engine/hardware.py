@@ -3,7 +3,9 @@
 Nothing here imports torch at module level: the page reads memory from NVML and the kernel.
 """
 
+import importlib.util
 import os
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -227,3 +229,9 @@ def resident_bytes(process: psutil.Process) -> int:
     except psutil.Error:
         return 0
     return max(0, info.rss - getattr(info, "shared", 0))
+
+
+def can_compile() -> bool:
+    """torch.compile writes Triton kernels, whose launcher needs a C compiler."""
+    compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
+    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))

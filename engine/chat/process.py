@@ -45,6 +45,7 @@ def _load(
     yield {
         "model": model_name_or_path,
         "voices": _voices.names,
+        "base_check": _voices.base_check,
         "footprint_gib": _voices.footprint_gib,
         "precision": quantization.name or str(_voices.device.dtype).removeprefix("torch."),
         "device": _voices.device.name,

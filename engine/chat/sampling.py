@@ -64,8 +64,10 @@ def processors(settings: dict[str, float]) -> "LogitsProcessorList":
     return chosen
 
 
-def draw(scores: "torch.Tensor", temperature: float, generator: "torch.Generator") -> int:
-    """The next token's id from processed scores of shape [1, vocabulary]."""
+def draw(
+    scores: "torch.Tensor", temperature: float, generator: "torch.Generator"
+) -> "torch.Tensor":
+    """The next token's id [1] from processed scores [1, vocabulary]."""
     if temperature == 0:
-        return int(scores.argmax())
-    return int(scores.float().softmax(-1).multinomial(1, generator=generator))
+        return scores.argmax(-1)
+    return scores.float().softmax(-1).multinomial(1, generator=generator)[0]

@@ -4,6 +4,7 @@ Three kinds: adapters within the base's layers, learned tokens before the prompt
 """
 
 import contextlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,15 @@ from engine.errors import UserError
 from engine.hardware import GIB, Device, memory_now
 from engine.models.adapter import method_of, only_task, weights
 from engine.models.load import Quantization, footprint_gib, load_base, load_config
+from engine.models.row_lora import RowLora, tell_apart
 from engine.options.adapter import PROMPTS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+BASE = "base"
+# How far a batch may be from one row at a time, as a share: what rounding does.
+_NEAR = {torch.float32: 1e-4, torch.bfloat16: 0.05, torch.float16: 0.02}
 
 
 class Tuned:
@@ -31,7 +37,10 @@ class Tuned:
 
     def __init__(self, base: "PreTrainedModel", device: Device, folders: dict[str, Path]):
         self.base = base
+        self.told_apart: list[str] = []
         self._device = device
+        self._takes = inspect.signature(base.forward).parameters
+        self._rows: RowLora | None = None
         self._layers: PeftModel | None = None
         self._prompts: dict[str, PeftModel] = {}
         self._models: dict[str, PreTrainedModel] = {}
@@ -51,36 +60,64 @@ class Tuned:
                     field="adapter",
                 ) from error
         base.eval()
+        self._tell_apart([one for one in folders if one not in (*self._prompts, *self._models)])
+
+    def together(self, names: list[str]) -> list[list[str]]:
+        """The names in groups that one batch can answer; a group of its own for each voice whose
+        method cannot be told apart from row to row."""
+        rows = [one for one in names if one == BASE or one in self.told_apart]
+        groups = [[one] for one in names if one not in rows]
+        return [rows, *groups] if rows else groups
+
+    def voices(self, names: list[str]) -> list[int]:
+        """As the row-wise layers count them: 0 is the base."""
+        return [0 if one == BASE else 1 + self.told_apart.index(one) for one in names]
 
     @contextlib.contextmanager
-    def speaking(self, name: str | None) -> Iterator["PreTrainedModel"]:
-        """The model as this voice; None is the base itself."""
+    def speaking(self, names: list[str]) -> Iterator["PreTrainedModel"]:
+        """The model for a batch with these voices in its rows: a group of `together`, or one voice
+        in all rows."""
+        name = names[0]
         if name in self._models:
             yield self._models[name]
         elif self._layers is None:
             yield self.base
-        elif name is None or name in self._prompts:
+        elif all(one == BASE or one in self._prompts for one in names):
             with self._layers.disable_adapter():
                 yield self.base
+        elif self._rows:
+            self._rows.take(self.voices(names))
+            try:
+                yield self.base
+            finally:
+                self._rows.take(None)
         else:
             if self._layers.active_adapter != _module_name(name):
                 self._layers.set_adapter(_module_name(name))
             yield self.base
 
-    def opening(self, name: str | None, input_ids: torch.Tensor) -> dict[str, Any]:
-        """What the model hears first of a prompt [1, tokens], with a cache of the voice's own:
-        learned tokens stand before the prompt's, or are in the cache already."""
+    def opening(self, name: str, input_ids: torch.Tensor) -> tuple[dict[str, Any], int]:
+        """What the model hears first of prompts [rows, tokens], with a cache of their own, and how
+        many learned tokens stand before each prompt or are in the cache already."""
         plain = {"input_ids": input_ids, "past_key_values": DynamicCache(config=self.base.config)}
         if name not in self._prompts:
-            return plain
-        learned = self._prompts[name].get_prompt(batch_size=1)
+            return plain, 0
+        learned = self._prompts[name].get_prompt(batch_size=len(input_ids))
+        virtual = self.virtual_tokens(name)
         if not isinstance(learned, torch.Tensor):
-            return {"input_ids": input_ids, "past_key_values": learned}
+            return {"input_ids": input_ids, "past_key_values": learned}, virtual
         words = self.base.get_input_embeddings()(input_ids)
         embeds = torch.cat([learned.to(words.device, words.dtype), words], dim=1)
-        return {"inputs_embeds": embeds, "past_key_values": plain["past_key_values"]}
+        return {"inputs_embeds": embeds, "past_key_values": plain["past_key_values"]}, virtual
 
-    def virtual_tokens(self, name: str | None) -> int:
+    def positions(self, mask: torch.Tensor, length: int) -> dict[str, torch.Tensor]:
+        """The places of the last `length` tokens where a mask [rows, tokens] has padding, for a
+        model that is told them."""
+        if "position_ids" not in self._takes:
+            return {}
+        return {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -length:]}
+
+    def virtual_tokens(self, name: str) -> int:
         """How many places of the window the voice takes before the prompt."""
         tuned = self._prompts.get(name)
         return tuned.active_peft_config.num_virtual_tokens if tuned else 0
@@ -93,12 +130,38 @@ class Tuned:
     def remove(self) -> None:
         """Gives the base back as it was, also after PEFT failed half-way."""
         self._layers, self._prompts, self._models = None, {}, {}
+        self._rows, self.told_apart = None, []
         for name, module in list(self.base.named_modules()):
             if isinstance(module, BaseTunerLayer):
                 self.base.set_submodule(name, module.get_base_layer())
             elif isinstance(module, AdaptedAttention):
                 self.base.set_submodule(name, module.model)
         vars(self.base).pop("peft_config", None)  # else PEFT takes the next for one adapter more
+
+    @torch.inference_mode()
+    def _tell_apart(self, names: list[str]) -> None:
+        """Rows are told apart only where it was seen that each answers as if it were alone: some
+        models mix the rows of a batch within a layer."""
+        if (
+            self._layers is None
+            or (rows := tell_apart(self._layers, [_module_name(one) for one in names])) is None
+        ):
+            return
+        self.told_apart = names
+        ids = torch.arange(3, 9, device=self.base.device).expand(1 + len(names), -1)
+        alone = []
+        for name in (BASE, *names):
+            with self.speaking([name]) as model:
+                alone.append(model(input_ids=ids[:1]).logits)
+        alone, self._rows = torch.cat(alone).float(), rows
+        try:
+            with self.speaking([BASE, *names]) as model:
+                apart = model(input_ids=ids).logits.float()
+        except RuntimeError as error:
+            print(f"Voices one after the other: {error}", flush=True)
+            apart = torch.full_like(alone, torch.inf)
+        if not (apart - alone).norm() <= _NEAR[self.base.dtype] * alone.norm():
+            self._rows, self.told_apart = None, []
 
     def _add(self, name: str, folder: Path) -> None:
         method = method_of(folder)

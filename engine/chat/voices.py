@@ -1,30 +1,29 @@
-"""Base and adapters answering together: one copy of the base, every voice with its own cache.
+"""Base and adapters answering together on one copy of the base.
 
-The voices take turns token by token, so that all of them stream; the adapter is switched on for
-its own steps and off for the base's, which is right for every PEFT method.
+Voices whose rows can be told apart are one batch; the others take turns with it, token by token,
+so that all of them stream.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
+from engine.chat.batch import Batch
 from engine.chat.manner import manner_of
-from engine.chat.sampling import checked, draw, processors
-from engine.chat.tuned import Tuned
-from engine.dataset.prompt import render
+from engine.chat.sampling import checked
+from engine.chat.speaker import Speaker
+from engine.chat.tuned import BASE, Tuned
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
 from engine.models.adapter import base_of, read_card, same_base
 from engine.models.load import Quantization, footprint_gib, load_base, load_tokenizer
+from engine.models.row_lora import read_8bit_exactly
 
 if TYPE_CHECKING:
-    from transformers import Cache, PreTrainedModel
+    import torch
+    from transformers import PreTrainedModel
 
-BASE = "base"
 _SNAPSHOT_SECONDS = 0.04
 
 
@@ -36,10 +35,14 @@ class Voices:
         self.device = device
         self.quantization = quantization
         self.base: PreTrainedModel = load_base(model_name, device, quantization).eval()
+        if quantization.load_in_8bit:
+            read_8bit_exactly(self.base)
         self.tokenizer, self.template_note = load_tokenizer(model_name)
         self.names = [BASE]
         self.tuned = Tuned(self.base, device, {})
         self.manners = {BASE: manner_of(self.tokenizer, None, {})}
+        self._untouched = self._heard()
+        self.base_check = {"same": True, "difference": 0.0}
 
     @property
     def footprint_gib(self) -> float:
@@ -67,6 +70,16 @@ class Voices:
         self.names += adapters
         for name, folder in adapters.items():
             self.manners[name] = manner_of(self.tokenizer, folder, read_card(folder))
+        difference = (self._heard() - self._untouched).abs().max().item()
+        self.base_check = {"same": difference == 0, "difference": difference}
+
+    def _heard(self) -> "torch.Tensor":
+        """The base's own logits for a few tokens."""
+        import torch
+
+        ids = torch.arange(3, 11, device=self.base.device)[None]
+        with torch.inference_mode(), self.tuned.speaking([BASE]) as model:
+            return model(input_ids=ids).logits.float()
 
     def answer(
         self,
@@ -81,21 +94,45 @@ class Voices:
         from the others. Raises UserError for a voice that is not loaded, a
         setting out of range, or a conversation that does not fit the model.
         """
-        speakers = [
-            _Speaker(self, name, turns, checked(settings | (own or {}).get(name, {})))
+        speakers = {
+            name: self.speaker(name, turns, checked(settings | (own or {}).get(name, {})))
             for name, turns in histories.items()
-        ]
+        }
+        groups = self.tuned.together(list(speakers))
+        batches = [Batch(self.tuned, [speakers[name] for name in group]) for group in groups]
+
+        def snapshots() -> dict[str, dict[str, Any]]:
+            more = {"together": len(groups) == 1}
+            return {
+                name: one.snapshot() | more | {"adapter": "" if name == BASE else name}
+                for name, one in speakers.items()
+            }
+
         shown = time.monotonic()
-        while any(not speaker.done for speaker in speakers):
-            for speaker in speakers:
-                if not speaker.done:
-                    speaker.step()
-                if stopping():
+        while any(not batch.done for batch in batches):
+            for batch in batches:
+                if not batch.done:
+                    batch.step()
+            if stopping():
+                for speaker in speakers.values():
                     speaker.stop()
             if time.monotonic() - shown > _SNAPSHOT_SECONDS:
                 shown = time.monotonic()
-                yield {speaker.name: speaker.snapshot() for speaker in speakers}
-        yield {speaker.name: speaker.snapshot() for speaker in speakers}
+                yield snapshots()
+        yield snapshots()
+
+    def speaker(self, name: str, turns: list[dict[str, str]], settings: dict) -> Speaker:
+        """A voice that is about to answer. Raises UserError for one that is not loaded, or a
+        conversation that does not fit the model."""
+        if name not in self.names:
+            raise UserError(
+                f"The voice {name} is not loaded; loaded are {', '.join(self.names)}.",
+                f"没有载入 {name} 这个声音；已载入 {'、'.join(self.names)}。",
+                field="adapter",
+            )
+        window = getattr(self.base.config, "max_position_embeddings", None)
+        window = window and window - self.tuned.virtual_tokens(name)
+        return Speaker(name, turns, settings, self.manners[name], self.base.device, window)
 
     def _check(self, folder: Path) -> None:
         trained_on = base_of(folder)
@@ -107,90 +144,3 @@ class Voices:
                 f"请用 {trained_on} 载入。",
                 field="adapter",
             )
-
-
-class _Speaker:
-    """One voice while it answers one prompt."""
-
-    def __init__(self, voices: Voices, name: str, turns: list[dict], settings: dict[str, float]):
-        if name not in voices.names:
-            raise UserError(
-                f"The voice {name} is not loaded; loaded are {', '.join(voices.names)}.",
-                f"没有载入 {name} 这个声音；已载入 {'、'.join(voices.names)}。",
-                field="adapter",
-            )
-        self.name = name
-        self._tuned_as = None if name == BASE else name
-        self.done = False
-        self.stopped_by = ""
-        self.checksum = ""
-        self._voices = voices
-        self._tokenizer, self._ends = voices.manners[name]
-        self._settings = settings
-        self.prompt = render(self._tokenizer, turns, add_generation_prompt=True).text
-        self._prompt_ids = self._tokenizer(self.prompt, add_special_tokens=False)["input_ids"]
-        self._room = self._free_room()
-        self._new_ids: list[int] = []
-        self._processors = processors(settings)
-        self._random = torch.Generator(device=voices.base.device)
-        self._random.manual_seed(int(settings["seed"]))
-        self._cache: Cache | None = None  # made with the first step
-        self._begin = self._end = time.monotonic()
-
-    @torch.inference_mode()
-    def step(self) -> None:
-        """One forward pass and one token."""
-        device = self._voices.base.device
-        fresh = torch.tensor([self._new_ids[-1:] or self._prompt_ids], device=device)
-        heard = {"input_ids": fresh, "past_key_values": self._cache}
-        if self._cache is None:
-            heard = self._voices.tuned.opening(self._tuned_as, fresh)
-            self._cache = heard["past_key_values"]
-        with self._voices.tuned.speaking(self._tuned_as) as model:
-            output = model(**heard, use_cache=True, logits_to_keep=1)
-        scores = output.logits[:, -1].float()
-        if not self.checksum:
-            self.checksum = hashlib.sha256(scores.cpu().numpy().tobytes()).hexdigest()[:8]
-        ids = torch.tensor([self._prompt_ids + self._new_ids], device=device)
-        scores = self._processors(ids, scores)
-        token = draw(scores, self._settings["temperature"], self._random)
-        if token in self._ends:
-            self.stop("end")
-            return
-        self._new_ids.append(token)
-        if len(self._new_ids) >= self._room:
-            self.stop("length")
-
-    def stop(self, why: str = "stop") -> None:
-        if not self.done:
-            self.done, self.stopped_by, self._end = True, why, time.monotonic()
-
-    def snapshot(self) -> dict[str, Any]:
-        """The answer so far; a character whose tokens are not all there yet is held back."""
-        text = self._tokenizer.decode(self._new_ids, skip_special_tokens=True)
-        seconds = (self._end if self.done else time.monotonic()) - self._begin
-        return {
-            "text": text if self.done else text.rstrip("\ufffd"),
-            "done": self.done,
-            "stopped_by": self.stopped_by,
-            "tokens": len(self._new_ids),
-            "tokens_per_second": round(len(self._new_ids) / seconds, 1) if seconds > 0 else 0.0,
-            "prompt_tokens": len(self._prompt_ids),
-            "prompt": self.prompt,
-            "checksum": self.checksum,
-        }
-
-    def _free_room(self) -> int:
-        window = getattr(self._voices.base.config, "max_position_embeddings", None)
-        wanted = int(self._settings["max_new_tokens"])
-        if not window:
-            return wanted
-        free = window - len(self._prompt_ids) - self._voices.tuned.virtual_tokens(self._tuned_as)
-        if free < 1:
-            raise UserError(
-                f"The conversation has {len(self._prompt_ids)} tokens and {self._voices.model_name}"
-                f" reads {window}; clear it, or undo some turns.",
-                f"这段对话有 {len(self._prompt_ids)} 个 token，而 {self._voices.model_name} "
-                f"最多读 {window} 个；请清空或撤回几轮。",
-            )
-        return min(wanted, free)

@@ -40,18 +40,24 @@ def _fused(kind: type) -> type:
 
 
 def _fits(layer: "LoraLayer") -> bool:
-    names = list(layer.lora_A)
-    if len(names) != 1 or not isinstance(layer.get_base_layer(), torch.nn.Linear):
-        return False
-    name = names[0]
-    if not isinstance(layer.lora_A[name], torch.nn.Linear):  # AdaLoRA's are bare parameters
-        return False
+    dropout = layer.lora_dropout.values()
     return (
-        isinstance(layer.lora_dropout[name], torch.nn.Identity)
-        and name not in layer.lora_variant
-        and layer.lora_A[name].bias is None
-        and layer.lora_B[name].bias is None
+        len(layer.lora_A) == 1
+        and is_plain_lora(layer)
+        and all(isinstance(one, torch.nn.Identity) for one in dropout)
+    )
+
+
+def is_plain_lora(layer: "LoraLayer") -> bool:
+    """Whether all that a layer's adapters do is to add two products of x to a linear layer's."""
+    return (
+        isinstance(layer.get_base_layer(), torch.nn.Linear)
         and not layer.fan_in_fan_out
+        and not layer.lora_variant
+        and all(
+            isinstance(one, torch.nn.Linear) and one.bias is None  # AdaLoRA's are bare parameters
+            for one in (*layer.lora_A.values(), *layer.lora_B.values())
+        )
     )
 
 

@@ -1,9 +1,7 @@
 """What makes a run fast here: chosen once for its model and device, and said in its log."""
 
 import functools
-import importlib.util
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from engine.config import TrainConfig
-from engine.hardware import Device
+from engine.hardware import Device, can_compile
 from engine.models.attention import use_varlen
 from engine.models.fused_lora import fuse
 from engine.models.loss_head import give_loss_head
@@ -86,12 +84,6 @@ def pull(model, config: TrainConfig, foreseen: Levers) -> Levers:
     pulled = ", ".join(name for name, on in asdict(levers).items() if on)
     print(f"Levers: {pulled or 'none'}", flush=True)
     return levers
-
-
-def can_compile() -> bool:
-    """torch.compile writes Triton kernels, whose launcher needs a C compiler."""
-    compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
-    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
 
 
 def _checkpointed(config: TrainConfig) -> int | None:

@@ -44,24 +44,28 @@ def voices(tiny_model_folder, cpu):
 
 
 def heard(voices, name):
-    with torch.inference_mode(), voices.tuned.speaking(name) as model:
-        return model(**voices.tuned.opening(name, IDS)).logits[0, -1]
+    with torch.inference_mode(), voices.tuned.speaking([name]) as model:
+        return model(**voices.tuned.opening(name, IDS)[0]).logits[0, -1]
 
 
 def test_all_kinds_speak_on_one_base_and_leave_it_whole(voices, make):
     """Each as it speaks alone, in any order, with the base itself between them bit for bit."""
-    base = heard(voices, None)
+    base = heard(voices, BASE)
     alone = {m: make(m) for m in ("lora", "prompt_tuning", "prefix_tuning", "p_tuning", "full")}
     voices.use({method: folder for method, (folder, _) in alone.items()})
     assert voices.names == [BASE, *alone]
     for method in [*alone, *reversed(alone)]:
         torch.testing.assert_close(heard(voices, method), alone[method][1], atol=1e-4, rtol=1e-4)
-        assert torch.equal(heard(voices, None), base)
+        assert torch.equal(heard(voices, BASE), base)
     turns = [{"role": "user", "content": "Hi"}]
     *_, answers = voices.answer(dict.fromkeys(voices.names, turns), max_new_tokens=4)
     assert len({one["checksum"] for one in answers.values()}) == 6
+    assert not any(one["together"] for one in answers.values())
+    assert voices.tuned.together(voices.names) == [
+        [BASE, "lora"], ["prompt_tuning"], ["prefix_tuning"], ["p_tuning"], ["full"]
+    ]  # fmt: skip
     voices.use({})
-    assert torch.equal(heard(voices, None), base)
+    assert torch.equal(heard(voices, BASE), base)
 
 
 def test_two_methods_in_the_same_layers_are_refused(voices, make):

@@ -5,6 +5,9 @@ import hashlib
 import pytest
 import torch
 
+from engine.chat.sampling import checked
+from engine.chat.speaker import Speaker
+from engine.chat.tuned import Tuned
 from engine.chat.voices import BASE, Voices
 from engine.dataset.prompt import render
 from engine.errors import UserError
@@ -162,7 +165,7 @@ def test_a_voice_that_is_not_loaded_is_a_sentence(voices):
 
 def test_a_too_long_conversation_is_a_sentence(voices, tiny_model_folder):
     turns = [{"role": "user", "content": "word " * 600}]
-    with pytest.raises(UserError, match=r"The conversation has \d+ tokens and .* reads 512; clear"):
+    with pytest.raises(UserError, match=r"has \d+ tokens and .* room for 512; clear"):
         last(voices, [BASE], turns)
 
 
@@ -182,7 +185,7 @@ def test_length_ends_the_answer(voices):
 
 
 def test_stop_ends_every_voice_within_a_token(voices):
-    asked = iter([False, False, False, True, True, True])
+    asked = iter([False, True])
     *_, answer = voices.answer(
         dict.fromkeys(voices.names, TURNS), lambda: next(asked), **(GREEDY | {"max_new_tokens": 99})
     )
@@ -210,7 +213,7 @@ def test_streaming_never_shows_half_a_character(voices, tokenizer, monkeypatch):
     ids = tokenizer(said, add_special_tokens=False)["input_ids"]
     assert any("\ufffd" in tokenizer.decode(ids[:i]) for i in range(len(ids)))
     script = iter([*ids, tokenizer.eos_token_id])
-    monkeypatch.setattr("engine.chat.voices.draw", lambda *_: next(script))
+    monkeypatch.setattr(Speaker, "choose", lambda *_: torch.tensor([next(script)]))
     monkeypatch.setattr("engine.chat.voices._SNAPSHOT_SECONDS", -1)
     snapshots = [s[BASE] for s in voices.answer({BASE: TURNS}, **(GREEDY | {"max_new_tokens": 99}))]
     assert len(snapshots) >= len(ids)
@@ -227,8 +230,30 @@ def test_a_snapshot_has_the_keys_of_the_contract(voices):
     answer = last(voices, [BASE])[BASE]
     assert answer.keys() == {
         *("text", "done", "stopped_by", "tokens", "tokens_per_second", "prompt_tokens"),
-        *("prompt", "checksum"),
+        *("prompt", "checksum", "sampling", "together", "adapter", "pieces"),
     }
+    assert "".join(answer["pieces"]) == answer["prompt"]
+    assert answer["sampling"] == checked(GREEDY)
+    assert (answer["adapter"], answer["together"]) == ("", True)
+
+
+def test_a_voice_may_have_settings_of_its_own(voices):
+    """Also in one batch: who samples otherwise says what it would say so alone."""
+    free = {"temperature": 1.5, "top_p": 1.0, "top_k": 0, "seed": 3}
+    *_, both = voices.answer(dict.fromkeys([BASE, "one"], TURNS), own={"one": free}, **GREEDY)
+    assert both[BASE]["text"] == last(voices, [BASE])[BASE]["text"]
+    assert both["one"]["text"] == last(voices, ["one"], **free)["one"]["text"]
+    assert both["one"]["text"] != last(voices, ["one"])["one"]["text"]
+    assert both["one"]["sampling"] == checked(GREEDY | free)
+
+
+def test_the_base_is_checked_against_its_untouched_weights(voices, monkeypatch):
+    """With adapters loaded and off, bit for bit; one that changes the base itself is seen."""
+    assert voices.base_check == {"same": True, "difference": 0.0}
+    monkeypatch.setattr(Tuned, "remove", lambda tuned: voices.base.lm_head.weight.data.mul_(1.5))
+    voices.use({})
+    assert voices.base_check["same"] is False
+    assert voices.base_check["difference"] > 0.01
 
 
 def test_when_the_second_of_two_fits_not_the_base_is_whole_too(

@@ -9,7 +9,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM, Trainer, TrainingArgumen
 from engine.config import TrainConfig
 from engine.dataset.packing import join
 from engine.errors import Sentence
-from engine.hardware import Device
+from engine.hardware import Device, can_compile
 from engine.models.adapter import attach
 from engine.models.attention import use_varlen
 from engine.models.load import Quantization, load_base
@@ -190,7 +190,7 @@ def test_twenty_steps_with_every_lever_follow_the_plain_trainer(
     torch._dynamo.reset()
     expected = plain_curve(tmp_path, folder, quantization)
     pulled, curve = our_curve(tmp_path, folder, quantization)
-    assert pulled == levers.Levers(True, True, True, compiled=levers.can_compile())
+    assert pulled == levers.Levers(True, True, True, compiled=can_compile())
     assert len(expected) == STEPS
     assert sum(expected[-5:]) < 0.95 * sum(expected[:5])
     assert curve == pytest.approx(expected, rel=0.01)

@@ -1,0 +1,131 @@
+"""Voices that go through the model together: one batch, one cache, a row for each of them."""
+
+from collections import deque
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from engine.chat.speaker import Speaker
+from engine.chat.tuned import Tuned
+
+if TYPE_CHECKING:
+    from engine.chat.captured import Captured
+
+
+class Batch:
+    """`rows` of the model's LoRA layers are told apart where the speakers are several voices;
+    otherwise all speak as one voice, whatever its method. With a `captured` step, decoding goes
+    through it, and a token is read while the next is computed."""
+
+    def __init__(self, tuned: Tuned, speakers: list[Speaker], captured: "Captured | None" = None):
+        self.speakers = speakers
+        self._tuned = tuned
+        self._captured = captured
+        self._mask = _left_padded(speakers, tuned.base.device)
+        self._cache: Any = None
+        self._tokens: torch.Tensor | None = None
+        self._unread: deque[tuple[torch.Tensor, torch.cuda.Event | None]] = deque()
+
+    @property
+    def done(self) -> bool:
+        return all(speaker.done for speaker in self.speakers)
+
+    @torch.inference_mode()
+    def step(self) -> None:
+        """One forward pass, and a token for each speaker that is not done."""
+        scores = self._first() if self._tokens is None else self._next()
+        silent = torch.zeros(1, dtype=torch.long, device=scores.device)
+        drawn = [
+            silent if speaker.done else speaker.choose(scores[row : row + 1])
+            for row, speaker in enumerate(self.speakers)
+        ]
+        self._tokens = torch.cat(drawn)
+        self._unread.append(_on_its_way(self._tokens))
+        if self._captured is None or len(self._unread) > 1:
+            self._read()
+        if self._captured is None:
+            self._drop_done()
+
+    def _speaking(self) -> AbstractContextManager:
+        return self._tuned.speaking([speaker.name for speaker in self.speakers])
+
+    def _first(self) -> torch.Tensor:
+        """All prompts at once, padded on the left."""
+        longest = max(len(speaker.prompt_ids) for speaker in self.speakers)
+        padded = [[0] * (longest - len(s.prompt_ids)) + s.prompt_ids for s in self.speakers]
+        ids = torch.tensor(padded, device=self._tuned.base.device)
+        heard, virtual = self._tuned.opening(self.speakers[0].name, ids)
+        self._cache = heard["past_key_values"]
+        if self._mask is not None and virtual:
+            ones = self._mask.new_ones(len(ids), virtual)
+            self._mask = torch.cat([ones, self._mask], 1)
+        length = heard.get("inputs_embeds", ids).shape[1]
+        with self._speaking() as model:
+            output = model(**heard, **self._places(length), use_cache=True, logits_to_keep=1)
+        if self._captured:
+            starts = [longest - len(speaker.prompt_ids) for speaker in self.speakers]
+            names = [speaker.name for speaker in self.speakers]
+            self._captured.begin(self._cache, starts, self._tuned.voices(names))
+            self._cache = None
+        return output.logits[:, -1].float()
+
+    def _next(self) -> torch.Tensor:
+        if self._captured:
+            return self._captured.step(self._tokens)[: len(self.speakers)].float()
+        if self._mask is not None:
+            self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], 1)
+        with self._speaking() as model:
+            output = model(
+                input_ids=self._tokens[:, None],
+                past_key_values=self._cache,
+                **self._places(1),
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        return output.logits[:, -1].float()
+
+    def _places(self, length: int) -> dict[str, torch.Tensor]:
+        """The mask and each row's own positions, where rows differ in length."""
+        if self._mask is None:
+            return {}
+        return {"attention_mask": self._mask} | self._tuned.positions(self._mask, length)
+
+    def _read(self) -> None:
+        tokens, arrived = self._unread.popleft()
+        if arrived:
+            arrived.synchronize()
+        for speaker, token in zip(self.speakers, tokens.tolist(), strict=True):
+            speaker.hear(token)
+
+    def _drop_done(self) -> None:
+        """Who has ended costs nothing from here on."""
+        left = [row for row, speaker in enumerate(self.speakers) if not speaker.done]
+        if not left or len(left) == len(self.speakers):
+            return
+        rows = torch.tensor(left, device=self._tokens.device)
+        self.speakers = [self.speakers[row] for row in left]
+        self._tokens = self._tokens[rows]
+        self._cache.batch_select_indices(rows)
+        if self._mask is not None:
+            self._mask = self._mask[rows]
+
+
+def _left_padded(speakers: list[Speaker], device: torch.device) -> torch.Tensor | None:
+    """[rows, tokens] with 1 where a row's prompt is; None where all are as long."""
+    lengths = [len(speaker.prompt_ids) for speaker in speakers]
+    longest = max(lengths)
+    if min(lengths) == longest:
+        return None
+    return torch.tensor([[0] * (longest - n) + [1] * n for n in lengths], device=device)
+
+
+def _on_its_way(tokens: torch.Tensor) -> tuple[torch.Tensor, "torch.cuda.Event | None"]:
+    """The tokens, and when they will have arrived in the host's memory."""
+    if not tokens.is_cuda:
+        return tokens, None
+    here = torch.empty(tokens.shape, dtype=tokens.dtype, pin_memory=True)
+    here.copy_(tokens, non_blocking=True)
+    arrived = torch.cuda.Event()
+    arrived.record()
+    return here, arrived

@@ -1,0 +1,117 @@
+"""One voice while it answers one prompt: what it was asked, what it has said, when it ends."""
+
+import hashlib
+import time
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from engine.chat.manner import Manner
+from engine.chat.sampling import draw, processors
+from engine.dataset.prompt import render
+from engine.errors import UserError
+
+
+class Speaker:
+    """`window`: how many tokens the model reads, None for no limit; `device`: where scores come.
+
+    Raises UserError for a conversation that does not fit the window.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        turns: list[dict[str, str]],
+        settings: dict[str, float],
+        manner: Manner,
+        device: torch.device,
+        window: int | None,
+    ):
+        self.name = name
+        self.settings = settings
+        self.done = False
+        self.stopped_by = ""
+        self.checksum = ""
+        self._tokenizer, self._ends = manner
+        self.prompt = render(self._tokenizer, turns, add_generation_prompt=True).text
+        read = self._tokenizer(self.prompt, add_special_tokens=False, return_offsets_mapping=True)
+        self.prompt_ids: list[int] = read["input_ids"]
+        self._ends_at = [end for _, end in read["offset_mapping"]]
+        self.room = self._room(window)
+        self.new_ids: list[int] = []
+        self._processors = processors(settings)
+        self._random = torch.Generator(device=device)
+        self._random.manual_seed(int(settings["seed"]))
+        self._ids: torch.Tensor | None = None  # prompt and answer, for what looks back
+        self._drawn = 0
+        self._begin = self._end = time.monotonic()
+
+    @torch.inference_mode()
+    def choose(self, scores: torch.Tensor) -> torch.Tensor:
+        """The next token [1] by scores [1, vocabulary] in float32; it is on their device, and not
+        heard before `hear`."""
+        if not self.checksum:
+            self.checksum = hashlib.sha256(scores.cpu().numpy().tobytes()).hexdigest()[:8]
+        if not self._processors:
+            return scores.argmax(-1)
+        if self._ids is None:
+            room = torch.zeros(self.room + 1, dtype=torch.long)
+            self._ids = torch.cat([torch.tensor(self.prompt_ids), room])[None].to(scores.device)
+        so_far = len(self.prompt_ids) + self._drawn
+        scores = self._processors(self._ids[:, :so_far], scores)
+        token = draw(scores, self.settings["temperature"], self._random)
+        if self._drawn <= self.room:
+            self._ids[0, so_far] = token[0]
+        self._drawn += 1
+        return token
+
+    def hear(self, token: int) -> None:
+        """The token that was drawn is said, or ends the answer."""
+        if self.done:
+            return
+        if token in self._ends:
+            self.stop("end")
+            return
+        self.new_ids.append(token)
+        if len(self.new_ids) >= self.room:
+            self.stop("length")
+
+    def stop(self, why: str = "stop") -> None:
+        if not self.done:
+            self.done, self.stopped_by, self._end = True, why, time.monotonic()
+
+    def snapshot(self) -> dict[str, Any]:
+        """The answer so far; a character whose tokens are not all there yet is held back. When it
+        is done, also the prompt's tokens as `pieces`: of a character of several tokens the first
+        has it, the others are empty."""
+        text = self._tokenizer.decode(self.new_ids, skip_special_tokens=True)
+        seconds = (self._end if self.done else time.monotonic()) - self._begin
+        said = {
+            "text": text if self.done else text.rstrip("\ufffd"),
+            "done": self.done,
+            "stopped_by": self.stopped_by,
+            "tokens": len(self.new_ids),
+            "tokens_per_second": round(len(self.new_ids) / seconds, 1) if seconds > 0 else 0.0,
+            "prompt_tokens": len(self.prompt_ids),
+            "prompt": self.prompt,
+            "checksum": self.checksum,
+            "sampling": self.settings,
+        }
+        if self.done:
+            said["pieces"] = [self.prompt[a:b] for a, b in pairwise([0, *self._ends_at])]
+        return said
+
+    def _room(self, window: int | None) -> int:
+        wanted = int(self.settings["max_new_tokens"])
+        if not window:
+            return wanted
+        free = window - len(self.prompt_ids)
+        if free < 1:
+            raise UserError(
+                f"The conversation has {len(self.prompt_ids)} tokens and there is room for "
+                f"{window}; clear it, or undo some turns.",
+                f"这段对话有 {len(self.prompt_ids)} 个 token，而模型最多读 {window} 个；"
+                "请清空或撤回几轮。",
+            )
+        return min(wanted, free)

@@ -1,0 +1,160 @@
+"""What a step of decoding does on a GPU, as operators that torch.compile and CUDA graphs take.
+
+One token for each of a few rows (voices): `rows_linear` reads a frozen weight once for all of them
+and adds to each row what its adapters give; `rows_attend` reads a cache that lies in place.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+
+MOST_ROWS = 16
+SMALLEST_RANK = 16  # what a tensor core takes at once
+_INT8, _PLAIN = "int8", "plain"
+_SPLITS = 16  # of the cache: rows and heads alone are too few programs for a large card
+
+
+def can_run(device: torch.device) -> bool:
+    """Whether the kernels run here: Triton, on an NVIDIA GPU of compute capability 8.0 or later."""
+    return (
+        device.type == "cuda"
+        and torch.version.cuda is not None
+        and importlib.util.find_spec("triton") is not None
+        and torch.cuda.get_device_capability(device) >= (8, 0)
+    )
+
+
+def fits(kind: str, numbers: Sequence[int]) -> bool:
+    """Whether a weight as `frozen_weight` gives it lies as the kernels read it."""
+    if kind in (_PLAIN, _INT8):
+        return True
+    return numbers[1] % numbers[2] == 0  # a block of one scale within one row
+
+
+@torch.library.custom_op("greenroom::rows_linear", mutates_args=())
+def rows_linear(
+    x: Tensor,
+    packed: Sequence[Tensor],
+    kind: str,
+    numbers: Sequence[int],
+    bias: Tensor | None,
+    a: Tensor | None,
+    b: Tensor | None,
+    scales: Tensor | None,
+) -> Tensor:
+    """x [rows, 1, in], at most MOST_ROWS rows, in 16 bit -> [rows, 1, out]. The frozen weight as
+    `frozen_weight` gives it; a [rank, in] and b [out, rank] of all adapters one after the other
+    (rank a power of two, SMALLEST_RANK or more) with scales [rows, rank], float32: what each row
+    takes of each rank."""
+    from engine.models import few_rows_kernels as kernels
+
+    rows, (height, width) = x.shape[0], numbers[:2]
+    flat = x.reshape(rows, width).contiguous()
+    y = flat.new_empty(rows, height)
+    rank, four_bit = 0 if a is None else a.shape[0], kind not in (_PLAIN, _INT8)
+    h = flat.new_empty((rows, max(rank, 1)), dtype=torch.float32)
+    halves = flat.new_empty((rows, width), dtype=torch.float32) if four_bit else h
+    if rank or four_bit:
+        kernels.shrink[(rank + four_bit, rows)](
+            flat, a, scales, h, halves, width, rows,
+            RANK=rank, HALVE=four_bit, BLOCK=4096, num_warps=16,
+        )  # fmt: skip
+    ends = (h, b, bias, y, height, width)
+    given = {"RANK": rank, "BIAS": bias is not None}
+    if four_bit:
+        _four_bit(kernels, halves, packed, kind, numbers, ends, given)
+    else:
+        _matrix(kernels, flat, packed, kind == _INT8, ends, given)
+    return y.view(rows, 1, height)
+
+
+@rows_linear.register_fake
+def _(x, packed, kind, numbers, bias, a, b, scales):
+    return x.new_empty(x.shape[0], 1, numbers[0])
+
+
+# Tile sizes: the best of a dozen each on an H200, over the layers of the 7B shape.
+def _matrix(kernels, x, packed, int8: bool, ends: tuple, given: dict) -> None:
+    height, width = ends[-2:]
+    wide = not int8 and height >= 16384
+    out, block, warps, stages = (64, 64, 4, 6) if wide else (16, 256, 2, 4)
+    if int8:
+        out, block, warps, stages = 32, 256, 4, 4
+    kernels.matrix[(-(-height // out),)](
+        x, packed[0], packed[-1], *ends, x.shape[0],
+        INT8=int8, EVEN=height % out == 0 and width % block == 0, OUT=out, BLOCK=block,
+        STAGES=stages, MOST=MOST_ROWS, num_warps=warps, **given,
+    )  # fmt: skip
+
+
+def _four_bit(kernels, halves, packed, kind, numbers, ends: tuple, given: dict) -> None:
+    weight, absmax, *nested = packed
+    rows, height = halves.shape[0], ends[-2]
+    small = height < 2048
+    for first in range(0, rows, 2):
+        kernels.four_bit[(-(-height // (4 if small else 8)),)](
+            halves, weight, absmax, _code(kind, weight.device), *(nested or [None] * 3), *ends,
+            first, NESTED=bool(nested), INNER=numbers[-1], PAIR=first + 1 < rows,
+            OUT=4 if small else 8, BLOCKS=32 if small else 8, HALF=numbers[2] // 2, num_warps=4,
+            **given,
+        )  # fmt: skip
+
+
+@cache
+def _code(kind: str, device: torch.device) -> Tensor:
+    """The 16 numbers that 4 bits stand for (bitsandbytes' tables of nf4 and fp4)."""
+    from bitsandbytes.functional import get_4bit_type
+
+    return get_4bit_type(kind, device=device)
+
+
+@torch.library.custom_op("greenroom::rows_attend", mutates_args=("keys", "values"))
+def rows_attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    starts: Tensor,
+    written: Tensor,
+    scale: float,
+    window: int,
+) -> Tensor:
+    """Attention of one new token a row: q [rows, heads, 1, width], k and v [rows, fewer heads, 1,
+    width] -> [rows, 1, heads, width].
+
+    keys and values [rows, fewer heads, capacity, width] hold `written` tokens (int32 [1]), of which
+    a row's own begin at `starts` (int32 [rows]); k and v are written behind them. `window`: how
+    many tokens are heard, 0 for all.
+    """
+    from engine.models import few_rows_kernels as kernels
+
+    rows, heads, _, width = q.shape
+    groups, capacity = keys.shape[1], keys.shape[2]
+    group = heads // groups
+    sizes = {"width": width, "WIDTH": _power(width), "SPLITS": _SPLITS}
+    tops = q.new_empty((rows, heads, _SPLITS), dtype=torch.float32)
+    totals = torch.empty_like(tops)
+    parts = q.new_empty((rows, heads, _SPLITS, width), dtype=torch.float32)
+    kernels.attend_part[(rows * groups, _SPLITS)](
+        q.contiguous(), k.contiguous(), v.contiguous(), keys, values, starts, written,
+        parts, tops, totals, scale, window, capacity,
+        GROUP=group, MEMBERS=max(16, _power(group)), HEADS=groups,
+        BLOCK=32 if width <= 128 else 16, num_warps=4, num_stages=2, **sizes,
+    )  # fmt: skip
+    out = q.new_empty((rows, 1, heads, width))
+    kernels.attend_whole[(rows * heads,)](parts, tops, totals, out, num_warps=2, **sizes)
+    return out
+
+
+@rows_attend.register_fake
+def _(q, k, v, keys, values, starts, written, scale, window):
+    return q.new_empty((q.shape[0], 1, q.shape[1], q.shape[3]))
+
+
+def _power(number: int) -> int:
+    """The next power of two."""
+    return 1 << max(number - 1, 0).bit_length()

@@ -1,0 +1,170 @@
+"""LoRA layers that tell the rows of a batch apart: every row takes the part of its own adapter.
+
+All adapters of a layer lie one after the other along the rank, and what a row takes of each is a
+scale: 0 for all but its own, 0 everywhere for the base. So one batch and one copy of the base
+answer for all voices at once, and for each exactly as if it were alone.
+"""
+
+from functools import cache
+
+import torch
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+
+from engine.models import few_rows
+from engine.models.fused_lora import dense, frozen_weight, is_plain_lora
+
+
+class RowLora:
+    """The LoRA layers of a model, for `names`: the adapters, in the order that `take` counts in
+    from 1 on; 0 is the base."""
+
+    def __init__(self, layers: dict[str, LoraLayer], names: list[str], dtype: torch.dtype):
+        self.layers = layers
+        self._tables: dict[tuple, Tensor] = {}
+        for layer in layers.values():
+            layer.row_a, layer.row_b, key = _stacked(layer, names, dtype)
+            layer.row_scales = layer.graph_scales = None
+            layer.row_table = self._tables.setdefault(key, _table(key, names, layer.row_a))
+            layer.__class__ = _telling(type(layer))
+
+    def take(self, voices: list[int] | None) -> None:
+        """Which adapter each row of the next batches takes; None: rows are not told apart."""
+        picked = {id(one): None for one in self._tables.values()}
+        if voices is not None:
+            for one in self._tables.values():
+                picked[id(one)] = one[torch.tensor(voices, device=one.device)]
+        for layer in self.layers.values():
+            layer.row_scales = picked[id(layer.row_table)]
+
+    def adopt(self, before: "RowLora") -> bool:
+        """Takes over the memory in which another's adapters lay, and what a CUDA graph knows of
+        it; says whether all had the same shapes, else nothing is changed."""
+        pairs = [(one, before.layers.get(name)) for name, one in self.layers.items()]
+        if len(self.layers) != len(before.layers) or any(
+            old is None or old.row_a.shape != new.row_a.shape or old.row_b.shape != new.row_b.shape
+            for new, old in pairs
+        ):
+            return False
+        for new, old in pairs:
+            new.row_a, new.row_b = old.row_a.copy_(new.row_a), old.row_b.copy_(new.row_b)
+            new.graph_scales = old.graph_scales
+        return True
+
+    def graph_scales(self, rows: int) -> None:
+        """Gives compiled code scales of its own, which stay where they are."""
+        own = {id(one): one.new_zeros(rows, one.shape[1]) for one in self._tables.values()}
+        for layer in self.layers.values():
+            layer.graph_scales = own[id(layer.row_table)]
+
+    def take_in_graph(self, voices: list[int]) -> None:
+        for layer in self.layers.values():
+            index = torch.tensor(voices, device=layer.row_table.device)
+            layer.graph_scales.copy_(layer.row_table[index])
+
+
+def tell_apart(model: nn.Module, names: list[str]) -> RowLora | None:
+    """Gives every adapter layer of a PEFT model the row-wise forward. None, and nothing is changed,
+    for methods whose layers are not a plain pair of products beside a linear layer."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    found = {n: one for n, one in model.named_modules() if isinstance(one, BaseTunerLayer)}
+    if not found or not all(isinstance(one, LoraLayer) for one in found.values()):
+        return None
+    if not all(is_plain_lora(one) for one in found.values()):
+        return None
+    if any(getattr(one, "modules_to_save", None) for one in model.modules()):
+        return None
+    return RowLora(found, names, model.dtype)
+
+
+def read_8bit_exactly(model: nn.Module) -> None:
+    """8-bit linear layers then compute as in training, with the weight unpacked: bitsandbytes'
+    own product looks at all rows of a batch to choose what it rounds, so that a voice's answer
+    would depend on its neighbours'."""
+    from bitsandbytes.nn import Linear8bitLt
+
+    for module in model.modules():
+        if isinstance(module, Linear8bitLt):
+            module.__class__ = _exact(type(module))
+
+
+def _stacked(
+    layer: LoraLayer, names: list[str], dtype: torch.dtype
+) -> tuple[Tensor, Tensor, tuple]:
+    """a [rank, in] and b [out, rank] of all adapters, and ((name, rank, scale), ...)."""
+    have = [name for name in names if name in layer.lora_A]
+    a = [layer.lora_A[name].weight.data for name in have]
+    b = [layer.lora_B[name].weight.data for name in have]
+    key = tuple(
+        (name, part.shape[0], layer.scaling[name]) for name, part in zip(have, a, strict=True)
+    )
+    rank = sum(part.shape[0] for part in a)
+    full = max(few_rows.SMALLEST_RANK, 1 << max(rank - 1, 0).bit_length())
+    if not a[0].is_cuda:
+        full = rank  # kernels want a power of two, a matrix product wants no more than there is
+    wide = nn.functional.pad(torch.cat(a), (0, 0, 0, full - rank)).to(dtype).contiguous()
+    high = nn.functional.pad(torch.cat(b, 1), (0, full - rank)).to(dtype).contiguous()
+    return wide, high, key
+
+
+def _table(key: tuple, names: list[str], a: Tensor) -> Tensor:
+    """[1 + adapters, rank] in float32: what each voice takes of each rank."""
+    table = torch.zeros(1 + len(names), a.shape[0], device=a.device)
+    at = 0
+    for name, rank, scale in key:
+        table[1 + names.index(name), at : at + rank] = scale
+        at += rank
+    return table
+
+
+@cache
+def _telling(kind: type) -> type:
+    return type(f"Row{kind.__name__}", (_Telling, kind), {})
+
+
+@cache
+def _exact(kind: type) -> type:
+    return type(f"Exact{kind.__name__}", (_Exact, kind), {})
+
+
+class _Telling:
+    """Before PEFT's layer class among the bases of a layer."""
+
+    def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
+        # Compiled code runs beside answers that are not compiled yet: each has its own scales.
+        scales = self.graph_scales if torch.compiler.is_compiling() else self.row_scales
+        if scales is None:
+            return super().forward(x, *args, **kwargs)
+        if x.dim() != 3 or x.shape[0] != scales.shape[0]:
+            raise RuntimeError("This layer mixes the rows of a batch.")
+        base = self.get_base_layer()
+        if _few(x):
+            kind, packed, numbers = frozen_weight(base)
+            if few_rows.fits(kind, numbers):
+                lora = (self.row_a, self.row_b, scales)
+                return few_rows.rows_linear(x, packed, kind, numbers, base.bias, *lora)
+        out = base(x)
+        h = (x.to(self.row_a.dtype) @ self.row_a.t()) * scales[:, None].to(self.row_a.dtype)
+        return out + (h @ self.row_b.t()).to(out.dtype)
+
+
+class _Exact:
+    """Before bitsandbytes' class among the bases of an 8-bit layer; for inference."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kind, packed, numbers = frozen_weight(self)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        if _few(x):
+            return few_rows.rows_linear(x, packed, kind, numbers, bias, None, None, None)
+        return nn.functional.linear(x, dense(packed, kind, numbers, x.dtype), bias)
+
+
+def _few(x: Tensor) -> bool:
+    return (
+        x.dim() == 3
+        and x.shape[1] == 1
+        and x.shape[0] <= few_rows.MOST_ROWS
+        and x.dtype in (torch.bfloat16, torch.float16)
+        and few_rows.can_run(x.device)
+    )
