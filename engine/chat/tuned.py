@@ -142,10 +142,10 @@ class Tuned:
     def _tell_apart(self, names: list[str]) -> None:
         """Rows are told apart only where it was seen that each answers as if it were alone: some
         models mix the rows of a batch within a layer."""
-        if (
-            self._layers is None
-            or (rows := tell_apart(self._layers, [_module_name(one) for one in names])) is None
-        ):
+        if self._layers is None:
+            return
+        rows = tell_apart(self._layers, [_module_name(one) for one in names])
+        if rows is None:
             return
         self.told_apart = names
         ids = torch.arange(3, 9, device=self.base.device).expand(1 + len(names), -1)
