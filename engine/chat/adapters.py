@@ -4,13 +4,12 @@ A voice is known by what it was chosen as: `RUN_ID`, `RUN_ID/checkpoint-40`, `/a
 `owner/name`. Ids and paths from outside are checked here.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.models.adapter import base_of, read_card, same_base
+from engine.models.adapter import base_of, read_card, read_json, same_base
 from engine.options.adapter import CHANGES_THE_BASE
 from engine.training import checkpoints, runs
 from engine.training.runs import Run
@@ -190,7 +189,7 @@ def _method(folder: Path) -> str:
     file = folder / "adapter_config.json"
     if not file.is_file():
         return "full"
-    config = json.loads(file.read_text(encoding="utf-8"))
+    config = read_json(file)
     if config.get("use_dora"):
         return "DoRA"
     return {"LORA": "LoRA"}.get(config["peft_type"], config["peft_type"])

@@ -1,11 +1,11 @@
 """How a voice reads and where it ends: the chat template and stop token of its training."""
 
 import copy
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.dataset.tokens import end_of_turn_ids
+from engine.models.adapter import read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -20,7 +20,7 @@ class Manner(NamedTuple):
 
 def manner_of(tokenizer: "PreTrainedTokenizerBase", folder: Path | None, card: dict) -> Manner:
     """Of the adapter in `folder`, whose greenroom.json is `card`; without a folder the base's own.
-    What the adapter does not say is as in the base."""
+    What the adapter does not say is as in the base. Raises UserError for a broken file."""
     ends = end_of_turn_ids(tokenizer)
     template = _template(folder) if folder else ""
     if template and template != tokenizer.chat_template:
@@ -36,6 +36,6 @@ def _template(folder: Path) -> str:
     if file.is_file():
         return file.read_text(encoding="utf-8")
     config = folder / "tokenizer_config.json"
-    said = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    said = read_json(config) if config.is_file() else {}
     template = said.get("chat_template")
     return template if isinstance(template, str) else ""  # a list names several, none the default

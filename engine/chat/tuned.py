@@ -40,7 +40,7 @@ class Tuned:
         self.told_apart: list[str] = []
         self._device = device
         self._takes = inspect.signature(base.forward).parameters
-        self._rows: RowLora | None = None
+        self.rows: RowLora | None = None
         self._layers: PeftModel | None = None
         self._prompts: dict[str, PeftModel] = {}
         self._models: dict[str, PreTrainedModel] = {}
@@ -85,12 +85,12 @@ class Tuned:
         elif all(one == BASE or one in self._prompts for one in names):
             with self._layers.disable_adapter():
                 yield self.base
-        elif self._rows:
-            self._rows.take(self.voices(names))
+        elif self.rows:
+            self.rows.take(self.voices(names))
             try:
                 yield self.base
             finally:
-                self._rows.take(None)
+                self.rows.take(None)
         else:
             if self._layers.active_adapter != _module_name(name):
                 self._layers.set_adapter(_module_name(name))
@@ -130,7 +130,7 @@ class Tuned:
     def remove(self) -> None:
         """Gives the base back as it was, also after PEFT failed half-way."""
         self._layers, self._prompts, self._models = None, {}, {}
-        self._rows, self.told_apart = None, []
+        self.rows, self.told_apart = None, []
         for name, module in list(self.base.named_modules()):
             if isinstance(module, BaseTunerLayer):
                 self.base.set_submodule(name, module.get_base_layer())
@@ -153,7 +153,7 @@ class Tuned:
         for name in (BASE, *names):
             with self.speaking([name]) as model:
                 alone.append(model(input_ids=ids[:1]).logits)
-        alone, self._rows = torch.cat(alone).float(), rows
+        alone, self.rows = torch.cat(alone).float(), rows
         try:
             with self.speaking([BASE, *names]) as model:
                 apart = model(input_ids=ids).logits.float()
@@ -161,7 +161,7 @@ class Tuned:
             print(f"Voices one after the other: {error}", flush=True)
             apart = torch.full_like(alone, torch.inf)
         if not (apart - alone).norm() <= _NEAR[self.base.dtype] * alone.norm():
-            self._rows, self.told_apart = None, []
+            self.rows, self.told_apart = None, []
 
     def _add(self, name: str, folder: Path) -> None:
         method = method_of(folder)

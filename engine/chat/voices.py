@@ -10,21 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.chat.batch import Batch
+from engine.chat.captured import Captured, can_capture
 from engine.chat.manner import manner_of
 from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
 from engine.chat.tuned import BASE, Tuned
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
+from engine.models import few_rows
 from engine.models.adapter import base_of, read_card, same_base
 from engine.models.load import Quantization, footprint_gib, load_base, load_tokenizer
-from engine.models.row_lora import read_8bit_exactly
+from engine.models.row_lora import read_as_trained
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from engine.models.row_lora import RowLora
+
 _SNAPSHOT_SECONDS = 0.04
+_CAPACITY = 4096  # tokens of a captured cache; a longer conversation is decoded step by step
 
 
 class Voices:
@@ -35,14 +40,16 @@ class Voices:
         self.device = device
         self.quantization = quantization
         self.base: PreTrainedModel = load_base(model_name, device, quantization).eval()
-        if quantization.load_in_8bit:
-            read_8bit_exactly(self.base)
+        if quantization.name:
+            read_as_trained(self.base)
         self.tokenizer, self.template_note = load_tokenizer(model_name)
         self.names = [BASE]
         self.tuned = Tuned(self.base, device, {})
         self.manners = {BASE: manner_of(self.tokenizer, None, {})}
         self._untouched = self._heard()
         self.base_check = {"same": True, "difference": 0.0}
+        self._captured: Captured | None = None
+        self._warm()
 
     @property
     def footprint_gib(self) -> float:
@@ -61,17 +68,38 @@ class Voices:
 
     def use(self, adapters: dict[str, Path]) -> None:
         """Replaces the adapters; the base stays. Raises UserError, and then has no adapter."""
+        before = self.tuned.rows
+        if self._captured:
+            self._captured.wait()
         self.tuned.remove()
         self.tuned, self.names = Tuned(self.base, self.device, {}), [BASE]
         self.manners = {BASE: self.manners[BASE]}
         for folder in adapters.values():
             self._check(folder)
+        manners = {
+            name: manner_of(self.tokenizer, folder, read_card(folder))
+            for name, folder in adapters.items()
+        }
         self.tuned = Tuned(self.base, self.device, adapters)
+        self.manners |= manners
         self.names += adapters
-        for name, folder in adapters.items():
-            self.manners[name] = manner_of(self.tokenizer, folder, read_card(folder))
+        self._warm(before)
         difference = (self._heard() - self._untouched).abs().max().item()
         self.base_check = {"same": difference == 0, "difference": difference}
+
+    def _warm(self, before: "RowLora | None" = None) -> None:
+        """Makes decoding fast on a GPU; a step that was captured with other adapters of the same
+        shapes serves these too."""
+        rows, old = self.tuned.rows, self._captured
+        if not can_capture(self.base):
+            return
+        if old and old.lora is before and rows and before and rows.adopt(before):
+            old.lora = rows
+            return
+        most = min(len(self.names), few_rows.MOST_ROWS)
+        window = getattr(self.base.config, "max_position_embeddings", _CAPACITY)
+        self._captured = None  # gives the old one's memory back
+        self._captured = Captured(self.base, rows, most, min(window, _CAPACITY) + 2).start()
 
     def _heard(self) -> "torch.Tensor":
         """The base's own logits for a few tokens."""
@@ -99,7 +127,7 @@ class Voices:
             for name, turns in histories.items()
         }
         groups = self.tuned.together(list(speakers))
-        batches = [Batch(self.tuned, [speakers[name] for name in group]) for group in groups]
+        batches = [self._batch([speakers[name] for name in group]) for group in groups]
 
         def snapshots() -> dict[str, dict[str, Any]]:
             more = {"together": len(groups) == 1}
@@ -120,6 +148,12 @@ class Voices:
                 shown = time.monotonic()
                 yield snapshots()
         yield snapshots()
+
+    def _batch(self, speakers: list[Speaker]) -> Batch:
+        need = max(len(one.prompt_ids) + one.room + 2 for one in speakers)
+        told_apart = all(one.name in (BASE, *self.tuned.told_apart) for one in speakers)
+        ready = told_apart and self._captured and self._captured.ready(len(speakers), need)
+        return Batch(self.tuned, speakers, self._captured if ready else None)
 
     def speaker(self, name: str, turns: list[dict[str, str]], settings: dict) -> Speaker:
         """A voice that is about to answer. Raises UserError for one that is not loaded, or a

@@ -118,7 +118,7 @@ def method_of(folder: Path) -> str:
     file = folder / "adapter_config.json"
     if not file.is_file():
         return "full"
-    return json.loads(file.read_text(encoding="utf-8"))["peft_type"].lower()
+    return read_json(file)["peft_type"].lower()
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -138,7 +138,19 @@ def read_card(folder: Path) -> dict[str, Any]:
             f"{folder.name} 里的适配器不是 safetensors 格式；其他格式可能夹带程序，不予读取。",
         )
     card = folder / "greenroom.json"
-    return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+    return read_json(card) if card.is_file() else {}
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """One of an adapter's files. Raises UserError (field "adapter") for a broken one."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"{file.name} in {file.parent} is broken ({error}); copy the adapter anew.",
+            f"{file.parent} 里的 {file.name} 已损坏，请重新复制适配器。",
+            field="adapter",
+        ) from error
 
 
 def base_of(folder: Path) -> str:
@@ -148,7 +160,7 @@ def base_of(folder: Path) -> str:
     if "base_model" in card:
         return card["base_model"]
     file = folder / "adapter_config.json"
-    named = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    named = read_json(file) if file.is_file() else {}
     return named.get("base_model_name_or_path") or ""
 
 

@@ -27,6 +27,17 @@ def can_run(device: torch.device) -> bool:
     )
 
 
+def takes(x: Tensor) -> bool:
+    """Whether x [rows, tokens, in] is one token for each of a few rows, where `can_run` holds."""
+    return (
+        x.is_cuda
+        and x.dim() == 3
+        and x.shape[1] == 1
+        and x.shape[0] <= MOST_ROWS
+        and x.dtype in (torch.bfloat16, torch.float16)
+    )
+
+
 def fits(kind: str, numbers: Sequence[int]) -> bool:
     """Whether a weight as `frozen_weight` gives it lies as the kernels read it."""
     if kind in (_PLAIN, _INT8):
@@ -95,10 +106,10 @@ def _four_bit(kernels, halves, packed, kind, numbers, ends: tuple, given: dict) 
     rows, height = halves.shape[0], ends[-2]
     small = height < 2048
     for first in range(0, rows, 2):
-        kernels.four_bit[(-(-height // (4 if small else 8)),)](
+        kernels.four_bit[(-(-height // (4 if small else 16)),)](
             halves, weight, absmax, _code(kind, weight.device), *(nested or [None] * 3), *ends,
             first, NESTED=bool(nested), INNER=numbers[-1], PAIR=first + 1 < rows,
-            OUT=4 if small else 8, BLOCKS=32 if small else 8, HALF=numbers[2] // 2, num_warps=4,
+            OUT=4 if small else 16, BLOCKS=32 if small else 8, HALF=numbers[2] // 2, num_warps=4,
             **given,
         )  # fmt: skip
 

@@ -17,21 +17,23 @@ def shrink(
     and row. With HALVE also x in float32, its even numbers before its odd ones."""
     rank, row = tl.program_id(0), tl.program_id(1)
     at = tl.arange(0, BLOCK)
-    if rank < RANK:
-        total = tl.zeros([BLOCK], tl.float32)
-        for k in range(0, width, BLOCK):
-            inside = k + at < width
-            left = tl.load(x + row * width + k + at, inside, 0.0).to(tl.float32)
-            right = tl.load(a + rank * width + k + at, inside, 0.0).to(tl.float32)
-            total += left * right
-        scale = tl.load(scales + row * RANK + rank)
-        tl.store(h + row * RANK + rank, tl.sum(total, 0) * scale)
-    elif HALVE:
-        for k in range(0, width, BLOCK):
-            inside = k + at < width
-            number = tl.load(x + row * width + k + at, inside, 0.0).to(tl.float32)
-            place = (at % 2) * (width // 2) + (k + at) // 2
-            tl.store(halves + row * width + place, number, inside)
+    if RANK > 0:
+        if rank < RANK:
+            total = tl.zeros([BLOCK], tl.float32)
+            for k in range(0, width, BLOCK):
+                inside = k + at < width
+                left = tl.load(x + row * width + k + at, inside, 0.0).to(tl.float32)
+                right = tl.load(a + rank * width + k + at, inside, 0.0).to(tl.float32)
+                total += left * right
+            scale = tl.load(scales + row * RANK + rank)
+            tl.store(h + row * RANK + rank, tl.sum(total, 0) * scale)
+    if HALVE:
+        if rank == RANK:
+            for k in range(0, width, BLOCK):
+                inside = k + at < width
+                number = tl.load(x + row * width + k + at, inside, 0.0).to(tl.float32)
+                place = (at % 2) * (width // 2) + (k + at) // 2
+                tl.store(halves + row * width + place, number, inside)
 
 
 @triton.jit
@@ -95,6 +97,21 @@ def _grown(total, row, out, h, b, bias, y, height, RANK: tl.constexpr, BIAS: tl.
 
 
 @triton.jit
+def _read(
+    w, absmax, inner_absmax, number, there, NESTED: tl.constexpr, INNER: tl.constexpr,
+    HALF: tl.constexpr,
+):  # fmt: skip
+    """A tile of 4-bit blocks as it lies: bytes, and their scales or the codes of these."""
+    byte = number[:, :, None] * HALF + tl.arange(0, HALF)[None, None, :]
+    bytes = tl.load(w + byte, there[:, :, None], 0)
+    scale = tl.load(absmax + number, there, 0)
+    inner = scale
+    if NESTED:
+        inner = tl.load(inner_absmax + number // INNER, there, 0.0)
+    return bytes, scale, inner
+
+
+@triton.jit
 def four_bit(
     halves, w, absmax, code, offset, inner_code, inner_absmax, h, b, bias, y, height, width, first,
     NESTED: tl.constexpr, INNER: tl.constexpr, RANK: tl.constexpr, BIAS: tl.constexpr,
@@ -102,32 +119,32 @@ def four_bit(
 ):  # fmt: skip
     """The same of bitsandbytes' 4-bit w for the row `first`, and with PAIR the one behind it: a
     byte holds an even number's code above an odd one's, a block of 2 HALF numbers has one scale,
-    itself a code where it is nested."""
+    itself a code where it is nested. A tile is read while the one before is computed."""
     out = tl.program_id(0) * OUT + tl.arange(0, OUT)
     known = out < height
-    block, byte = tl.arange(0, BLOCKS), tl.arange(0, HALF)
+    block = tl.arange(0, BLOCKS)
     blocks = width // (2 * HALF)  # in a row of w
     shift = tl.load(offset) if NESTED else 0.0
     one = halves + first * width
+    number = out[:, None].to(tl.int64) * blocks + block[None, :]
+    there = known[:, None] & (block < blocks)[None, :]
+    bytes, scale, inner = _read(w, absmax, inner_absmax, number, there, NESTED, INNER, HALF)
     sum0 = tl.zeros([OUT, BLOCKS], tl.float32)
     sum1 = tl.zeros([OUT, BLOCKS], tl.float32)
     for begin in range(0, blocks, BLOCKS):
-        left = blocks - begin
-        there = known[:, None] & (block < left)[None, :]
-        number = out[:, None].to(tl.int64) * blocks + begin + block[None, :]
+        number += BLOCKS
+        there = known[:, None] & (begin + BLOCKS + block < blocks)[None, :]
+        ahead = _read(w, absmax, inner_absmax, number, there, NESTED, INNER, HALF)
+        unit = scale
         if NESTED:
-            coded = tl.load(absmax + number, there, 0).to(tl.int32)
-            inner = tl.load(inner_absmax + number // INNER, there, 0.0)
-            scale = tl.load(inner_code + coded) * inner + shift
-        else:
-            scale = tl.load(absmax + number, there, 0.0)
-        place = number[:, :, None] * HALF + byte[None, None, :]
-        bytes = tl.load(w + place, there[:, :, None], 0).to(tl.int32)
-        high, low = tl.load(code + (bytes >> 4)), tl.load(code + (bytes & 15))
-        k = begin * 2 * HALF
-        sum0 += _scaled(one, k, left, high, low, scale, width, BLOCKS, HALF)
+            unit = tl.load(inner_code + scale.to(tl.int32)) * inner + shift
+        codes = bytes.to(tl.int32)
+        high, low = tl.load(code + (codes >> 4)), tl.load(code + (codes & 15))
+        k, left = begin * 2 * HALF, blocks - begin
+        sum0 += _scaled(one, k, left, high, low, unit, width, BLOCKS, HALF)
         if PAIR:
-            sum1 += _scaled(one + width, k, left, high, low, scale, width, BLOCKS, HALF)
+            sum1 += _scaled(one + width, k, left, high, low, unit, width, BLOCKS, HALF)
+        bytes, scale, inner = ahead
     _grown(tl.sum(sum0, 1), first, out, h, b, bias, y, height, RANK, BIAS)
     if PAIR:
         _grown(tl.sum(sum1, 1), first + 1, out, h, b, bias, y, height, RANK, BIAS)

@@ -25,6 +25,9 @@ class RowLora:
         for layer in layers.values():
             layer.row_a, layer.row_b, key = _stacked(layer, names, dtype)
             layer.row_scales = layer.graph_scales = None
+            layer.kernels = few_rows.can_run(layer.row_a.device) and few_rows.fits(
+                *frozen_weight(layer.get_base_layer())[::2]
+            )
             layer.row_table = self._tables.setdefault(key, _table(key, names, layer.row_a))
             layer.__class__ = _telling(type(layer))
 
@@ -58,9 +61,12 @@ class RowLora:
             layer.graph_scales = own[id(layer.row_table)]
 
     def take_in_graph(self, voices: list[int]) -> None:
+        done = set()
         for layer in self.layers.values():
-            index = torch.tensor(voices, device=layer.row_table.device)
-            layer.graph_scales.copy_(layer.row_table[index])
+            if id(layer.graph_scales) not in done:
+                done.add(id(layer.graph_scales))
+                index = torch.tensor(voices, device=layer.row_table.device)
+                layer.graph_scales.copy_(layer.row_table[index])
 
 
 def tell_apart(model: nn.Module, names: list[str]) -> RowLora | None:
@@ -78,15 +84,18 @@ def tell_apart(model: nn.Module, names: list[str]) -> RowLora | None:
     return RowLora(found, names, model.dtype)
 
 
-def read_8bit_exactly(model: nn.Module) -> None:
-    """8-bit linear layers then compute as in training, with the weight unpacked: bitsandbytes'
-    own product looks at all rows of a batch to choose what it rounds, so that a voice's answer
-    would depend on its neighbours'."""
-    from bitsandbytes.nn import Linear8bitLt
+def read_as_trained(model: nn.Module) -> None:
+    """Quantised linear layers then compute as in training, with the weight unpacked on the way:
+    bitsandbytes' own 8-bit product looks at all rows of a batch to choose what it rounds, so that
+    a voice's answer would depend on its neighbours'. For inference."""
+    from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
     for module in model.modules():
-        if isinstance(module, Linear8bitLt):
-            module.__class__ = _exact(type(module))
+        if isinstance(module, Linear4bit | Linear8bitLt):
+            module.kernels = few_rows.can_run(module.weight.device) and few_rows.fits(
+                *frozen_weight(module)[::2]
+            )
+            module.__class__ = _unpacking(type(module))
 
 
 def _stacked(
@@ -124,8 +133,8 @@ def _telling(kind: type) -> type:
 
 
 @cache
-def _exact(kind: type) -> type:
-    return type(f"Exact{kind.__name__}", (_Exact, kind), {})
+def _unpacking(kind: type) -> type:
+    return type(f"Unpacking{kind.__name__}", (_Unpacking, kind), {})
 
 
 class _Telling:
@@ -139,32 +148,24 @@ class _Telling:
         if x.dim() != 3 or x.shape[0] != scales.shape[0]:
             raise RuntimeError("This layer mixes the rows of a batch.")
         base = self.get_base_layer()
-        if _few(x):
+        if self.kernels and few_rows.takes(x):
+            lora = (self.row_a, self.row_b, scales)
             kind, packed, numbers = frozen_weight(base)
-            if few_rows.fits(kind, numbers):
-                lora = (self.row_a, self.row_b, scales)
-                return few_rows.rows_linear(x, packed, kind, numbers, base.bias, *lora)
+            return few_rows.rows_linear(x, packed, kind, numbers, base.bias, *lora)
         out = base(x)
         h = (x.to(self.row_a.dtype) @ self.row_a.t()) * scales[:, None].to(self.row_a.dtype)
         return out + (h @ self.row_b.t()).to(out.dtype)
 
 
-class _Exact:
-    """Before bitsandbytes' class among the bases of an 8-bit layer; for inference."""
+class _Unpacking:
+    """Before bitsandbytes' class among the bases of a layer."""
 
     def forward(self, x: Tensor) -> Tensor:
         kind, packed, numbers = frozen_weight(self)
+        if self.kernels and few_rows.takes(x):
+            args = (packed, kind, numbers, self.bias)
+            return few_rows.rows_linear(x, *args, None, None, None)
+        if kind != "int8":
+            return super().forward(x)
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        if _few(x):
-            return few_rows.rows_linear(x, packed, kind, numbers, bias, None, None, None)
         return nn.functional.linear(x, dense(packed, kind, numbers, x.dtype), bias)
-
-
-def _few(x: Tensor) -> bool:
-    return (
-        x.dim() == 3
-        and x.shape[1] == 1
-        and x.shape[0] <= few_rows.MOST_ROWS
-        and x.dtype in (torch.bfloat16, torch.float16)
-        and few_rows.can_run(x.device)
-    )

@@ -60,6 +60,14 @@ def test_checkpoints_that_do_not_fit_the_unchanged_base_are_not_offered(run):
         find(f"{path.name}/checkpoint-40")
 
 
+def test_a_broken_file_of_a_folder_is_a_sentence(make_adapter, tmp_path):
+    folder = make_adapter(tmp_path / "cut", 1)
+    for name in ("adapter_config.json", "greenroom.json"):
+        (folder / name).write_text('{"peft_type')
+        with pytest.raises(UserError, match=f"^{name} in .*cut is broken .*; copy the adapter"):
+            find(str(folder))
+
+
 @pytest.mark.parametrize(
     "typed", ["../x", "calm-otter-0000", "calm-otter-0000/checkpoint-1", "a/b/c", "x y", "", "a"]
 )

@@ -1,0 +1,147 @@
+"""The kernels of decoding, and the captured step, against plain products and the model itself."""
+
+import json
+
+import pytest
+import torch
+
+from engine.chat.sampling import checked
+from engine.chat.voices import BASE, Voices
+from engine.hardware import pick_device
+from engine.models import few_rows
+from engine.models.fused_lora import dense, frozen_weight
+from engine.models.load import Quantization
+
+pytestmark = pytest.mark.gpu
+
+
+def layer(kind, height, width):
+    if kind == "plain":
+        return torch.nn.Linear(width, height, device="cuda", dtype=torch.bfloat16)
+    import bitsandbytes as bnb
+
+    if kind == "int8":
+        made = bnb.nn.Linear8bitLt(width, height, has_fp16_weights=False)
+    else:
+        made = bnb.nn.Linear4bit(
+            width,
+            height,
+            compute_dtype=torch.bfloat16,
+            quant_type=kind.split("-")[0],
+            compress_statistics="nested" in kind,
+        )
+    made.weight.data.normal_(std=0.02)
+    made = made.cuda()
+    made.bias.data = made.bias.data.bfloat16()
+    return made
+
+
+@pytest.mark.parametrize("kind", ["plain", "int8", "nf4", "nf4-nested", "fp4"])
+@pytest.mark.parametrize("rows", [1, 2, 3, 8])
+def test_a_frozen_product_with_an_adapter_for_each_row(kind, rows):
+    """Also of sizes that no tile divides."""
+    for height, width in ((512, 3584), (3584, 18944), (100, 64), (20000, 192)):
+        frozen = layer(kind, height, width)
+        x = torch.randn(rows, 1, width, device="cuda", dtype=torch.bfloat16)
+        a = torch.randn(16, width, device="cuda", dtype=torch.bfloat16) * 0.05
+        b = torch.randn(height, 16, device="cuda", dtype=torch.bfloat16) * 0.05
+        scales = torch.rand(rows, 16, device="cuda")
+        kind_, packed, numbers = frozen_weight(frozen)
+        weight = dense(packed, kind_, numbers, x.dtype).float()
+        plain = x.float() @ weight.t() + frozen.bias.float()
+        h = (x.float() @ a.float().t()) * scales[:, None]
+        for lora, expected in (
+            ((a, b, scales), plain + h @ b.float().t()),
+            ((None, None, None), plain),
+        ):
+            said = few_rows.rows_linear(x, packed, kind_, numbers, frozen.bias, *lora).float()
+            assert (said - expected).norm() < 5e-3 * expected.norm()
+
+
+@pytest.mark.parametrize(
+    ("rows", "heads", "groups", "width", "written", "window"),
+    [(2, 28, 4, 128, 456, 0), (4, 8, 8, 64, 1, 0), (3, 6, 2, 80, 300, 64), (1, 4, 1, 256, 120, 0)],
+)
+def test_attention_over_a_cache_in_place(rows, heads, groups, width, written, window):
+    def random(*shape):
+        return torch.randn(*shape, device="cuda", dtype=torch.bfloat16)
+
+    q, k, v = random(rows, heads, 1, width), *(random(rows, groups, 1, width) for _ in "kv")
+    keys, values = random(rows, groups, 512, width), random(rows, groups, 512, width)
+    expected = keys.clone(), values.clone()
+    expected[0][:, :, written], expected[1][:, :, written] = k[:, :, 0], v[:, :, 0]
+    starts = torch.arange(rows, device="cuda", dtype=torch.int32) * (written > 20) * 5
+    place = torch.arange(512, device="cuda")
+    heard = (place[None] <= written) & (place[None] >= starts[:, None])
+    if window:
+        heard &= place[None] > written - window
+    said = few_rows.rows_attend(
+        q, k, v, keys, values, starts, torch.tensor([written], device="cuda").int(), 0.1, window
+    )
+    assert torch.equal(keys, expected[0])
+    assert torch.equal(values, expected[1])
+    right = torch.nn.functional.scaled_dot_product_attention(
+        q.float(), *(one.float() for one in expected), attn_mask=heard[:, None, None], scale=0.1,
+        enable_gqa=True,
+    ).transpose(1, 2)  # fmt: skip
+    assert (said.float() - right).norm() < 5e-3 * right.norm()
+
+
+@pytest.fixture(scope="module")
+def model_and_adapters(tmp_path_factory, tokenizer):
+    """A model that is sure of itself (large head), so that greedy answers bear rounding."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    home = tmp_path_factory.mktemp("captured")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 3, "head_dim": 64}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    config = Qwen3Config(vocab_size=len(tokenizer), max_position_embeddings=512, **sizes, **heads)
+    model = Qwen3ForCausalLM(config)
+    model.lm_head.weight.data.mul_(20)
+    model.save_pretrained(home / "base")
+    tokenizer.save_pretrained(home / "base")
+    folders = {}
+    for name, rank in (("one", 4), ("two", 8), ("three", 8)):
+        lora = LoraConfig(
+            r=rank, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
+        )
+        get_peft_model(model, lora).save_pretrained(home / name)
+        model = Qwen3ForCausalLM.from_pretrained(home / "base")
+        card = {"base_model": str(home / "base")}
+        (home / name / "greenroom.json").write_text(json.dumps(card), encoding="utf-8")
+        folders[name] = home / name
+    return str(home / "base"), folders
+
+
+@pytest.mark.parametrize("bits", [0, 8, 4])
+def test_captured_answers_are_the_answers(model_and_adapters, bits):
+    """Prompts of different length, one voice less than captured, and after a swap of adapters."""
+    base, folders = model_and_adapters
+    voices = Voices(base, pick_device(), Quantization(bits == 4, bits == 8))
+    long = [{"role": "user", "content": "What colour is the sea tonight? " * 3}]
+    turns = {BASE: long, "one": [{"role": "user", "content": "Hi"}], "two": long, "three": long}
+    settings = checked({"temperature": 0, "repetition_penalty": 1, "max_new_tokens": 12})
+
+    def said(names, captured):
+        speakers = [voices.speaker(name, turns[name], settings) for name in names]
+        kept, voices._captured = voices._captured, voices._captured if captured else None
+        batch = voices._batch(speakers)
+        voices._captured = kept
+        assert (batch._captured is not None) == captured
+        while not batch.done:
+            batch.step()
+        return [one.new_ids for one in speakers]
+
+    graphs = []
+    for names in (["one", "two"], ["one", "three"]):
+        voices.use({name: folders[name] for name in names})
+        voices._captured.wait()
+        graphs.append(voices._captured)
+        everyone = [BASE, *names]
+        assert said(everyone, True) == said(everyone, False)
+        assert said(names, True) == said(names, False)
+        answers = said(everyone, True)
+        assert answers[0] != answers[2]
+    assert graphs[0] is graphs[1]  # of the same shapes: nothing was compiled again
