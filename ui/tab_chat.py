@@ -57,7 +57,8 @@ def _wire_voices(parts: Parts, chosen: Chosen) -> None:
 
     standing = [parts.status, parts.unload]
     picking = [chosen.voices, parts.voices, parts.status, parts.notice]
-    parts.voices.input(choose, [parts.voices, chosen.voices], picking, **TELLING)
+    picked = [parts.voices, chosen.voices]
+    parts.voices.input(choose, picked, picking, trigger_mode="always_last", **TELLING)
     inputs = [parts.talk, chosen.voices, parts.blind.on]
     scene = chat_asking.scene(parts)
     Context.root_block.load(first, inputs, [*scene, *standing], **QUIET)
@@ -70,21 +71,23 @@ def _wire_voices(parts: Parts, chosen: Chosen) -> None:
 
 def _choose(parts: Parts, chosen: Chosen, picked: list[str], before: list[str], lang: str):
     """Takes voices that can speak together; others are refused and the picker is as it was."""
-    picked = list(dict.fromkeys(one.strip() for one in picked if one.strip())) or [BASE]
-    for voice in picked:
+    wanted = list(dict.fromkeys(one.strip() for one in picked if one.strip())) or [BASE]
+    for voice in wanted:
         if voice != BASE and not adapters.is_here(voice):
             words = say("chat_fetching", lang, what=voice)
             yield {parts.status: cards.waiting(words), parts.notice: cards.nothing()}
     standing = {parts.status: chat_flow.loaded(client.status(), lang)}
     try:
-        cast.base_of(picked)
+        cast.base_of(wanted)
     except UserError as error:
         said = cards.sentence(error.sentence.in_language(lang))
         yield standing | {parts.voices: gr.Dropdown(value=before), parts.notice: said}
         return
+    # One more may have been picked meanwhile: the picker is left alone where it can be.
+    shown = gr.skip() if wanted == picked else gr.Dropdown(value=wanted)
     yield standing | {
-        chosen.voices: picked,
-        parts.voices: gr.Dropdown(value=picked),
+        chosen.voices: wanted,
+        parts.voices: shown,
         parts.notice: cards.nothing(),
     }
 
