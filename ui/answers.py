@@ -1,4 +1,4 @@
-"""What the Chat tab shows, made from plain data: messages, the line under each, proof, suggestions.
+"""What the Chat tab shows, made from plain data: messages, what is loaded, suggestions.
 
 Model and person write text, never HTML: what reaches a Chatbot has its angle brackets escaped
 outside of code, what reaches a card of ours is escaped whole.
@@ -8,8 +8,10 @@ import re
 from html import escape
 from pathlib import Path
 
-from ui import cards
-from ui.differences import changed_parts, same_words
+from ui import cards, proof
+from ui.cast import name_of
+from ui.conversation import order
+from ui.differences import changed_parts
 from ui.text import both, say
 
 # A suggestion is asked by a click; Ctrl+Enter sends, which Gradio's one-line input does not know.
@@ -32,22 +34,33 @@ CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]+`)", re.DOTALL)
 SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
 
 
-def messages(turns: list[dict], column: str, marks: bool) -> list[dict]:
-    """One column's bubbles; in the tuned one the words that the base did not say are marked."""
+def messages(talk: dict, column: int, marks: bool, lang: str) -> list[dict]:
+    """One column's bubbles; the words that the base did not say are marked. A turn that was asked
+    blind says whose words they are, once that may be known."""
     shown = []
-    for turn in turns:
+    for turn in talk["turns"]:
         shown.append({"role": "user", "content": as_markdown(turn["question"])})
-        answer = turn["answers"].get(column)
-        base = turn["answers"].get("base")
+        voice = order(turn, talk["voices"])[column]
+        answer = turn["answers"].get(voice)
         if answer is None or not (answer["text"] or answer["done"]):
             continue
-        both_done = answer["done"] and base and base["done"]
-        if marks and column == "tuned" and both_done and "```" not in answer["text"]:
+        base = None if turn.get("hidden") else proof.base_beside(turn, voice)
+        if marks and answer["done"] and base and "```" not in answer["text"]:
             content = marked(answer["text"], base["text"])
         else:
             content = as_markdown(answer["text"])
-        shown.append({"role": "assistant", "content": content or "…"})
+        who = _whose(turn, voice, lang)
+        shown.append({"role": "assistant", "content": who + (content or "…")})
     return shown
+
+
+def _whose(turn: dict, voice: str, lang: str) -> str:
+    if "order" not in turn or turn["hidden"]:
+        return ""
+    name = f"**{as_plain(name_of(voice, lang))}**"
+    if turn.get("vote") == voice:
+        name += f" · {say('blind_better', lang)}"
+    return f"{name}\n\n"
 
 
 def as_markdown(text: str) -> str:
@@ -73,80 +86,13 @@ def marked(text: str, base: str) -> str:
     )
 
 
-def line(turn: dict, column: str, lang: str) -> str:
-    """Under a column: how fast it spoke, whether in the base's words, and the proof to fold out."""
-    answer = turn["answers"].get(column)
-    if answer is None:
-        return _waiting(say("chat_reading", lang))
-    if not answer["done"]:
-        key = "chat_writing" if answer["tokens"] else "chat_reading"
-        return _waiting(say(key, lang, tokens=answer["tokens"]))
-    parts = [
-        say("chat_speed", lang, speed=_speed(answer["tokens_per_second"])),
-        say("chat_tokens", lang, tokens=answer["tokens"]),
-        *_ending(answer, lang),
-    ]
-    base = turn["answers"].get("base")
-    verdict = ""
-    if column == "tuned" and base and base["done"]:
-        same = same_words(answer["text"], base["text"])
-        words = say("chat_same" if same else "chat_differs", lang)
-        verdict = f' · <b class="{"same" if same else "differs"}">{escape(words)}</b>'
-    return (
-        f'<details class="said"><summary>{escape(" · ".join(parts))}{verdict} · '
-        f"<u>{escape(say('chat_proof', lang))}</u></summary>{_proof(turn, column, lang)}</details>"
-    )
-
-
-def _speed(tokens_per_second: float) -> str:
-    return f"{tokens_per_second:,.{0 if tokens_per_second >= 20 else 1}f}"
-
-
-def _ending(answer: dict, lang: str) -> list[str]:
-    """Only an end that is not the voice's own is worth a word."""
-    if not answer["text"].strip():
-        return [say("chat_silent", lang)]
-    if answer["stopped_by"] == "length":
-        return [say("chat_cut", lang, tokens=answer["tokens"])]
-    if answer["stopped_by"] == "stop":
-        return [say("chat_stopped", lang)]
-    return []
-
-
-def _proof(turn: dict, column: str, lang: str) -> str:
-    answer, base = turn["answers"][column], turn["answers"].get("base")
-    sampling = " · ".join(f"{name} {value:g}" for name, value in turn["sampling"].items())
-    rows = [
-        ("chat_proof_prompt_tokens", say("chat_tokens", lang, tokens=answer["prompt_tokens"])),
-        ("chat_proof_checksum", answer["checksum"]),
-        ("chat_seed", f"{turn['sampling']['seed']:g}"),
-        ("chat_proof_sampling", sampling),
-    ]
-    listed = "".join(
-        f"<dt>{escape(say(key, lang))}</dt><dd>{escape(str(value))}</dd>" for key, value in rows
-    )
-    compared = ""
-    if column == "tuned" and base:
-        same = base["prompt"] == answer["prompt"]
-        key = "chat_proof_same_prompt" if same else "chat_proof_other_prompt"
-        compared = f"<p>{escape(say(key, lang))}</p>"
-    return (
-        f'<div class="card proof"><dl>{listed}</dl>{compared}'
-        f"<h3>{escape(say('chat_proof_text', lang))}</h3>"
-        f"<pre>{escape(answer['prompt'])}</pre></div>"
-    )
-
-
-def _waiting(words: str) -> str:
-    return f'<p class="said">{cards.waiting(words)}</p>'
-
-
-def loading(what: str, lang: str) -> str:
-    return cards.waiting(say("chat_loading", lang, what=what))
+def loading(words: str) -> str:
+    return cards.waiting(words)
 
 
 def loaded(status: dict | None, names: list[str], lang: str) -> str:
-    """What is in memory, how much of it and in which precision, the reason in a tooltip."""
+    """What is in memory, how much of it and in which precision, the reason in a tooltip; and
+    whether the base is still itself."""
     if not status:
         return cards.paragraph(say("chat_not_loaded", lang), "soft")
     words = say(
@@ -160,7 +106,17 @@ def loaded(status: dict | None, names: list[str], lang: str) -> str:
     reason = both(status["dtype_reason"]).in_language(lang)
     note = status.get("template_note")
     more = cards.paragraph(both(note).in_language(lang), "soft") if note else ""
-    return f'<p class="soft" title="{escape(reason)}">{escape(words)}</p>{more}'
+    checked = _base_check(status.get("base_check"), lang)
+    return f'<p class="soft" title="{escape(reason)}">{escape(words)}</p>{checked}{more}'
+
+
+def _base_check(check: dict | None, lang: str) -> str:
+    if not check:
+        return ""
+    if check["same"]:
+        return cards.paragraph(say("proof_base_same", lang), "soft")
+    words = say("proof_base_differs", lang, difference=f"{check['difference']:.2g}")
+    return cards.sentence(words, "mild")
 
 
 def _gib(amount: float) -> str:

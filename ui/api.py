@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 import gradio as gr
 
 from engine import hardware, launch
-from engine.chat import client
+from engine.chat import adapters, client
 from engine.chat.sampling import DEFAULTS
 from engine.config import TrainConfig, default_config
 from engine.desk import client as desk
@@ -186,12 +186,18 @@ def chat(
     max_new_tokens: int = DEFAULTS["max_new_tokens"],
     seed: int = DEFAULTS["seed"],
 ) -> Iterator[dict]:
-    """Base and, with a run_id, its adapter answer one message; streams {voice: answer}."""
-    if run_id:
-        config = runs.get(run_id).config
-        model_name_or_path = config.model_name_or_path
-        system_prompt = system_prompt or config.system_prompt
-    loaded = client.load(model_name_or_path, [run_id] if run_id else [])
+    """Base and, with a run_id (or RUN_ID/checkpoint-N), its adapter answer one message; streams
+    {voice: answer}."""
+    adapter = adapters.find(run_id) if run_id else None
+    if adapter:
+        model_name_or_path = adapter.base
+        system_prompt = system_prompt or adapter.system_prompt
+    loaded = client.load(
+        model_name_or_path,
+        [run_id] if run_id else [],
+        load_in_4bit=bool(adapter and adapter.load_in_4bit),
+        load_in_8bit=bool(adapter and adapter.load_in_8bit),
+    )
     system = [{"role": "system", "content": system_prompt}] if system_prompt else []
     history = [*system, {"role": "user", "content": message}]
     yield from client.chat(

@@ -139,14 +139,14 @@ def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
         if source == "drawn":
             asked |= {"dataset": dataset, "count": int(count or 0), "unseen": unseen}
         sampling = dict(zip(panel.sampling, values, strict=True))
-        yield from batch_flow.ask(parts, voice, asked, sampling, language(request))
+        yield from batch_flow.ask(parts, voices, asked, sampling, language(request))
 
     go = gr.State(False)
     questions = [parts.source, parts.prompts, parts.dataset]
     begun = [go, parts.run, parts.notice, parts.said]
     begins = parts.run.click(begin, questions, begun, **QUIET)
     wanted = [parts.count, parts.unseen, parts.instruction, panel.system]
-    inputs = [go, chosen.voice, *questions, *wanted, *panel.sampling.values()]
+    inputs = [go, chosen.voices, *questions, *wanted, *panel.sampling.values()]
     asking = begins.then(ask, inputs, [getattr(parts, one.name) for one in fields(Parts)], **MODEL)
     asking.failure(lambda: batch_flow.ready(parts), None, [parts.run, parts.stop], **QUIET)
     parts.stop.click(client.stop, None, None, **QUIET)

@@ -10,11 +10,11 @@ import gradio as gr
 
 from engine.chat import client
 from engine.chat.sampling import RANGES
-from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.evaluation import exports
 from engine.evaluation.metrics import FIGURES
-from ui import batch_views, cards, conversation
+from ui import batch_views, cards, cast
+from ui.conversation import tuned
 from ui.text import say
 
 _SECONDS_A_LOOK = 0.7
@@ -59,16 +59,17 @@ def begin(parts: Parts, go: gr.State, source: str, prompts: str, dataset: str, l
     return {go: True, parts.run: hidden, parts.notice: cards.nothing(), parts.said: waiting}
 
 
-def ask(parts: Parts, voice: str, asked: dict, sampling: dict, lang: str) -> Iterator[dict]:
+def ask(parts: Parts, voices: list[str], asked: dict, sampling: dict, lang: str) -> Iterator[dict]:
     """Loads the voices, asks them all, and shows what comes. `asked` as `client.evaluate` takes it;
-    a file is read as the voice's run reads it."""
+    a file is read as the first tuned voice's run reads it."""
     rows: list[dict] = []
     report: dict = {}
     try:
-        config, voices = _load(voice)
-        if asked.get("dataset") == config.dataset:
+        voices = _load(voices)
+        lead = cast.lead(voices)
+        if lead and lead.run and asked.get("dataset") == (config := lead.run.config).dataset:
             asked = asked | {"mapping": config.mapping, "speaker": config.speaker}
-        names = _names(voices, config, lang)
+        names = {voice: cast.name_of(voice, lang) for voice in voices}
         # With each update: the browser may take several at once, and then keeps the last alone.
         going = {
             parts.stop: gr.Button(visible=True),
@@ -113,22 +114,11 @@ def ready(parts: Parts) -> dict:
     return {parts.run: gr.Button(visible=True), parts.stop: gr.Button(visible=False)}
 
 
-def _load(voice: str) -> tuple[TrainConfig, list[str]]:
-    """The voices that are chosen in the talk, loaded if they are not, and how the tuned one was
-    trained. Raises UserError."""
-    config = conversation.config_of(voice)
-    status = client.load(
-        config.model_name_or_path,
-        [voice] if voice else [],
-        load_in_4bit=config.load_in_4bit,
-        load_in_8bit=config.load_in_8bit,
-    )
-    return config, status["voices"]
-
-
-def _names(voices: list[str], config: TrainConfig, lang: str) -> dict[str, str]:
-    base = say("chat_base", lang, model=conversation.model_name(config))
-    return {one: conversation.name_of(one) for one in voices} | {voices[0]: base}
+def _load(voices: list[str]) -> list[str]:
+    """The voices that are chosen in the talk, loaded if they are not; the base is always among
+    them. Raises UserError."""
+    model, load_in_4bit, load_in_8bit = cast.base_of(voices)
+    return client.load(model, tuned(voices), load_in_4bit, load_in_8bit)["voices"]
 
 
 def _whole(sampling: dict[str, float | None]) -> dict[str, float]:

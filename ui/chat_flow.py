@@ -1,4 +1,4 @@
-"""What happens in a chat, as updates of the page: a voice put on, a question, streaming answers."""
+"""What happens in a chat, as updates of the page: voices put on, a question, streaming answers."""
 
 from collections.abc import Iterator
 
@@ -6,133 +6,178 @@ import gradio as gr
 
 from engine.characters import Character
 from engine.chat import client
-from engine.config import TrainConfig
+from engine.chat.adapters import Adapter
 from engine.errors import UserError
-from ui import answers, cards, conversation
+from ui import answers, cards, cast, conversation, own_settings, proof
 from ui.chat_parts import Parts
-from ui.conversation import COLUMNS
+from ui.conversation import BASE, LETTERS
+from ui.own_settings import number
 from ui.text import both, say
 
-WHOLE = ("top_k", "max_new_tokens", "seed")
 
-
-def set_voice(parts: Parts, talk: dict, voice: str, lang: str) -> dict:
-    """Puts a run's voice on: its character, its system prompt, its suggested questions."""
+def set_voices(parts: Parts, talk: dict, voices: list[str], is_blind: bool, lang: str) -> dict:
+    """Puts voices on: their names, the first tuned one's character, system prompt and suggested
+    questions, and what each has of its own."""
     notice = cards.nothing()
     try:
-        config = conversation.config_of(voice)
+        adapter, prompts = cast.lead(voices), cast.system_prompts(voices)
     except UserError as error:
         notice = cards.sentence(error.sentence.in_language(lang))
-        voice, config = "", conversation.config_of("")
-    character = conversation.character_of(config) if voice else None
-    labels = {
-        "base": say("chat_base", lang, model=conversation.model_name(config)),
-        "tuned": conversation.name_of(voice) if voice else say("chat_tuned_none", lang),
-    }
-    fresh = conversation.talk_with(talk, voice)
-    updates = columns(parts, fresh, character, labels, lang)
-    return updates | {
-        parts.talk: fresh,
-        parts.voice: gr.Dropdown(voice_choices(lang), value=voice),
-        parts.panel.character: character.id if character else "",
-        parts.panel.system: config.system_prompt if voice else "",
-        parts.chips: answers.chips(suggestions(character, config, voice, lang), lang),
-        parts.notice: notice,
-    }
+        voices, adapter, prompts = [BASE], None, [""]
+    character = cast.character_of(adapter)
+    fresh = conversation.talk_with(talk, voices)
+    names = [own_settings.title(cast.name_of(voice, lang), lang) for voice in voices]
+    own = own_settings.put_on(parts.panel.own, talk["voices"], names, voices, prompts)
+    shown = columns(parts, fresh, character, is_blind, lang)
+    return (
+        shown
+        | own
+        | {
+            parts.talk: fresh,
+            parts.voices: gr.Dropdown(cast.choices(lang), value=voices),
+            parts.panel.character: character.id if character else "",
+            parts.panel.system: prompts[0],
+            parts.chips: answers.chips(suggestions(character, adapter, lang), lang),
+            parts.notice: notice,
+        }
+    )
 
 
-def set_character(parts: Parts, voice: str, character_id: str, lang: str) -> dict:
+def set_character(
+    parts: Parts, voices: list[str], character_id: str, is_blind: bool, lang: str
+) -> dict:
     """Another character begins another conversation."""
-    character = conversation.card(character_id)
-    config = conversation.config_of(voice)
-    talk = conversation.new_talk(voice)
-    return columns(parts, talk, character, {}, lang) | {
+    character = cast.card(character_id)
+    talk = conversation.new_talk(voices)
+    asked = suggestions(character, cast.lead(voices), lang)
+    return columns(parts, talk, character, is_blind, lang) | {
         parts.talk: talk,
         parts.panel.system: character.system_prompt if character else gr.skip(),
-        parts.chips: answers.chips(suggestions(character, config, voice, lang), lang),
+        parts.chips: answers.chips(asked, lang),
     }
 
 
-def columns(parts: Parts, talk: dict, character: Character | None, labels: dict, lang: str) -> dict:
-    """The columns of a talk: who speaks; when it begins, a greeting and what to do."""
-    updates = {}
-    for column in COLUMNS:
-        changes: dict = {"label": labels[column]} if labels else {}
-        words = say("chat_invite" if talk["voice"] else "chat_invite_base", lang)
-        if column == "tuned" and not talk["voice"]:
-            changes["placeholder"] = answers.invitation("", say("chat_no_voice", lang))
-        elif column == "tuned" and character:
+def columns(
+    parts: Parts, talk: dict, character: Character | None, is_blind: bool, lang: str
+) -> dict:
+    """The columns of a talk: how many, who speaks; when it begins, a greeting and what to do."""
+    voices, updates = talk["voices"], {}
+    labels = labels_of(talk, is_blind, lang)
+    for i, box in parts.boxes.items():
+        updates[box] = gr.Column(visible=i < len(voices))
+        if i >= len(voices):
+            continue
+        changes: dict = {"label": labels[i]}
+        if character and voices[i] != BASE and not is_blind:
             changes["placeholder"] = answers.invitation(character.name, character.greeting)
         else:
+            words = say("chat_invite" if len(voices) > 1 else "chat_invite_alone", lang)
             changes["placeholder"] = answers.invitation("", words)
         if not talk["turns"]:
             changes["value"] = []
-            updates[parts.lines[column]] = cards.nothing()
-        updates[parts.chats[column]] = gr.Chatbot(**changes)
+            updates[parts.lines[i]] = cards.nothing()
+        updates[parts.chats[i]] = gr.Chatbot(**changes)
+    if not talk["turns"]:
+        updates[parts.way] = cards.nothing()
     return updates
 
 
-def suggestions(
-    character: Character | None, config: TrainConfig, voice: str, lang: str
-) -> list[str]:
+def labels_of(talk: dict, is_blind: bool, lang: str) -> list[str]:
+    """Names, or letters where names would tell."""
+    voices, turns = talk["voices"], talk["turns"]
+    nameless = turns[-1].get("hidden", False) if turns else is_blind and len(voices) > 1
+    if nameless:
+        return [say("blind_letter", lang, letter=letter) for letter in LETTERS[: len(voices)]]
+    shown = conversation.order(turns[-1], voices) if turns else voices
+    return [_label(voice, voices, lang) for voice in shown]
+
+
+def _label(voice: str, voices: list[str], lang: str) -> str:
+    if voice != BASE:
+        return cast.name_of(voice, lang)
+    return say("chat_base", lang, model=cast.model_name(cast.base_of(voices)[0]))
+
+
+def suggestions(character: Character | None, adapter: Adapter | None, lang: str) -> list[str]:
     """The character's questions, else the run's fixed questions, else everyday ones."""
     if character:
         return character.questions
-    asked = [line.strip() for line in config.sample_prompts.splitlines() if line.strip()]
-    return asked[:6] if voice and asked else say("chat_try_base", lang).split("\n")
+    prompts = adapter.run.config.sample_prompts if adapter and adapter.run else ""
+    asked = [line.strip() for line in prompts.splitlines() if line.strip()]
+    return asked[:6] or say("chat_try_base", lang).split("\n")
 
 
 def shown(parts: Parts, talk: dict, marks: bool, lang: str) -> dict:
-    """Both columns and the lines under them."""
-    spoken = COLUMNS if talk["voice"] else ("base",)
+    """All columns and the lines under them, as they change while voices speak."""
     updates: dict = {}
-    for column in spoken:
-        updates[parts.chats[column]] = answers.messages(talk["turns"], column, marks)
-        updates[parts.lines[column]] = (
-            answers.line(talk["turns"][-1], column, lang) if talk["turns"] else cards.nothing()
-        )
+    turns = talk["turns"]
+    for i in range(len(talk["voices"])):
+        voice = conversation.order(turns[-1], talk["voices"])[i] if turns else ""
+        updates[parts.chats[i]] = answers.messages(talk, i, marks, lang)
+        updates[parts.lines[i]] = proof.line(turns[-1], voice, lang) if turns else cards.nothing()
     return updates
 
 
-def ask(
-    parts: Parts,
-    question: str,
-    talk: dict,
-    settings: dict,
-    lang: str,
-) -> Iterator[dict]:
-    """Streams what both voices say. settings: system, marks, and the sampling by name."""
+def drawn(parts: Parts, talk: dict, marks: bool, is_blind: bool, lang: str) -> dict:
+    """The columns with their names, which way they were spoken, and the vote, while nobody
+    speaks."""
+    updates = shown(parts, talk, marks, lang)
+    for i, label in enumerate(labels_of(talk, is_blind, lang)):
+        updates[parts.chats[i]] = gr.Chatbot(label=label, value=updates[parts.chats[i]])
+    waits = conversation.waits_for_a_vote(talk)
+    updates[parts.blind.row] = gr.Row(visible=waits)
+    for i, button in parts.blind.better.items():
+        updates[button] = gr.Button(visible=waits and i < len(talk["voices"]))
+    turns = talk["turns"]
+    methods = cast.methods(talk["voices"]) if turns else []
+    way = proof.way(turns[-1], methods, lang) if turns else cards.nothing()
+    return updates | {parts.way: way}
+
+
+def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> Iterator[dict]:
+    """Streams what the voices say. settings: system, marks, blind, the sampling by name, and
+    `own`: what single voices have of their own, as `own_settings.read` gives it."""
     sampling = {name: number(name, value) for name, value in settings["sampling"].items()}
     turn = {"question": question, "answers": {}, "sampling": sampling}
-    before, talk = talk, talk | {"turns": [*talk["turns"], turn]}
-    marks = settings["marks"]
+    before, voices, marks = talk, talk["voices"], settings["marks"]
+    systems, own = settings["own"]
+    histories = {
+        voice: conversation.history(
+            [*talk["turns"], turn], voice, systems.get(voice, settings["system"])
+        )
+        for voice in voices
+    }
+    if settings["blind"] and len(voices) > 1:
+        turn = conversation.blinded(turn, voices, histories)
+    talk = talk | {"turns": [*talk["turns"], turn]}
     try:
-        status: dict = {}
-        for now, line in load(talk["voice"], lang):
-            status = now or {}
+        for status, line in load(voices, lang):
+            turn["model"] = status.get("model")
             yield {parts.status: line}
-        spoken = dict(zip(status["voices"], COLUMNS, strict=False))
-        histories = {
-            voice: conversation.history(talk["turns"], column, settings["system"])
-            for voice, column in spoken.items()
-        }
-        for heard in client.chat(histories, **sampling):
-            turn["answers"] = {spoken[voice]: dict(answer) for voice, answer in heard.items()}
+        for heard in client.chat(histories, own, **sampling):
+            turn["answers"] = {voice: dict(answer) for voice, answer in heard.items()}
             if not all(answer["done"] for answer in heard.values()):
                 yield shown(parts, talk, marks, lang)
     except UserError as error:
         yield (
             ready(parts)
-            | shown(parts, before, marks, lang)
+            | drawn(parts, before, marks, settings["blind"], lang)
+            | standing(parts, client.status(), lang)
             | {
                 parts.talk: before,
                 parts.question: question,
-                parts.status: loaded(client.status(), lang),
                 parts.notice: cards.sentence(error.sentence.in_language(lang)),
             }
         )
         return
-    yield ready(parts) | shown(parts, talk, marks, lang) | {parts.talk: talk}
+    if any(answer["stopped_by"] == "stop" for answer in turn["answers"].values()):
+        turn["hidden"] = False  # half an answer is not judged
+    yield (
+        ready(parts)
+        | drawn(parts, talk, marks, settings["blind"], lang)
+        | standing(parts, client.status(), lang)
+        | {parts.talk: talk}
+    )
 
 
 def ready(parts: Parts) -> dict:
@@ -140,51 +185,37 @@ def ready(parts: Parts) -> dict:
     return {parts.send: gr.Button(visible=True), parts.stop: gr.Button(visible=False)}
 
 
-def begin(parts: Parts, question: str, talk: dict, marks: bool, lang: str) -> dict:
+def begin(parts: Parts, question: str, talk: dict, marks: bool, is_blind: bool, lang: str) -> dict:
     """The question stands there at once, whatever the answer has to wait for."""
     turn = {"question": question, "answers": {}}
-    return shown(parts, talk | {"turns": [*talk["turns"], turn]}, marks, lang) | {
+    if is_blind and len(talk["voices"]) > 1:
+        turn["hidden"] = True
+    talk = talk | {"turns": [*talk["turns"], turn]}
+    return drawn(parts, talk, marks, is_blind, lang) | {
         parts.send: gr.Button(visible=False),
         parts.stop: gr.Button(visible=True),
         parts.notice: cards.nothing(),
     }
 
 
-def load(voice: str, lang: str) -> Iterator[tuple[dict | None, str]]:
-    """The engine's status and its line: while it loads, when that is needed, and when it has."""
-    config = conversation.config_of(voice)
-    status = client.status()
-    if not status or status["voices"][1:] != ([voice] if voice else []):
-        yield status, answers.loading(what(voice, lang), lang)
-    for look in client.loading(
-        config.model_name_or_path,
-        [voice] if voice else [],
-        load_in_4bit=config.load_in_4bit,
-        load_in_8bit=config.load_in_8bit,
-    ):
-        if "fetching" in look:
-            yield None, cards.waiting(both(look["fetching"]).in_language(lang))
-        else:
-            yield look, loaded(look, lang)
+def load(voices: list[str], lang: str) -> Iterator[tuple[dict, str]]:
+    """(what is loaded, its line): while it loads {} with what is being done, then the rest. Raises
+    UserError."""
+    model, load_in_4bit, load_in_8bit = cast.base_of(voices)
+    status: dict = {}
+    for status in client.loading(model, conversation.tuned(voices), load_in_4bit, load_in_8bit):
+        if "doing" in status:
+            words = say("chat_doing", lang, what=both(status["doing"]).in_language(lang))
+            yield {}, answers.loading(words)
+    yield status, loaded(status, lang)
 
 
 def loaded(status: dict | None, lang: str) -> str:
     """The line that says what is in memory, with names where the engine says ids."""
-    names = [conversation.name_of(voice) for voice in status["voices"][1:]] if status else []
-    return answers.loaded(status, names, lang)
+    voices = status["voices"] if status else []
+    return answers.loaded(status, [cast.name_of(v, lang) for v in voices if v != BASE], lang)
 
 
-def voice_choices(lang: str) -> list[tuple[str, str]]:
-    return [(say("chat_voice_none", lang), ""), *conversation.voices()]
-
-
-def what(voice: str, lang: str) -> str:
-    """Base and voice by their names."""
-    base = conversation.model_name(conversation.config_of(voice))
-    if not voice:
-        return base
-    return say("chat_and", lang, base=base, voice=conversation.name_of(voice))
-
-
-def number(name: str, value: float | None) -> float | int:
-    return int(value or 0) if name in WHOLE else float(value or 0.0)
+def standing(parts: Parts, status: dict | None, lang: str) -> dict:
+    """What is in memory, and the button that gives it back."""
+    return {parts.status: loaded(status, lang), parts.unload: gr.Button(visible=bool(status))}

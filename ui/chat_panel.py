@@ -1,4 +1,5 @@
-"""The side panel of Chat: who speaks (character, system prompt) and how (sampling). It folds."""
+"""The side panel of Chat: who speaks (character, system prompt) and how (sampling), all voices and
+each of them. It folds."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,9 @@ import gradio as gr
 
 from engine import characters
 from engine.chat.sampling import DEFAULTS, RANGES
-from ui import cards
-from ui.conversation import card
+from ui import cards, own_settings
+from ui.cast import card
+from ui.own_settings import Own
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("chat.css").read_text(encoding="utf-8")
@@ -26,6 +28,7 @@ class Panel:
     character: gr.Dropdown
     system: gr.Textbox
     sampling: dict[str, gr.Slider | gr.Number]
+    own: list[Own]
     marks: gr.Checkbox
     defaults: gr.Button
 
@@ -68,9 +71,10 @@ def build() -> Panel:
             info=t("chat_seed_help"),
             elem_id="chat_seed",
         )
+        own = own_settings.build()
         marks = gr.Checkbox(True, label=t("chat_marks"), elem_id="chat_marks")
         defaults = gr.Button(t("chat_defaults"), size="sm", elem_id="chat_defaults")
-    return Panel(column, character, system, sampling, marks, defaults)
+    return Panel(column, character, system, sampling, own, marks, defaults)
 
 
 def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML) -> None:

@@ -1,28 +1,33 @@
-"""The components of the Chat tab: voice and status, two columns, one input, suggestions."""
+"""The components of the Chat tab: voices and status, up to four columns, one input, suggestions."""
 
 from dataclasses import dataclass
 
 import gradio as gr
 
-from ui import answers, cards, chat_panel, conversation
+from ui import answers, blind, cards, chat_panel, conversation
+from ui.blind import Blind
 from ui.chat_panel import Panel
-from ui.conversation import COLUMNS
+from ui.conversation import BASE, MOST
 from ui.text import t
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What handlers read and write."""
+    """What handlers read and write; columns are numbered from 0."""
 
     talk: gr.State  # what was said, see ui.conversation
     pending: gr.State  # the question to ask next, "" for none
     seen: gr.State  # which voices and what status are shown
-    voice: gr.Dropdown
+    voices: gr.Dropdown
     status: gr.HTML
+    unload: gr.Button
     summary: gr.HTML
     toggle: gr.Button
-    chats: dict[str, gr.Chatbot]
-    lines: dict[str, gr.HTML]
+    boxes: dict[int, gr.Column]
+    chats: dict[int, gr.Chatbot]
+    lines: dict[int, gr.HTML]
+    way: gr.HTML
+    blind: Blind
     notice: gr.HTML
     question: gr.Textbox
     send: gr.Button
@@ -33,51 +38,78 @@ class Parts:
     chips: gr.HTML
     panel: Panel
 
+    @property
+    def columns(self) -> list:
+        """What `chat_flow.drawn` and `chat_flow.columns` write."""
+        shown = [*self.boxes.values(), *self.chats.values(), *self.lines.values(), self.way]
+        return [*shown, self.blind.row, *self.blind.better.values()]
+
 
 def lay_out() -> Parts:
     made: dict = {
-        "talk": gr.State(conversation.new_talk("")),
+        "talk": gr.State(conversation.new_talk([BASE])),
         "pending": gr.State(""),
         "seen": gr.State(["", repr(None)]),
     }
-    with gr.Row(elem_id="chat_bar"):
-        made["voice"] = gr.Dropdown(
-            [(t("chat_voice_none"), "")],
-            value="",
-            label=t("chat_voice"),
-            scale=1,
-            min_width=260,
-            elem_id="chat_voice",
-        )
-        with gr.Column(scale=3, min_width=240, elem_id="chat_status_box"):
-            made["status"] = gr.HTML(elem_id="chat_status", elem_classes="bare")
-            made["summary"] = gr.HTML(elem_id="chat_summary", elem_classes="bare")
-        made["toggle"] = gr.Button(t("chat_settings"), elem_id="chat_toggle")
+    made |= _bar()
     with gr.Row():
         with gr.Column(scale=4, min_width=300):
             made |= _columns()
+            vote = {"on": made.pop("on"), **blind.vote_row()}
             made |= _asking()
+            made["blind"] = Blind(**vote, **blind.votes_box())
         made["panel"] = chat_panel.build()
     return Parts(**made)
 
 
+def _bar() -> dict:
+    made: dict = {}
+    with gr.Row(elem_id="chat_bar"):
+        made["voices"] = gr.Dropdown(
+            [(t("chat_base_voice"), BASE)],
+            value=[BASE],
+            multiselect=True,
+            max_choices=MOST,
+            allow_custom_value=True,
+            label=t("chat_voices"),
+            info=t("chat_voices_help"),
+            min_width=280,
+            elem_id="chat_voices",
+        )
+        with gr.Row(elem_id="chat_bar_end"):
+            made["on"] = blind.toggle()
+            made["toggle"] = gr.Button(t("chat_settings"), elem_id="chat_toggle")
+    with gr.Row(elem_id="chat_status_box"):
+        made["status"] = gr.HTML(elem_id="chat_status", elem_classes="bare")
+        made["unload"] = gr.Button(
+            t("chat_unload"),
+            visible=False,
+            size="sm",
+            elem_id="chat_unload",
+            elem_classes="quiet-link",
+        )
+        made["summary"] = gr.HTML(elem_id="chat_summary", elem_classes="bare")
+    return made
+
+
 def _columns() -> dict:
-    chats, lines = {}, {}
+    boxes, chats, lines = {}, {}, {}
     with gr.Row(elem_id="chat_columns"):
-        for column in COLUMNS:
-            with gr.Column(min_width=280):
-                chats[column] = gr.Chatbot(
+        for i in range(MOST):
+            with gr.Column(min_width=280, visible=i == 0) as boxes[i]:
+                chats[i] = gr.Chatbot(
                     label="",
                     height=400,
                     buttons=["copy"],
                     editable="user",
                     group_consecutive_messages=False,
                     feedback_options=None,
-                    elem_id=f"chat_{column}",
+                    elem_id=f"chat_{i + 1}",
                     elem_classes="chat-voice",
                 )
-                lines[column] = gr.HTML(elem_id=f"chat_{column}_line", elem_classes="bare")
-    return {"chats": chats, "lines": lines}
+                lines[i] = gr.HTML(elem_id=f"chat_{i + 1}_line", elem_classes="bare")
+    way = gr.HTML(cards.nothing(), elem_id="chat_way", elem_classes="bare")
+    return {"boxes": boxes, "chats": chats, "lines": lines, "way": way}
 
 
 def _asking() -> dict:

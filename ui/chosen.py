@@ -12,7 +12,7 @@ class Chosen:
     dataset: gr.State  # id of a dataset in the library
     run: gr.State  # id of the run that Train watches, "" for none
     clone: gr.State  # id of a run whose options shall fill the form, "" for none
-    voice: gr.State  # id of the run whose adapter speaks in Chat, "" for base alone
+    voices: gr.State  # who speaks in Chat, as in engine.chat.adapters; "base" for the base
     question: gr.State  # a question that Chat shall ask by itself, "" for none
     tabs: gr.Tabs  # ids: data, train, runs, chat, export
     tick: gr.Timer  # three seconds: thread and memory

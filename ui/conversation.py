@@ -1,27 +1,25 @@
-"""What was said and by whom, as plain data: turns, histories for the engine, the run of a voice.
+"""What was said and by whom, as plain data: turns, histories for the engine, what is hidden.
 
-A talk is {"voice": run id or "", "turns": [..]}, a turn {"question", "answers", "sampling"} with
-the engine's answers under "base" and "tuned".
+A talk is {"voices": ["base", "calm-otter-ab12", ..], "turns": [..]}, a turn {"question",
+"answers": {voice: the engine's answer}, "sampling"}. A turn asked blind has besides: "order" (the
+voices as the columns show them), "hidden" (whether their names are), "read" (what each voice
+read), "model" (their base) and, after a vote, "vote": the better voice, "" for a tie.
 """
 
-from pathlib import Path
+import random
 
-from engine import characters, library
-from engine.characters import Character
-from engine.config import TrainConfig, default_config
-from engine.errors import UserError
-from engine.training import runs
-
-COLUMNS = ("base", "tuned")
+BASE = "base"
+MOST = 4
+LETTERS = "ABCD"
 
 
-def new_talk(voice: str) -> dict:
-    return {"voice": voice, "turns": []}
+def new_talk(voices: list[str]) -> dict:
+    return {"voices": voices, "turns": []}
 
 
-def talk_with(talk: dict, voice: str) -> dict:
-    """The same talk while the voice is the same; another voice has not said what stands there."""
-    return talk if talk["voice"] == voice else new_talk(voice)
+def talk_with(talk: dict, voices: list[str]) -> dict:
+    """The same talk while the voices are the same; others have not said what stands there."""
+    return talk if talk["voices"] == voices else new_talk(voices)
 
 
 def up_to(talk: dict, message: int | list | tuple) -> tuple[dict, str]:
@@ -33,52 +31,51 @@ def up_to(talk: dict, message: int | list | tuple) -> tuple[dict, str]:
     return talk | {"turns": talk["turns"][:turn]}, talk["turns"][turn]["question"]
 
 
-def history(turns: list[dict], column: str, system_prompt: str) -> list[dict]:
+def history(turns: list[dict], voice: str, system_prompt: str) -> list[dict]:
     """One voice's messages as the engine wants them; the last turn has only its question."""
     messages = []
     if system_prompt.strip():
         messages.append({"role": "system", "content": system_prompt.strip()})
     for turn in turns:
         messages.append({"role": "user", "content": turn["question"]})
-        if column in turn["answers"]:
-            messages.append({"role": "assistant", "content": turn["answers"][column]["text"]})
+        if voice in turn["answers"]:
+            messages.append({"role": "assistant", "content": turn["answers"][voice]["text"]})
     return messages
 
 
-def config_of(voice: str) -> TrainConfig:
-    """What the voice was trained with; for the base alone what the page starts with."""
-    return runs.get(voice).config if voice else default_config()
+def order(turn: dict, voices: list[str]) -> list[str]:
+    """Which voice each column shows in this turn."""
+    return turn.get("order", voices)
 
 
-def name_of(voice: str) -> str:
-    """The readable name of a voice; its id when its run is gone."""
-    try:
-        return runs.get(voice).name
-    except UserError:
-        return voice
+def tuned(voices: list[str]) -> list[str]:
+    return [voice for voice in voices if voice != BASE]
 
 
-def voices() -> list[tuple[str, str]]:
-    """(name, run id) of every run that has an adapter, newest first; ids tell equal names apart."""
-    found = [(run.name, run.id) for run in runs.list_runs() if run.has_adapter]
-    names = [name for name, _ in found]
-    return [(name if names.count(name) == 1 else f"{name} ({one})", one) for name, one in found]
+def blinded(turn: dict, voices: list[str], read: dict[str, list[dict]]) -> dict:
+    """The turn with its voices shuffled and nameless."""
+    return turn | {"order": random.sample(voices, len(voices)), "hidden": True, "read": read}
 
 
-def character_of(config: TrainConfig) -> Character | None:
-    """The character whose dataset the run learned from, if there is one."""
-    for dataset in library.list_datasets():
-        if config.dataset in (dataset.id, str(dataset.path)):
-            return card(dataset.character)
-    return None
+def is_hidden(talk: dict) -> bool:
+    """Whether the last turn's names are."""
+    return bool(talk["turns"]) and talk["turns"][-1].get("hidden", False)
 
 
-def card(character_id: str) -> Character | None:
-    try:
-        return characters.get(character_id) if character_id else None
-    except UserError:
-        return None
+def waits_for_a_vote(talk: dict) -> bool:
+    """Whether all voices have answered the last turn to their end, and nobody knows whose is
+    whose."""
+    answers = talk["turns"][-1]["answers"].values() if talk["turns"] else []
+    return is_hidden(talk) and bool(answers) and all(one["done"] for one in answers)
 
 
-def model_name(config: TrainConfig) -> str:
-    return Path(config.model_name_or_path).name or config.model_name_or_path
+def voted(talk: dict, best: str) -> dict:
+    """The last turn with its vote, and so with its names."""
+    *before, last = talk["turns"]
+    return talk | {"turns": [*before, last | {"hidden": False, "vote": best}]}
+
+
+def revealed(talk: dict) -> dict:
+    """All names are shown."""
+    turns = [turn | {"hidden": False} if "order" in turn else turn for turn in talk["turns"]]
+    return talk | {"turns": turns}

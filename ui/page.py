@@ -41,6 +41,7 @@ from ui import (
     thread,
 )
 from ui.chosen import Chosen
+from ui.conversation import BASE
 from ui.text import language, say, switch, t
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -101,7 +102,7 @@ def _nothing_chosen() -> Chosen:
         dataset=gr.State(""),
         run=gr.State(""),
         clone=gr.State(""),
-        voice=gr.State(""),
+        voices=gr.State([BASE]),
         question=gr.State(""),
         tabs=gr.Tabs(elem_id="tabs", render=False),
         tick=gr.Timer(3),
@@ -126,10 +127,10 @@ def _wire_pulse(page: gr.Blocks, chosen: Chosen, lines: tuple, looked: list) -> 
     """Thread and memory strip follow the timer; what has not changed is not sent again."""
     seen = gr.State(("", ""))
 
-    def pulse(before, dataset, run_id, voice, facts, model, outlook, request: gr.Request):
+    def pulse(before, dataset, run_id, voices, facts, model, outlook, request: gr.Request):
         lang = language(request)
         now = (
-            thread.line(dataset, facts, model, outlook, run_id, voice, lang),
+            thread.line(dataset, facts, model, outlook, run_id, voices, lang),
             memory.strip(lang),
         )
         if now == before:
@@ -137,7 +138,7 @@ def _wire_pulse(page: gr.Blocks, chosen: Chosen, lines: tuple, looked: list) -> 
         shown = (new if new != old else gr.skip() for new, old in zip(now, before, strict=True))
         return now, *shown
 
-    inputs = [seen, chosen.dataset, chosen.run, chosen.voice, *looked]
+    inputs = [seen, chosen.dataset, chosen.run, chosen.voices, *looked]
     page.load(pulse, inputs, [seen, *lines], **QUIET)
     chosen.tick.tick(pulse, inputs, [seen, *lines], **QUIET)
 

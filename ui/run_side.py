@@ -11,6 +11,7 @@ from engine.training.curves import points, smooth
 from engine.training.runs import Run
 from ui import cards, learned_card, plots, run_views, runs_line, timeline
 from ui.chosen import Chosen
+from ui.conversation import BASE
 from ui.text import language, say, t
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -214,7 +215,7 @@ def _wire_buttons(chosen: Chosen, side: RunSide, answers: dict[str, gr.Button]) 
         return _try(launch.resume, run_id, request), {}
 
     def talk(run_id: str):
-        return run_id, gr.Tabs(selected="chat")
+        return [BASE, run_id], gr.Tabs(selected="chat")
 
     def redraw(run_id: str, lang: str) -> dict:
         return draw(side, runs.get(run_id), {}, lang)
@@ -231,7 +232,7 @@ def _wire_buttons(chosen: Chosen, side: RunSide, answers: dict[str, gr.Button]) 
         api_visibility="private",
     )
     side.resume.click(resume, chosen.run, [side.said, side.seen], **QUIET)
-    side.talk.click(talk, chosen.run, [chosen.voice, chosen.tabs], **QUIET)
+    side.talk.click(talk, chosen.run, [chosen.voices, chosen.tabs], **QUIET)
     side.another.click(lambda: "", None, chosen.run, **QUIET)
 
 

@@ -14,6 +14,7 @@ from engine.errors import UserError
 from engine.training import runs
 from ui import cards, form, tab_train
 from ui.chosen import Chosen
+from ui.conversation import BASE
 from ui.tab_data import DataTab
 from ui.text import language, say, t
 
@@ -115,7 +116,7 @@ def wire(
             "wanted": wanted,
             "tabs": chosen.tabs,
             "run": chosen.run,
-            "voice": chosen.voice,
+            "voices": chosen.voices,
             "question": chosen.question,
         }
         shown = {known[name]: value for name, value in updates.items()}
@@ -128,7 +129,7 @@ def wire(
         return shown if after == at else shown | {show.at: after}
 
     inputs = [show.at, data.facts, chosen.run, data.row, revised, wanted]
-    moved = [data.row, revised, wanted, chosen.tabs, chosen.run, chosen.voice, chosen.question]
+    moved = [data.row, revised, wanted, chosen.tabs, chosen.run, chosen.voices, chosen.question]
     show.timer.tick(
         go_on,
         inputs,
@@ -217,8 +218,8 @@ def _after_training(at: dict) -> tuple[dict, dict]:
         return at | {"step": "failed"}, {}
     if run.state == "finished" and run.has_adapter:
         question = characters.get(at["dataset"]).questions[0]
-        updates = {"voice": run.id, "question": question, "tabs": gr.Tabs(selected="chat")}
-        return at | {"step": "talk"}, updates
+        chat = {"voices": [BASE, run.id], "question": question, "tabs": gr.Tabs(selected="chat")}
+        return at | {"step": "talk"}, chat
     if not run.alive and run.state in ("failed", "stopped"):
         return at | {"step": "failed"}, {}
     return at, {}

@@ -35,16 +35,19 @@ def build(chosen: Chosen) -> None:
 def _wire_choice(parts: Parts, chosen: Chosen) -> None:
     """The run that the page speaks of comes first; then whatever is chosen here."""
 
-    def follow(wanted: str, shown: str | None, request: gr.Request):
+    def listen(voices: list[str], shown: str | None, request: gr.Request):
+        return _choices(parts, (*voices, shown), "", language(request))
+
+    def watch(wanted: str, shown: str | None, request: gr.Request):
         return _choices(parts, (wanted, shown), "", language(request))
 
-    def look(voice: str, watched: str, shown: str | None, listed: str, request: gr.Request):
-        return _choices(parts, (shown, voice, watched), listed, language(request))
+    def look(voices: list[str], watched: str, shown: str | None, listed: str, request: gr.Request):
+        return _choices(parts, (shown, *voices, watched), listed, language(request))
 
     outputs = [parts.run, parts.rows, parts.facts, parts.listed]
-    for state in (chosen.voice, chosen.run):
-        state.change(follow, [state, parts.run], outputs, **QUIET)
-    inputs = [chosen.voice, chosen.run, parts.run, parts.listed]
+    chosen.voices.change(listen, [chosen.voices, parts.run], outputs, **QUIET)
+    chosen.run.change(watch, [chosen.run, parts.run], outputs, **QUIET)
+    inputs = [chosen.voices, chosen.run, parts.run, parts.listed]
     Context.root_block.load(look, inputs, outputs, **QUIET)
     chosen.slow.tick(look, inputs, outputs, **QUIET)
 

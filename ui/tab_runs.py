@@ -12,6 +12,7 @@ from engine.training import runs
 from engine.training.runs import Run
 from ui import cards, comparing, learned_card, report_view, runs_line, runs_table, timeline
 from ui.chosen import Chosen
+from ui.conversation import BASE
 from ui.text import language, say, t
 
 # What every handler of this tab shares: none of it is API, none of it waits in a queue.
@@ -132,7 +133,7 @@ def _wire_ways_on(parts: Parts, chosen: Chosen) -> None:
         return run_id, gr.Tabs(selected="train")
 
     def talk(run_id: str):
-        return run_id, gr.Tabs(selected="chat")
+        return [BASE, run_id], gr.Tabs(selected="chat")
 
     def resume(run_id: str, request: gr.Request):
         try:
@@ -146,7 +147,7 @@ def _wire_ways_on(parts: Parts, chosen: Chosen) -> None:
         }
 
     parts.open.click(open_run, parts.selected, [chosen.run, chosen.tabs], **TELLING)
-    parts.talk.click(talk, parts.selected, [chosen.voice, chosen.tabs], **TELLING)
+    parts.talk.click(talk, parts.selected, [chosen.voices, chosen.tabs], **TELLING)
     parts.resume.click(resume, parts.selected, [chosen.run, chosen.tabs, parts.notice], **TELLING)
     # Emptied first, so that cloning the same run twice is a change both times.
     parts.clone.click(lambda: "", None, chosen.clone, **TELLING).then(

@@ -11,8 +11,9 @@ import gradio as gr
 from engine import library
 from engine.errors import Sentence, UserError
 from engine.training import runs
-from ui import cards, run_views
+from ui import cards, cast, run_views
 from ui.chosen import Chosen
+from ui.conversation import BASE
 from ui.text import say
 
 # A click anywhere in a part tells the page which tab is meant.
@@ -36,13 +37,13 @@ def _open_tab(event: gr.EventData):
     return gr.Tabs(selected=event.tab)
 
 
-def line(dataset, facts, model, outlook, run_id, voice, language: str) -> str:
+def line(dataset, facts, model, outlook, run_id, voices, language: str) -> str:
     """The four parts. `facts` and `outlook` are what was last found of data and base, or None."""
     pieces = (
         _data_part(dataset, facts, language),
         _base_part(model, outlook, language),
         _run_part(run_id, language),
-        _voices_part(voice, language),
+        _voices_part(voices, language),
     )
     label = cards.text(say("shell_thread", language))
     return f'<nav aria-label="{label}">{"".join(pieces)}</nav>'
@@ -104,12 +105,8 @@ def _run_part(run_id: str, language: str) -> str:
     return _part("train", "run", what, language, "going", f"--part:{share:.1f}%")
 
 
-def _voices_part(voice: str, language: str) -> str:
-    base = say("shell_base_voice", language)
-    if not voice:
+def _voices_part(voices: list[str], language: str) -> str:
+    if voices == [BASE]:
         return _part("chat", "voices", say("shell_no_voice", language), language)
-    try:
-        name = runs.get(voice).name
-    except UserError:
-        return _part("chat", "voices", say("shell_no_voice", language), language)
-    return _part("chat", "voices", say("shell_voices", language, base=base, name=name), language)
+    names = (cast.name_of(voice, language) for voice in voices)
+    return _part("chat", "voices", say("chat_comma", language).join(names), language)

@@ -2,16 +2,15 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from engine.chat.adapters import find, is_here
 from engine.chat.sampling import checked
 from engine.child import Child
 from engine.errors import UserError
 from engine.hardware import where
 from engine.library import require
-from engine.models.adapter import read_card, weights
-from engine.training import runs
+from engine.models.adapter import weights
 
 _child = Child("engine.chat.process")
 _loaded: dict[str, Any] | None = None
@@ -25,9 +24,13 @@ def load(
     load_in_4bit: bool = False,
     load_in_8bit: bool = False,
 ) -> dict[str, Any]:
-    """The last that `loading` yields. Raises UserError."""
-    *_, status = loading(model_name_or_path, adapters, load_in_4bit, load_in_8bit)
-    return status
+    """Loads a base with the adapters of these voices (see `engine.chat.adapters`) and says what it
+    takes: model, voices ["base", id ...], footprint_gib, precision, device, dtype_reason.
+
+    Does nothing when just that is loaded already. Raises UserError.
+    """
+    *_, loaded = loading(model_name_or_path, adapters, load_in_4bit, load_in_8bit)
+    return loaded
 
 
 def loading(
@@ -36,12 +39,8 @@ def loading(
     load_in_4bit: bool = False,
     load_in_8bit: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Loads a base with the adapters of these runs (ids) or folders, and says what it takes:
-    model, voices ["base", id ...], footprint_gib, precision, device, dtype_reason. Before that,
-    while the base has to be fetched, yields {"fetching": {en, zh}}.
-
-    Does nothing when just that is loaded already. Raises UserError.
-    """
+    """As `load`, with {"doing": {en, zh}} before each step that takes time, and what is loaded
+    last."""
     global _loaded, _loaded_as
     if where() == "zerogpu":
         raise UserError(
@@ -50,7 +49,11 @@ def loading(
             "暂不支持在 ZeroGPU Space 上对话；"
             "请把 Space 复制到自己的 CPU 或 GPU 上，或在本机运行。",
         )
-    folders = {name: _folder(name) for name in adapters}
+    for voice in adapters:
+        if not is_here(voice):
+            en, zh = f"Fetching {voice} from the Hub", f"正在从 Hub 下载 {voice}"
+            yield {"doing": {"en": en, "zh": zh}}
+    folders = {voice: find(voice).folder for voice in adapters}
     wanted = (
         model_name_or_path,
         load_in_4bit,
@@ -60,17 +63,17 @@ def loading(
     with _loading:
         if _loaded is None or not _child.alive or wanted != _loaded_as:
             _loaded = _loaded_as = None
-            asked = {
-                "model_name_or_path": model_name_or_path,
-                "adapters": {name: str(folder) for name, folder in folders.items()},
-                "load_in_4bit": load_in_4bit,
-                "load_in_8bit": load_in_8bit,
-            }
-            for look in _child.ask("load", **asked):
-                if "fetching" in look:
-                    yield look
-                else:
-                    _loaded, _loaded_as = look, wanted
+            loaded = {}
+            for loaded in _child.ask(
+                "load",
+                model_name_or_path=model_name_or_path,
+                adapters={name: str(folder) for name, folder in folders.items()},
+                load_in_4bit=load_in_4bit,
+                load_in_8bit=load_in_8bit,
+            ):
+                if "doing" in loaded:
+                    yield loaded
+            _loaded, _loaded_as = loaded, wanted
         yield _loaded
 
 
@@ -148,19 +151,3 @@ def unload() -> None:
 def status() -> dict[str, Any] | None:
     """What is loaded, None when nothing is."""
     return _loaded if _child.alive else None
-
-
-def _folder(adapter: str) -> Path:
-    """The adapter folder of a run's id, or a folder as it is. Raises UserError."""
-    folder = Path(adapter)
-    if folder.is_absolute():
-        read_card(folder)
-        return folder
-    run = runs.get(adapter)
-    if not run.has_adapter:
-        raise UserError(
-            f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
-            f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
-            field="adapter",
-        )
-    return run.path / "adapter"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.child import serve, stopping
-from engine.errors import UserError
+from engine.errors import Sentence, UserError
 
 _voices = None
 _folders: dict[str, Path] = {}
@@ -15,9 +15,10 @@ _watching = False
 def _load(
     model_name_or_path: str, adapters: dict[str, str], load_in_4bit: bool, load_in_8bit: bool
 ) -> Iterator[dict[str, Any]]:
-    """The base is loaded anew only when another one, or another precision, is asked for. While it
-    has to be fetched, yields {"fetching": how far it is, in words}."""
+    """The base is loaded anew only when another one, or another precision, is asked for. Yields
+    {"doing": {en, zh}} before and within each step that takes time, then what is loaded."""
     global _voices, _folders, _watching
+    yield _doing("Starting the chat process", "正在启动对话进程")
     from engine.chat import leave
     from engine.chat.voices import Voices
     from engine.hardware import pick_device
@@ -25,7 +26,7 @@ def _load(
     from engine.models.sources.fetch import fetch, said
 
     for progress in fetch(model_name_or_path, stopping):
-        yield {"fetching": said(progress)._asdict()}
+        yield {"doing": said(progress)._asdict()}
         if stopping():
             raise UserError(
                 "The download of the model was stopped. What has arrived is kept; ask again to go "
@@ -38,11 +39,18 @@ def _load(
         quantization,
     )
     if not same:
+        name = Path(model_name_or_path).name
+        yield _doing(f"Reading the weights of {name}", f"正在读取 {name} 的权重")
         _voices = None  # gives the old base's memory back before the new one comes
         _voices = Voices(model_name_or_path, pick_device(), quantization)
     if _voices.device.type == "cuda" and not _watching:
         leave.watch()
         _watching = True
+    if adapters:
+        yield _doing(
+            f"Putting {len(adapters)} adapter{'s'[: len(adapters) > 1]} on",
+            f"正在装上 {len(adapters)} 个适配器",
+        )
     _folders = {name: Path(folder) for name, folder in adapters.items()}
     _voices.use(_folders)
     yield {
@@ -55,6 +63,10 @@ def _load(
         "dtype_reason": _voices.device.reason._asdict(),
         "template_note": _voices.template_note and _voices.template_note._asdict(),
     }
+
+
+def _doing(en: str, zh: str) -> dict[str, Any]:
+    return {"doing": Sentence(en, zh)._asdict()}
 
 
 def _chat(

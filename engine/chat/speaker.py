@@ -2,17 +2,15 @@
 
 import hashlib
 import time
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import Any
 
 import torch
 
+from engine.chat.manner import Manner
 from engine.chat.sampling import draw, processors
 from engine.dataset.prompt import render
-from engine.dataset.tokens import end_of_turn_ids
 from engine.errors import UserError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 
 class Speaker:
@@ -26,16 +24,17 @@ class Speaker:
         name: str,
         turns: list[dict[str, str]],
         settings: dict[str, float],
-        tokenizer: "PreTrainedTokenizerBase",
+        manner: Manner,
         device: torch.device,
         window: int | None,
     ):
         self.name = name
         self.settings = settings
-        self._tokenizer = tokenizer
-        self._ends = end_of_turn_ids(tokenizer)
-        self.prompt = render(tokenizer, turns, add_generation_prompt=True).text
-        self.prompt_ids: list[int] = tokenizer(self.prompt, add_special_tokens=False)["input_ids"]
+        self._tokenizer, self._ends = manner
+        self.prompt = render(self._tokenizer, turns, add_generation_prompt=True).text
+        read = self._tokenizer(self.prompt, add_special_tokens=False, return_offsets_mapping=True)
+        self.prompt_ids: list[int] = read["input_ids"]
+        self._ends_at = [end for _, end in read["offset_mapping"]]
         self.room = self._room(window)
         self._processors = processors(settings)
         self._random = torch.Generator(device=device)
@@ -86,7 +85,8 @@ class Speaker:
 
     def snapshot(self) -> dict[str, Any]:
         """The answer so far; a character whose tokens are not all there yet is held back. When it
-        is done, also the prompt's tokens as `pieces`."""
+        is done, also the prompt's tokens as `pieces`: of a character of several tokens the first
+        has it, the others are empty."""
         text = self._tokenizer.decode(self.new_ids, skip_special_tokens=True)
         seconds = (self._end if self.done else time.monotonic()) - self._begin
         said = {
@@ -101,7 +101,7 @@ class Speaker:
             "sampling": self.settings,
         }
         if self.done:
-            said["pieces"] = [self._tokenizer.decode([one]) for one in self.prompt_ids]
+            said["pieces"] = [self.prompt[a:b] for a, b in pairwise([0, *self._ends_at])]
         return said
 
     def _room(self, window: int | None) -> int:

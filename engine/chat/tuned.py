@@ -95,8 +95,8 @@ class Tuned:
             finally:
                 self.rows.take(None)
         else:
-            if self._layers.active_adapter != name:
-                self._layers.set_adapter(name)
+            if self._layers.active_adapter != _module_name(name):
+                self._layers.set_adapter(_module_name(name))
             yield self.base
 
     def opening(self, name: str, input_ids: torch.Tensor) -> tuple[dict[str, Any], int]:
@@ -147,7 +147,10 @@ class Tuned:
     def _tell_apart(self, names: list[str]) -> None:
         """Rows are told apart only where it was seen that each answers as if it were alone: some
         models mix the rows of a batch within a layer."""
-        if self._layers is None or (rows := tell_apart(self._layers, names)) is None:
+        if self._layers is None:
+            return
+        rows = tell_apart(self._layers, [_module_name(one) for one in names])
+        if rows is None:
             return
         self.told_apart = names
         ids = torch.arange(3, 9, device=self.base.device).expand(1 + len(names), -1)
@@ -173,16 +176,21 @@ class Tuned:
             return
         with on_todays_modules(folder, self.base) as folder:
             if method not in PROMPTS and self._layers is not None:
-                self._layers.load_adapter(folder, adapter_name=name)
+                self._layers.load_adapter(folder, adapter_name=_module_name(name))
                 return
             tuned = PeftModel.from_pretrained(
-                self.base, folder, adapter_name=name, is_trainable=False
+                self.base, folder, adapter_name=_module_name(name), is_trainable=False
             )
         only_task(tuned)
         if method in PROMPTS:
             self._prompts[name] = tuned.eval()
         else:
             self._layers = tuned
+
+
+def _module_name(voice: str) -> str:
+    """PEFT calls modules after its adapters, and torch allows no dot there; a path has some."""
+    return voice.replace(".", "\u2024")
 
 
 def _one_kind_of_layers(folders: dict[str, Path]) -> None:

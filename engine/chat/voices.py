@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from engine.chat.batch import Batch
 from engine.chat.captured import Captured, can_capture
+from engine.chat.manner import manner_of
 from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
 from engine.chat.tuned import BASE, Tuned
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
 from engine.models import few_rows
-from engine.models.adapter import read_card
+from engine.models.adapter import base_of, read_card, same_base
 from engine.models.load import Quantization, footprint_gib, load_base, load_tokenizer
 from engine.models.row_lora import read_as_trained
 
@@ -44,6 +45,7 @@ class Voices:
         self.tokenizer, self.template_note = load_tokenizer(model_name)
         self.names = [BASE]
         self.tuned = Tuned(self.base, device, {})
+        self.manners = {BASE: manner_of(self.tokenizer, None, {})}
         self._untouched = self._heard()
         self.base_check = {"same": True, "difference": 0.0}
         self._captured: Captured | None = None
@@ -71,9 +73,15 @@ class Voices:
             self._captured.wait()
         self.tuned.remove()
         self.tuned, self.names = Tuned(self.base, self.device, {}), [BASE]
+        self.manners = {BASE: self.manners[BASE]}
         for folder in adapters.values():
             self._check(folder)
+        manners = {
+            name: manner_of(self.tokenizer, folder, read_card(folder))
+            for name, folder in adapters.items()
+        }
         self.tuned = Tuned(self.base, self.device, adapters)
+        self.manners |= manners
         self.names += adapters
         self._warm(before)
         difference = (self._heard() - self._untouched).abs().max().item()
@@ -158,11 +166,11 @@ class Voices:
             )
         window = getattr(self.base.config, "max_position_embeddings", None)
         window = window and window - self.tuned.virtual_tokens(name)
-        return Speaker(name, turns, settings, self.tokenizer, self.base.device, window)
+        return Speaker(name, turns, settings, self.manners[name], self.base.device, window)
 
     def _check(self, folder: Path) -> None:
-        trained_on = read_card(folder).get("base_model", self.model_name)
-        if trained_on != self.model_name:
+        trained_on = base_of(folder)
+        if trained_on and not same_base(trained_on, self.model_name):
             raise UserError(
                 f"This adapter was trained on {trained_on}, not on {self.model_name}; load it with "
                 f"{trained_on}.",

@@ -14,6 +14,7 @@ from engine.models.load import load_tokenizer, locate
 from engine.models.methods import peft_config
 from engine.models.sources.names import is_elsewhere
 from engine.options.adapter import CHANGES_THE_BASE
+from engine.places import DATA_DIR, SPROUT
 
 # In this order; an adapter of earlier days may lie in torch's own format.
 _WEIGHTS = ("adapter_model.safetensors", "model*.safetensors", "adapter_model.bin")
@@ -152,13 +153,14 @@ def method_of(folder: Path) -> str:
     file = folder / "adapter_config.json"
     if not file.is_file():
         return "full"
-    return json.loads(file.read_text(encoding="utf-8"))["peft_type"].lower()
+    return read_json(file)["peft_type"].lower()
 
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The adapter's greenroom.json, {} for one made elsewhere. Raises UserError for a folder that
     is no adapter or whose weights are missing or could be programs."""
-    is_model = (folder / "config.json").is_file() and (folder / "greenroom.json").is_file()
+    ours = ("greenroom.json", "complete.json")  # of a run's end, of a checkpoint
+    is_model = (folder / "config.json").is_file() and any((folder / n).is_file() for n in ours)
     if not is_model and not (folder / "adapter_config.json").is_file():
         raise UserError(
             f"{folder.name} holds no adapter (no adapter_config.json); train the run first.",
@@ -173,4 +175,39 @@ def read_card(folder: Path) -> dict[str, Any]:
         )
     refuse_programs([file for file in files if file.suffix == ".bin"], field="adapter")
     card = folder / "greenroom.json"
-    return json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+    return read_json(card) if card.is_file() else {}
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """One of an adapter's files. Raises UserError (field "adapter") for a broken one."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"{file.name} in {file.parent} is broken ({error}); copy the adapter anew.",
+            f"{file.parent} 里的 {file.name} 已损坏，请重新复制适配器。",
+            field="adapter",
+        ) from error
+
+
+def base_of(folder: Path) -> str:
+    """The base that an adapter was trained on, as its greenroom.json or else PEFT's file names it;
+    "" where neither does. Raises UserError as `read_card`."""
+    card = read_card(folder)
+    if "base_model" in card:
+        return card["base_model"]
+    file = folder / "adapter_config.json"
+    named = read_json(file) if file.is_file() else {}
+    return named.get("base_model_name_or_path") or ""
+
+
+def same_base(one: str, other: str) -> bool:
+    """Whether two names stand for one model: sprout and its folder do."""
+    return _place(one) == _place(other)
+
+
+def _place(model_name_or_path: str) -> str:
+    if model_name_or_path == SPROUT:
+        return str((DATA_DIR / SPROUT).resolve())
+    folder = Path(model_name_or_path).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else model_name_or_path

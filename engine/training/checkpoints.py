@@ -23,9 +23,18 @@ _NO_ROOM_WORDS = re.compile(
 )
 
 
+def sealed(path: Path) -> list[Path]:
+    """The whole checkpoints of the run in `path`, oldest first."""
+    return sorted((one for one in _folders(path) if (one / _MARKER).is_file()), key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(_NAME.fullmatch(checkpoint.name)[1])
+
+
 def last_complete(path: Path) -> Path | None:
     """The newest sealed checkpoint of the run in `path`."""
-    return max(_sealed(path), key=_step, default=None)
+    return next(reversed(sealed(path)), None)
 
 
 def facts_of(checkpoint: Path | None) -> dict[str, Any]:
@@ -45,20 +54,20 @@ def seal(checkpoint: Path, facts: dict[str, Any]) -> None:
 def rotate(path: Path, keep: int, best: str | None = None) -> None:
     """Removes all but the `keep` newest sealed ones and the `best`, and what was left unfinished
     before these."""
-    kept = sorted(_sealed(path), key=_step)[-keep:]
+    kept = sealed(path)[-keep:]
     if not kept:
         return
     for one in _folders(path):
         is_best = best is not None and one.name == Path(best).name
-        if one not in kept and not is_best and _step(one) < _step(kept[-1]):
+        if one not in kept and not is_best and step_of(one) < step_of(kept[-1]):
             remove(one)
 
 
 def remove_unfinished(path: Path) -> None:
     """Gives the room back that a checkpoint took which could not be finished."""
-    sealed = _sealed(path)
+    whole = sealed(path)
     for one in _folders(path):
-        if one not in sealed:
+        if one not in whole:
             remove(one)
 
 
@@ -104,14 +113,6 @@ def is_full_disk(error: BaseException | None) -> bool:
 
 def _folders(path: Path) -> list[Path]:
     return [one for one in path.iterdir() if _NAME.fullmatch(one.name)]
-
-
-def _sealed(path: Path) -> list[Path]:
-    return [one for one in _folders(path) if (one / _MARKER).is_file()]
-
-
-def _step(checkpoint: Path) -> int:
-    return int(_NAME.fullmatch(checkpoint.name)[1])
 
 
 def _to_disk(path: Path) -> None:

@@ -116,26 +116,35 @@ class Visitor:
         self.page.locator(f'#runs_table button[data-run="{run_id}"]').click()
         self.page.locator(f'#runs_table tr.selected[data-run="{run_id}"]').wait_for()
         self.see("runs_talk").click()
-        self.page.locator("#chat_chips button[data-ask]").first.wait_for()
+        self.see("chat_2").wait_for()
 
     def ask(self, question):
         self.see("chat_question", ":is(input, textarea)").fill(question)
         self.see("chat_send").click()
 
-    def wait_for_answers(self, turns):
-        """Until both voices have answered that many turns and the input is ready again."""
+    def wait_for_answers(self, turns, columns=2):
+        """Until all voices have answered that many turns and the input is ready again."""
         self.page.wait_for_function(
-            """turns => ['base', 'tuned'].every(column =>
-                document.querySelectorAll(`#chat_${column} [data-testid=bot]`).length === turns &&
-                document.querySelector(`#chat_${column}_line details`)) &&
+            """([turns, columns]) => [...Array(columns).keys()].every(column =>
+                document.querySelectorAll(`#chat_${column + 1} [data-testid=bot]`).length
+                    === turns && !document.querySelector(`#chat_${column + 1}_line .waiting`)) &&
                 document.querySelector('#chat_send')?.offsetParent""",
-            arg=turns,
+            arg=[turns, columns],
             timeout=90_000,
         )
 
-    def said_by(self, voice):
-        """Everything that a column has answered so far."""
-        return self.see(f"chat_{voice}", "[data-testid=bot] .message-content").all_inner_texts()
+    def said_by(self, column):
+        """Everything that a column, counted from 1, has answered so far."""
+        return self.see(f"chat_{column}", "[data-testid=bot] .message-content").all_inner_texts()
+
+    def add_voice(self, name):
+        """Chooses one voice more in Chat, and waits until it has its column."""
+        columns = self.page.locator(".chat-voice").count()
+        picker = self.see("chat_voices", "input")
+        picker.click()
+        self.page.get_by_role("option", name=name, exact=True).click()
+        picker.blur()
+        self.see(f"chat_{columns + 1}").wait_for()
 
     def width(self):
         return self.page.evaluate("document.documentElement.scrollWidth")

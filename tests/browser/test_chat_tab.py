@@ -1,6 +1,8 @@
-"""The Chat tab: base and adapter side by side."""
+"""The Chat tab: base and adapters side by side."""
 
+import json
 import re
+import shutil
 
 import pytest
 from playwright.sync_api import expect
@@ -8,9 +10,10 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 # How often each column has shown another text while it answered.
-WATCH = """() => {
-  window.lengths = {base: new Set(), tuned: new Set()};
-  for (const column of ['base', 'tuned']) {
+WATCH = """columns => {
+  window.lengths = {};
+  for (let column = 1; column <= columns; column++) {
+    window.lengths[column] = new Set();
     const box = document.querySelector(`#chat_${column}`);
     new MutationObserver(() => {
       const said = [...box.querySelectorAll('[data-testid=bot] .message-content')].pop();
@@ -21,7 +24,7 @@ WATCH = """() => {
 # Presses Stop as soon as a line says that something is being written: answers are short.
 STOP_SOON = """() => {
   const stop = new MutationObserver(() => {
-    const lines = document.querySelectorAll('#chat_base_line, #chat_tuned_line');
+    const lines = document.querySelectorAll('#chat_1_line, #chat_2_line');
     if (![...lines].some(one => /writing · \\d/.test(one.innerText))) return;
     stop.disconnect();
     document.querySelector('#chat_stop').click();
@@ -41,23 +44,24 @@ def test_both_voices_stream_and_differ(visit, finished_run):
     """One question, two answers that grow side by side, in other words; each says its speed."""
     person = visit()
     person.speak_with(finished_run)
-    person.page.evaluate(WATCH)
+    person.page.evaluate(WATCH, 2)
     person.ask("Could you tell me a little story?")
     person.wait_for_answers(1)
-    (base,), (tuned,) = person.said_by("base"), person.said_by("tuned")
+    (base,), (tuned,) = person.said_by(1), person.said_by(2)
     assert base
     assert tuned
     assert base != tuned
-    grown = person.page.evaluate("['base', 'tuned'].map(one => window.lengths[one].size)")
+    grown = person.page.evaluate("[1, 2].map(one => window.lengths[one].size)")
     assert min(grown) >= 3, grown
-    for voice in ("base", "tuned"):
-        expect(person.see(f"chat_{voice}_line")).to_contain_text(re.compile(r"\d tokens/s · \d+"))
-    expect(person.see("chat_tuned_line")).to_contain_text("differs from base")
-    expect(person.see("chat_tuned", "mark")).not_to_have_count(0)
+    for column in (1, 2):
+        expect(person.see(f"chat_{column}_line")).to_contain_text(re.compile(r"\d tokens/s · \d+"))
+    expect(person.see("chat_2_line")).to_contain_text("differs from base")
+    expect(person.see("chat_2", "mark")).not_to_have_count(0)
     expect(person.see("chat_status")).to_contain_text(re.compile(r"loaded · 0\.\d+ GiB in float32"))
-    person.see("chat_tuned_line", "summary").click()
-    proof = person.see("chat_tuned_line", ".proof")
-    expect(proof).to_contain_text("Both voices read the same prompt.")
+    person.see("chat_2_line", "summary").click()
+    proof = person.see("chat_2_line", ".proof")
+    expect(proof).to_contain_text("The base read the same prompt.")
+    expect(proof.locator("pre i.special").first).to_contain_text("<|im_start|>")
     expect(proof.locator("pre")).to_contain_text("Could you tell me a little story?")
     expect(proof.locator("pre")).to_contain_text("You are Mara")
 
@@ -69,34 +73,34 @@ def test_turns_retry_edit_undo_and_clear(visit, finished_run):
     person.speak_with(finished_run)
     person.ask("Hello!")
     person.wait_for_answers(1)
-    first = person.said_by("base")
+    first = person.said_by(1)
     person.ask("Who are you?")
     person.wait_for_answers(2)
-    assert person.said_by("base")[0] == first[0]
-    questions = person.see("chat_tuned", "[data-testid=user]")
+    assert person.said_by(1)[0] == first[0]
+    questions = person.see("chat_2", "[data-testid=user]")
     expect(questions).to_have_text([re.compile("Hello!"), re.compile("Who are you?")])
     person.see("chat_retry").click()
     expect(person.see("chat_summary")).to_contain_text("seed 1")
     person.wait_for_answers(2)
     expect(questions).to_have_count(2)
-    assert person.said_by("base")[0] == first[0]
-    before = person.said_by("base")[1]
-    person.see("chat_tuned", "button[aria-label=Edit]").last.click()
-    person.see("chat_tuned", "textarea").fill("What do you eat?")
-    person.see("chat_tuned", "button[aria-label=Submit]").click()
-    for voice in ("base", "tuned"):
-        asked = person.see(f"chat_{voice}", "[data-testid=user]")
+    assert person.said_by(1)[0] == first[0]
+    before = person.said_by(1)[1]
+    person.see("chat_2", "button[aria-label=Edit]").last.click()
+    person.see("chat_2", "textarea").fill("What do you eat?")
+    person.see("chat_2", "button[aria-label=Submit]").click()
+    for column in (1, 2):
+        asked = person.see(f"chat_{column}", "[data-testid=user]")
         expect(asked).to_have_text([re.compile("Hello!"), re.compile(r"What do you eat\?")])
     person.wait_for_answers(2)
-    assert person.said_by("base")[0] == first[0]
-    assert person.said_by("base")[1] != before
+    assert person.said_by(1)[0] == first[0]
+    assert person.said_by(1)[1] != before
     person.see("chat_undo").click()
     expect(questions).to_have_text([re.compile("Hello!")])
     expect(person.see("chat_question", ":is(input, textarea)")).to_have_value("What do you eat?")
     person.see("chat_clear").click()
     expect(questions).to_have_count(0)
-    expect(person.see("chat_base", "[data-testid=user]")).to_have_count(0)
-    expect(person.see("chat_base_line")).not_to_contain_text("tokens/s")
+    expect(person.see("chat_1", "[data-testid=user]")).to_have_count(0)
+    expect(person.see("chat_1_line")).not_to_contain_text("tokens/s")
 
 
 def test_stop_ends_the_answers(visit, finished_run):
@@ -111,7 +115,7 @@ def test_stop_ends_the_answers(visit, finished_run):
     expect(person.see("chat_summary")).to_contain_text("temperature 2")
     person.page.evaluate(STOP_SOON)
     person.ask("Tell me everything.")
-    lines = person.page.locator("#chat_base_line, #chat_tuned_line")
+    lines = person.page.locator("#chat_1_line, #chat_2_line")
     person.wait_for_answers(1)
     expect(lines.filter(has_text="stopped by you")).not_to_have_count(0)
     expect(person.see("chat_send")).to_be_visible()
@@ -124,30 +128,133 @@ def test_the_system_prompt_and_the_character_are_read(visit, finished_run):
     settings(person)
     system = person.see("chat_system", "textarea")
     expect(system).to_have_value(re.compile("You are Mara"))
-    expect(person.see("chat_tuned")).to_contain_text("come in out of the fog, my dear")
+    expect(person.see("chat_2")).to_contain_text("come in out of the fog, my dear")
     person.see("chat_character", "input").click()
     person.page.get_by_role("option", name="沈知微").click()
     expect(system).to_have_value(re.compile("你是沈知微"))
-    expect(person.see("chat_tuned")).to_contain_text("贵人安好")
+    expect(person.see("chat_2")).to_contain_text("贵人安好")
     expect(person.see("chat_chips")).to_contain_text("你今天都抄了些什么？")
     person.fill("chat_system", "You are a very old oak.")
     expect(person.see("chat_summary")).to_contain_text("own system prompt")
     person.ask("Hello!")
     person.wait_for_answers(1)
-    person.see("chat_base_line", "summary").click()
-    expect(person.see("chat_base_line", "pre")).to_contain_text("You are a very old oak.")
+    person.see("chat_1_line", "summary").click()
+    expect(person.see("chat_1_line", "pre")).to_contain_text("You are a very old oak.")
 
 
 def test_an_empty_question_is_told_and_the_base_speaks_alone(visit):
-    """Without an adapter the base answers alone, and the other column says what to do."""
+    """Without an adapter the base answers alone, and its column says what to do."""
     person = visit()
     person.go_to("chat")
-    expect(person.see("chat_tuned")).to_contain_text("train one on the Train tab")
+    expect(person.see("chat_1")).to_contain_text("train one on the Train tab")
+    expect(person.see("chat_2")).to_have_count(0)
     person.see("chat_send").click()
     expect(person.see("chat_notice", ".sentence")).to_have_text("Write a question first.")
     field = person.see("chat_question", ":is(input, textarea)")
     field.fill("Hello!")
     field.press("Control+Enter")
-    expect(person.see("chat_base_line", "details")).to_be_visible(timeout=90_000)
-    expect(person.see("chat_base", "[data-testid=bot]")).to_have_count(1)
-    expect(person.see("chat_tuned", "[data-testid=bot]")).to_have_count(0)
+    expect(person.see("chat_1_line", "details")).to_be_visible(timeout=90_000)
+    expect(person.see("chat_1", "[data-testid=bot]")).to_have_count(1)
+
+
+def test_four_voices_stream_each_with_settings_of_its_own(visit, server, finished_run):
+    """Base, a run and two checkpoints that it kept: four answers that grow side by side in one
+    pass; one voice has a system prompt of its own, another a length."""
+    person = visit()
+    person.speak_with(finished_run)
+    name = (server.runs / finished_run / "name").read_text()
+    kept = sorted(int(one.name[11:]) for one in (server.runs / finished_run).glob("checkpoint-*"))
+    assert len(kept) == 2
+    for step in kept:
+        person.add_voice(f"{name} · step {step}")
+    settings(person)
+    for column, field, value in (
+        (1, "system", "You are a very old oak."),
+        (4, "max_new_tokens", 3),
+    ):
+        person.see(f"chat_own_{column}", "button.label-wrap").click()
+        person.fill(f"chat_own_{column}_{field}", value)
+    expect(person.see("chat_own_1_has_system", "input")).to_be_checked()
+    person.page.evaluate(WATCH, 4)
+    person.ask("Could you tell me a little story?")
+    person.wait_for_answers(1, columns=4)
+    grown = person.page.evaluate("[1, 2, 3].map(one => window.lengths[one].size)")
+    assert min(grown) >= 3, grown
+    expect(person.see("chat_4_line")).to_contain_text("3 tokens · cut at 3 tokens")
+    expect(person.see("chat_way")).to_have_text("All voices spoke in one pass.")
+    expect(person.see("chat_status")).to_contain_text("The base is itself: checked")
+    for column, prompt in ((1, "You are a very old oak."), (3, "You are Mara")):
+        person.see(f"chat_{column}_line", "summary").click()
+        expect(person.see(f"chat_{column}_line", "pre")).to_contain_text(prompt)
+    expect(person.see("thread_voices")).to_contain_text(f"base, {name}, {name} · step {kept[0]}")
+    person.see("chat_unload").click()
+    expect(person.see("chat_status")).to_contain_text("Nothing is loaded yet")
+
+
+def test_a_blind_vote_hides_the_names_and_counts(visit, server, finished_run):
+    """Until the vote nothing on the page says who is who; then it is a row on disk and in the
+    table."""
+    person = visit()
+    person.speak_with(finished_run)
+    name = (server.runs / finished_run / "name").read_text()
+    person.see("chat_blind", "input").check()
+    for column, letter in ((1, "A"), (2, "B")):
+        expect(person.see(f"chat_{column}")).to_contain_text(f"Voice {letter}")
+    person.ask("Who are you?")
+    person.see("chat_vote_b").wait_for(timeout=90_000)
+    columns = person.see("chat_columns")
+    shown = columns.inner_text()
+    assert not re.search(rf"{name}|base|tokens|proof", shown), shown
+    assert not re.search(rf"{finished_run}|{name}|sprout", columns.inner_html())
+    person.see("chat_vote_b").click()
+    expect(person.see("chat_2", "[data-testid=bot]")).to_contain_text("voted better")
+    expect(columns).to_contain_text(re.compile(rf"{name}(?s:.*)proof"))
+    expect(person.see("chat_vote_b")).to_have_count(0)
+    file = server.runs / "votes" / "decided.jsonl"
+    row = json.loads(file.read_text().splitlines()[-1])
+    assert {row["chosen_voice"], row["rejected_voice"]} == {"base", finished_run}
+    assert row["chosen"][0]["content"] in person.said_by(2)[0].replace("\n", " ")
+    assert row["prompt"][-1] == {"role": "user", "content": "Who are you?"}
+    person.see("chat_votes", "button.label-wrap").click()
+    expect(person.see("chat_votes_table", "tbody tr").first).to_contain_text(name)
+    expect(person.see("chat_votes_table")).to_contain_text(re.compile(r"of \d+"))
+    with person.page.expect_download() as download:
+        person.see("chat_votes_download").click()
+    assert json.loads(download.value.path().read_text().splitlines()[-1]) == row
+    file.unlink()
+
+
+def test_an_adapter_that_does_nothing_and_one_of_another_base(
+    visit, server, finished_run, tmp_path
+):
+    """Folders typed in: the first is warned of under its answer, the second is refused with both
+    names and the voices stay as they were."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    idle, foreign = tmp_path / "idle.v1", tmp_path / "foreign"
+    for folder in (idle, foreign):
+        shutil.copytree(server.runs / finished_run / "adapter", folder)
+    tensors = load_file(idle / "adapter_model.safetensors")
+    for key, value in tensors.items():
+        tensors[key] = torch.zeros_like(value) if "lora_B" in key else value
+    save_file(tensors, idle / "adapter_model.safetensors")
+    card = json.loads((foreign / "greenroom.json").read_text())
+    (foreign / "greenroom.json").write_text(json.dumps(card | {"base_model": "Qwen/Qwen3-0.6B"}))
+    person = visit()
+    person.speak_with(finished_run)
+    picker = person.see("chat_voices", "input")
+    picker.fill(str(foreign))
+    picker.press("Enter")
+    said = person.see("chat_notice", ".sentence")
+    expect(said).to_contain_text("was trained on sprout and foreign on Qwen/Qwen3-0.6B")
+    expect(person.see("chat_voices", ".token")).to_have_count(2)
+    picker.fill(str(idle))
+    picker.press("Enter")
+    person.see("chat_3").wait_for()
+    expect(person.see("chat_3")).to_contain_text("idle.v1")
+    expect(said).to_have_count(0)
+    person.ask("Hello!")
+    person.wait_for_answers(1, columns=3)
+    expect(person.see("chat_3_line")).to_contain_text("This adapter changes nothing here")
+    expect(person.see("chat_2_line")).not_to_contain_text("This adapter changes nothing here")

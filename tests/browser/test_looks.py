@@ -48,7 +48,7 @@ def test_the_page_is_chinese_for_a_chinese_browser(visit, tmp_path, finished_run
     expect(person.see("runs_delete")).to_have_text("删除")
     person.go_to("chat")
     expect(person.see("chat_send")).to_have_text("发送")
-    expect(person.see("chat_tuned")).to_contain_text("还没有选微调后的声音")
+    expect(person.see("chat_1")).to_contain_text("想听微调后的声音同台作答")
 
 
 def test_the_dark_page_is_dark(visit, tmp_path):

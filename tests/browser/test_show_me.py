@@ -53,12 +53,12 @@ def test_show_me_leads_from_the_data_to_both_answers(visit, page_process):
 
     question = "What are you up to this evening?"
     expect(person.see("guide")).to_contain_text("Both answer the same", timeout=400_000)
-    expect(person.see("chat_base", "[data-testid=user]")).to_contain_text(question)
+    expect(person.see("chat_1", "[data-testid=user]")).to_contain_text(question)
     person.wait_for_answers(1)
-    (base,), (tuned,) = person.said_by("base"), person.said_by("tuned")
+    (base,), (tuned,) = person.said_by(1), person.said_by(2)
     assert base != tuned
-    expect(person.see("chat_tuned", "mark")).not_to_have_count(0)
-    expect(person.see("chat_tuned_line")).to_contain_text("differs from base")
+    expect(person.see("chat_2", "mark")).not_to_have_count(0)
+    expect(person.see("chat_2_line")).to_contain_text("differs from base")
     expect(person.see("thread_voices")).to_contain_text("base, ")
     person.see("guide_close").click()
     expect(person.see("guide_close")).to_be_hidden()

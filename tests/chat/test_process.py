@@ -20,8 +20,9 @@ def hub(hub_server, tiny_model_folder, monkeypatch):
 def test_a_base_is_fetched_with_words_before_it_is_loaded(hub):
     hub.hold[WEIGHTS] = 1 << 16
     looks = process._load("me/tiny", {}, False, False)
+    assert next(looks)["doing"]["en"] == "Starting the chat process"
     first = next(looks)
-    assert first["fetching"]["en"].startswith("Downloading me/tiny: 0.0")
+    assert first["doing"]["en"].startswith("Downloading me/tiny: 0.0")
     hub.let_go()
     *_, status = looks
     assert (status["model"], status["voices"]) == ("me/tiny", ["base"])
@@ -30,7 +31,7 @@ def test_a_base_is_fetched_with_words_before_it_is_loaded(hub):
 def test_stop_ends_the_download(hub, monkeypatch):
     hub.hold[WEIGHTS] = 1 << 16
     looks = process._load("me/tiny", {}, False, False)
-    next(looks)
+    assert [next(looks), next(looks)]
     monkeypatch.setattr(process, "stopping", lambda: True)
     with pytest.raises(UserError, match="The download of the model was stopped. What has arrived"):
         list(looks)

@@ -3,17 +3,22 @@
 from engine.errors import Sentence
 
 WORDS = {
-    "chat_voice": Sentence("Tuned voice", "微调后的声音"),
-    "chat_voice_none": Sentence("None, the base alone", "不用，只听原模型"),
-    "chat_base": Sentence("base · {model}", "原模型 · {model}"),
-    "chat_tuned_none": Sentence("tuned voice", "微调后的声音"),
-    "chat_invite": Sentence(
-        "Ask both the same thing and hear the difference.", "问同一句话，听两边怎么答。"
+    "chat_voices": Sentence("Voices", "声音"),
+    "chat_voices_help": Sentence(
+        "Up to four of one base. An adapter's folder or its Hub id can be typed, then Enter.",
+        "最多四个，须是同一底座。也可以输入适配器的文件夹或 Hub 名字，按回车。",
     ),
-    "chat_invite_base": Sentence("Ask it something.", "问它一句试试。"),
-    "chat_no_voice": Sentence(
-        "No tuned voice is chosen. Choose one above, or train one on the Train tab.",
-        "还没有选微调后的声音。请在上面选一个，或者先去「训练」页训练一个。",
+    "chat_base_voice": Sentence("base", "原模型"),
+    "chat_at_step": Sentence("{name} · step {step}", "{name} · 第 {step} 步"),
+    "chat_base": Sentence("base · {model}", "原模型 · {model}"),
+    "chat_comma": Sentence(", ", "、"),
+    "chat_invite": Sentence(
+        "Ask all the same thing and hear the difference.", "问同一句话，听听各自怎么答。"
+    ),
+    "chat_invite_alone": Sentence(
+        "Ask it something. To hear a tuned voice beside it, choose one above, or train one on the "
+        "Train tab.",
+        "问它一句试试。想听微调后的声音同台作答，请在上面选一个，或者先去「训练」页训练一个。",
     ),
     "chat_settings": Sentence("Settings", "设置"),
     "chat_settings_hide": Sentence("Hide settings", "收起设置"),
@@ -27,7 +32,8 @@ WORDS = {
     "chat_character_none": Sentence("None, my own words", "不用角色，自己写"),
     "chat_system": Sentence("System prompt", "系统提示词"),
     "chat_system_help": Sentence(
-        "Stands before the conversation, for both voices.", "放在对话最前面，两边都会读到。"
+        "Stands before the conversation, for every voice that has none of its own.",
+        "放在对话最前面，没有单独设置的声音都会读到。",
     ),
     "chat_temperature": Sentence("Temperature", "温度"),
     "chat_temperature_help": Sentence(
@@ -56,7 +62,7 @@ WORDS = {
     "chat_defaults": Sentence("Back to the defaults", "恢复默认"),
     "chat_question": Sentence("Your words", "你想说的话"),
     "chat_question_hint": Sentence(
-        "Say something to both. Enter sends.", "对两边说一句话，按回车发送。"
+        "Say something to all of them. Enter sends.", "对所有声音说一句话，按回车发送。"
     ),
     "chat_send": Sentence("Send", "发送"),
     "chat_stop": Sentence("Stop", "停止"),
@@ -68,10 +74,14 @@ WORDS = {
         "你是谁？\n讲个小故事吧。\n我有点难过，怎么办？",
     ),
     "chat_try": Sentence("Try", "试试这些"),
-    "chat_loading": Sentence(
-        "Loading {what}. The first time takes about ten seconds.",
-        "正在加载 {what}，第一次大约需要十秒。",
+    "chat_doing": Sentence("{what} ...", "{what}……"),
+    "chat_fetching": Sentence("Fetching {what} from the Hub ...", "正在从 Hub 下载 {what}……"),
+    "chat_unload": Sentence("Unload", "卸载"),
+    "chat_own": Sentence("Own settings of {name}", "{name} 的单独设置"),
+    "chat_own_has_system": Sentence(
+        "A system prompt of its own (may be empty)", "单独的系统提示词（可以留空）"
     ),
+    "chat_own_as_all": Sentence("as for all", "同全体"),
     "chat_loaded": Sentence(
         "{what} loaded · {gib} GiB in {precision} · {device}",
         "已加载 {what} · {gib} GiB，{precision} · {device}",
@@ -80,7 +90,6 @@ WORDS = {
         "Nothing is loaded yet; the first question does it.",
         "模型还没有加载，提第一个问题时会自动加载。",
     ),
-    "chat_and": Sentence("{base} and {voice}", "{base} 和 {voice}"),
     "chat_reading": Sentence("reading the question", "正在读问题"),
     "chat_writing": Sentence("writing · {tokens} tokens", "正在写 · {tokens} 个 token"),
     "chat_speed": Sentence("{speed} tokens/s", "每秒 {speed} 个 token"),
@@ -96,11 +105,11 @@ WORDS = {
     "chat_proof_sampling": Sentence("Sampling", "采样"),
     "chat_proof_text": Sentence("Exactly what the model read", "模型读到的原文"),
     "chat_proof_same_prompt": Sentence(
-        "Both voices read the same prompt.", "两边读到的提示完全相同。"
+        "The base read the same prompt.", "原模型读到的提示完全相同。"
     ),
     "chat_proof_other_prompt": Sentence(
-        "The voices read different prompts, because their earlier answers differ.",
-        "两边读到的提示不同，因为前面的回答不一样。",
+        "The base read another prompt: their earlier answers, system prompts or templates differ.",
+        "原模型读到的提示不同：前面的回答、系统提示词或模板不一样。",
     ),
     "chat_empty_question": Sentence("Write a question first.", "请先写一个问题。"),
 }

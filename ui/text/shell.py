@@ -22,8 +22,6 @@ WORDS = {
     "shell_choose_base": Sentence("choose a base model", "请先选基础模型"),
     "shell_no_run": Sentence("start one", "还没有训练"),
     "shell_no_voice": Sentence("base alone", "只有原模型"),
-    "shell_voices": Sentence("{base}, {name}", "{base}、{name}"),
-    "shell_base_voice": Sentence("base", "原模型"),
     "shell_rows": Sentence("{name} · {rows} rows", "{name} · {rows} 条"),
     "shell_run_going": Sentence(
         "{name} · step {step} of {steps}", "{name} · 第 {step} / {steps} 步"

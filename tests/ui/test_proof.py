@@ -1,0 +1,123 @@
+"""The line under an answer and its proof, as HTML."""
+
+import re
+
+import pytest
+
+from ui import answers, proof
+
+SAMPLING = {"temperature": 0.3, "seed": 7}
+
+
+def answer(text, **more):
+    return {
+        "text": text,
+        "done": True,
+        "stopped_by": "end",
+        "tokens": 3,
+        "tokens_per_second": 31.0,
+        "prompt_tokens": 4,
+        "prompt": "<|im_start|>user\nHi <b>",
+        "pieces": ["<|im_start|>", "user", "\n", "Hi", " <b>", ""],
+        "checksum": text,
+        "sampling": SAMPLING | {"seed": 9},
+        "adapter": "",
+        "together": True,
+    } | more
+
+
+def turn(*texts, **more):
+    said = dict(zip(("base", "a", "b"), texts, strict=False))
+    answered = {v: answer(t, adapter="" if v == "base" else v, **more) for v, t in said.items()}
+    return {"question": "Hi", "answers": answered, "sampling": SAMPLING}
+
+
+def words(html):
+    return re.sub(r"<[^>]*>", " ", html)
+
+
+def test_the_proof_says_what_the_voice_read_and_how_it_was_drawn():
+    html = proof.line(turn("Hello there", "Aye"), "a", "en")
+    assert "31 tokens/s · 3 tokens · <b" in html
+    rows = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", html))
+    assert rows == {
+        "Active adapter": "a",
+        "Checksum of its first scores": "Aye",
+        "Seed": "9",
+        "Sampling": "temperature 0.3",
+        "Speed": "31 tokens/s",
+        "Prompt": "4 tokens",
+    }
+    pre = re.search("<pre>(.*)</pre>", html, re.DOTALL)[1]
+    assert pre == (
+        '<i class="special">&lt;|im_start|&gt;</i><i class="piece">user</i>'
+        '<i class="piece">↵\n</i><i class="piece">Hi</i><i class="piece"> &lt;b&gt;</i>'
+        '<i class="piece"></i>'
+    )
+    assert "The base read the same prompt." in html
+
+
+def test_an_adapter_that_changes_nothing_is_warned_of():
+    """Only where the prompt is the same: else equal scores would mean nothing at all."""
+    same = turn("Hello", "Aye", checksum="0a0a0a0a")
+    assert "This adapter changes nothing here" in proof.line(same, "a", "en")
+    assert "This adapter changes nothing here" not in proof.line(same, "base", "en")
+    assert "changes nothing" not in proof.line(turn("Hello", "Aye"), "a", "en")
+    same["answers"]["a"]["prompt"] = "other"
+    assert "changes nothing" not in proof.line(same, "a", "en")
+    assert "The base read another prompt" in proof.line(same, "a", "en")
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_nothing_is_told_while_names_are_hidden(done):
+    """Neither speed nor length nor proof: they would give a voice away."""
+    hidden = turn("Hello", "Aye", done=done, checksum="0a0a0a0a") | {"hidden": True}
+    lines = {proof.line(hidden, voice, "en") for voice in ("base", "a")}
+    assert len(lines) == 1
+    assert not re.search(r"\d|base|proof", words(lines.pop()))
+
+
+def test_every_tuned_column_is_marked_against_the_base():
+    """In Chinese by character, as far as two of them belong together."""
+    talk = {
+        "voices": ["base", "a", "b"],
+        "turns": [turn("我是小帮手。", "我是守灯人。", "Aye，我是小帮手")],
+    }
+    shown = [answers.messages(talk, i, True, "en")[1]["content"] for i in range(3)]
+    assert shown == ["我是小帮手。", "我是<mark>守灯人</mark>。", "<mark>Aye</mark>，我是小帮手"]
+    assert answers.messages(talk, 1, False, "en")[1]["content"] == "我是守灯人。"
+
+
+def test_a_blind_turn_says_whose_words_they_are_after_the_vote_only():
+    one = turn("Hello", "Aye") | {"order": ["a", "base"], "hidden": True}
+    talk = {"voices": ["base", "a"], "turns": [one]}
+    assert answers.messages(talk, 0, True, "en")[1]["content"] == "Aye"
+    talk["turns"][0] = one | {"hidden": False, "vote": "base"}
+    assert answers.messages(talk, 0, False, "en")[1]["content"] == "**a**\n\nAye"
+    assert answers.messages(talk, 1, False, "en")[1]["content"] == (
+        "**base** · voted better\n\nHello"
+    )
+
+
+def test_which_way_the_voices_were_answered():
+    assert "in one pass" in proof.way(turn("Hello", "Aye"), [], "en")
+    apart = turn("Hello", "Aye", together=False)
+    assert "One after the other: DoRA, IA3 cannot be told apart in a batch." in proof.way(
+        apart, ["DoRA", "IA3"], "en"
+    )
+    assert proof.way(turn("Hello"), [], "en") == '<i class="nothing"></i>'
+
+
+def test_the_base_check_is_said():
+    status = {
+        "model": "sprout",
+        "voices": ["base"],
+        "footprint_gib": 0.5,
+        "precision": "float32",
+        "device": "CPU",
+        "dtype_reason": {"en": "why", "zh": "因"},
+    }
+    check = {"difference": 0.0, "same": True}
+    assert "The base is itself" in answers.loaded(status | {"base_check": check}, [], "en")
+    check = {"difference": 0.0123, "same": False}
+    assert "by up to 0.012 from" in answers.loaded(status | {"base_check": check}, [], "en")

@@ -1,0 +1,170 @@
+"""Every way to ask in Chat (the input, a suggestion, a question from elsewhere, one asked before),
+and second thoughts."""
+
+import gradio as gr
+
+from engine.chat import client
+from ui import cards, chat_flow, conversation, own_settings
+from ui.chat_panel import QUIET, TELLING
+from ui.chat_parts import Parts
+from ui.chosen import Chosen
+from ui.text import language, say
+
+# Whatever touches the model waits for whatever does: one group, one at a time.
+MODEL = {
+    "concurrency_id": "chat",
+    "concurrency_limit": 1,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+
+
+def wire(parts: Parts, chosen: Chosen) -> None:
+    _wire_questions(parts)
+    _wire_elsewhere(parts, chosen)
+    _wire_once_more(parts)
+    _wire_second_thoughts(parts)
+    parts.stop.click(client.stop, None, None, **QUIET)
+
+
+def scene(parts: Parts) -> list:
+    """All that depends on who speaks."""
+    panel = parts.panel
+    own = [part for one in panel.own for part in (one.box, *one.fields)]
+    chosen_words = [panel.character, panel.system, parts.chips, parts.notice]
+    return [parts.talk, parts.voices, *chosen_words, *own, *parts.columns]
+
+
+def _wire_questions(parts: Parts) -> None:
+    def send(question: str, request: gr.Request):
+        if question.strip():
+            return question.strip(), "", cards.nothing()
+        said = say("chat_empty_question", language(request))
+        return "", question, cards.sentence(said, "mild")
+
+    def clicked(event: gr.EventData):
+        return event.question
+
+    sent = gr.on(
+        [parts.send.click, parts.question.submit],
+        send,
+        parts.question,
+        [parts.pending, parts.question, parts.notice],
+        **QUIET,
+    )
+    _then_ask(sent, parts)
+    _then_ask(parts.chips.click(clicked, None, parts.pending, **QUIET), parts)
+
+
+def _wire_elsewhere(parts: Parts, chosen: Chosen) -> None:
+    """Another tab has a question for voices that it has chosen."""
+
+    def from_elsewhere(
+        question: str, talk: dict, voices: list[str], is_blind: bool, request: gr.Request
+    ):
+        if not question:
+            return {parts.pending: ""}
+        put_on = chat_flow.set_voices(parts, talk, voices, is_blind, language(request))
+        return put_on | {parts.pending: question}
+
+    elsewhere = chosen.question.change(
+        from_elsewhere,
+        [chosen.question, parts.talk, chosen.voices, parts.blind.on],
+        [*scene(parts), parts.pending],
+        **QUIET,
+    )
+    _then_ask(elsewhere, parts).then(lambda: "", None, chosen.question, **TELLING)
+
+
+def _wire_once_more(parts: Parts) -> None:
+    """Retry takes the next seed; a question that is edited is asked anew."""
+
+    def retry(talk: dict, seed: float):
+        talk, question = conversation.up_to(talk, 2 * len(talk["turns"]) - 1)
+        return talk, question, (seed or 0) + (1 if question else 0)
+
+    def retry_there(event: gr.RetryData, talk: dict, seed: float):
+        talk, question = conversation.up_to(talk, event.index)
+        return talk, question, (seed or 0) + 1
+
+    def edited(event: gr.EditData, talk: dict):
+        return conversation.up_to(talk, event.index)[0], _words(event.value)
+
+    seed = parts.panel.sampling["seed"]
+    again, outputs = [parts.talk, seed], [parts.talk, parts.pending, seed]
+    _then_ask(parts.retry.click(retry, again, outputs, **QUIET), parts)
+    chats = parts.chats.values()
+    _then_ask(gr.on([one.retry for one in chats], retry_there, again, outputs, **QUIET), parts)
+    asked = [parts.talk, parts.pending]
+    _then_ask(gr.on([one.edit for one in chats], edited, parts.talk, asked, **QUIET), parts)
+
+
+def _then_ask(event, parts: Parts):
+    """Asks what is pending; whatever happens, the input is ready again after it."""
+    panel = parts.panel
+
+    def begin(question: str, talk: dict, marks: bool, is_blind: bool, request: gr.Request):
+        if not question:
+            return {parts.pending: gr.skip()}
+        return chat_flow.begin(parts, question, talk, marks, is_blind, language(request))
+
+    def ask(request: gr.Request, question, talk, system, marks, is_blind, *values):
+        if not question:  # a generator that yields nothing would empty its outputs
+            yield {parts.talk: gr.skip()}
+            return
+        names, own = list(panel.sampling), values[len(panel.sampling) :]
+        settings = {
+            "system": system,
+            "marks": marks,
+            "blind": is_blind,
+            "sampling": dict(zip(names, values, strict=False)),
+            "own": own_settings.read(panel.own, talk["voices"], own),
+        }
+        yield from chat_flow.ask(parts, question, talk, settings, language(request))
+
+    buttons = [parts.send, parts.stop]
+    begun = [parts.pending, parts.notice, *buttons, *parts.columns]
+    outputs = [parts.talk, parts.question, parts.status, parts.unload, *begun[1:]]
+    how = [panel.marks, parts.blind.on]
+    drawn_from = [*panel.sampling.values(), *own_settings.fields(panel.own)]
+    inputs = [parts.pending, parts.talk, panel.system, *how, *drawn_from]
+    started = event.then(begin, [parts.pending, parts.talk, *how], begun, **QUIET)
+    asked = started.then(ask, inputs, outputs, **MODEL)
+    asked.failure(lambda: chat_flow.ready(parts), None, buttons, **QUIET)
+    return asked
+
+
+def _wire_second_thoughts(parts: Parts) -> None:
+    """Undo puts the last question back into the input; Clear begins anew."""
+
+    def undo(talk: dict, marks: bool, is_blind: bool, request: gr.Request):
+        return _undone(talk, 2 * len(talk["turns"]) - 1, marks, is_blind, request)
+
+    def undo_there(
+        event: gr.UndoData, talk: dict, marks: bool, is_blind: bool, request: gr.Request
+    ):
+        return _undone(talk, event.index, marks, is_blind, request)
+
+    def _undone(talk: dict, message, marks: bool, is_blind: bool, request: gr.Request):
+        talk, question = conversation.up_to(talk, message)
+        drawn = chat_flow.drawn(parts, talk, marks, is_blind, language(request))
+        return drawn | {parts.talk: talk, parts.question: question or gr.skip()}
+
+    def clear(talk: dict, marks: bool, is_blind: bool, request: gr.Request):
+        talk = conversation.new_talk(talk["voices"])
+        drawn = chat_flow.drawn(parts, talk, marks, is_blind, language(request))
+        return drawn | {parts.talk: talk}
+
+    inputs = [parts.talk, parts.panel.marks, parts.blind.on]
+    outputs = [parts.talk, parts.question, *parts.columns]
+    parts.undo.click(undo, inputs, outputs, **QUIET)
+    chats = parts.chats.values()
+    gr.on([one.undo for one in chats], undo_there, inputs, outputs, **QUIET)
+    gr.on([parts.clear.click, *(one.clear for one in chats)], clear, inputs, outputs, **QUIET)
+
+
+def _words(value) -> str:
+    """What a Chatbot's edit event carries, as text: a plain string or a list of text parts."""
+    if isinstance(value, str):
+        return value.strip()
+    return "".join(part["text"] for part in value if part["type"] == "text").strip()
