@@ -10,3 +10,8 @@ SPROUT = "sprout"
 def runs_dir() -> Path:
     """The folder of runs and of uploaded datasets; asked anew each time: tests move it."""
     return Path(os.environ.get("RUNS_DIR", "runs")).resolve()
+
+
+def characters_dir() -> Path:
+    """The folder of one's own character cards."""
+    return runs_dir() / "characters"
