@@ -32,10 +32,12 @@ CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]+`)", re.DOTALL)
 SIGNS = re.compile(r"[!-/:-@\[-`{-~]")
 
 
-def messages(turns: list[dict], column: str, marks: bool) -> list[dict]:
+def messages(talk: dict, column: str, marks: bool) -> list[dict]:
     """One column's bubbles; in the tuned one the words that the base did not say are marked."""
     shown = []
-    for turn in turns:
+    if talk["greeting"]:
+        shown.append({"role": "assistant", "content": as_markdown(talk["greeting"])})
+    for turn in talk["turns"]:
         shown.append({"role": "user", "content": as_markdown(turn["question"])})
         answer = turn["answers"].get(column)
         base = turn["answers"].get("base")
@@ -178,6 +180,6 @@ def chips(questions: list[str], lang: str) -> str:
     return f'<div class="chips"><span>{escape(say("chat_try", lang))}</span>{buttons}</div>'
 
 
-def invitation(name: str, words: str) -> str:
-    """What an empty column shows: a character's greeting, or what to do."""
-    return f"**{as_plain(name)}**\n\n{as_plain(words)}" if name else as_plain(words)
+def invitation(words: str) -> str:
+    """What an empty column shows: what to do."""
+    return as_plain(words)

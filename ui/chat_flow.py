@@ -6,9 +6,10 @@ import gradio as gr
 
 from engine.characters import Character
 from engine.chat import client
+from engine.chat.conversations import history
 from engine.config import TrainConfig
 from engine.errors import UserError
-from ui import answers, cards, conversation
+from ui import answers, cards, character_box, conversation
 from ui.chat_parts import Parts
 from ui.conversation import COLUMNS
 from ui.text import say
@@ -30,43 +31,58 @@ def set_voice(parts: Parts, talk: dict, voice: str, lang: str) -> dict:
         "tuned": conversation.name_of(voice) if voice else say("chat_tuned_none", lang),
     }
     fresh = conversation.talk_with(talk, voice)
+    if fresh is not talk and character:
+        greeting = character_box.greeting_of(character)
+        fresh = conversation.new_talk(voice, character.id, greeting)
     updates = columns(parts, fresh, character, labels, lang)
     return updates | {
         parts.talk: fresh,
         parts.voice: gr.Dropdown(voice_choices(lang), value=voice),
-        parts.panel.character: character.id if character else "",
+        **worn(parts, character, lang),
         parts.panel.system: config.system_prompt if voice else "",
         parts.chips: answers.chips(suggestions(character, config, voice, lang), lang),
         parts.notice: notice,
     }
 
 
-def set_character(parts: Parts, voice: str, character_id: str, lang: str) -> dict:
-    """Another character begins another conversation."""
+def set_character(
+    parts: Parts, voice: str, character_id: str, lang: str, greeting: int = 0
+) -> dict:
+    """Another character, or another greeting (-1 for none), begins another conversation."""
     character = conversation.card(character_id)
     config = conversation.config_of(voice)
-    talk = conversation.new_talk(voice)
+    opening = character_box.greeting_of(character, greeting)
+    talk = conversation.new_talk(voice, character_id if character else "", opening)
     return columns(parts, talk, character, {}, lang) | {
+        **worn(parts, character, lang, greeting),
         parts.talk: talk,
         parts.panel.system: character.system_prompt if character else gr.skip(),
         parts.chips: answers.chips(suggestions(character, config, voice, lang), lang),
     }
 
 
+def worn(parts: Parts, character: Character | None, lang: str, greeting: int = 0) -> dict:
+    """The side panel with a character put on, and what the card asks of the sampling."""
+    asked = character.sampling if character else {}
+    return character_box.put_on(parts.panel.box, character, lang, greeting) | {
+        parts.panel.sampling[name]: value for name, value in asked.items()
+    }
+
+
 def columns(parts: Parts, talk: dict, character: Character | None, labels: dict, lang: str) -> dict:
-    """The columns of a talk: who speaks; when it begins, a greeting and what to do."""
-    updates = {}
+    """The columns of a talk: who speaks; when it begins, a greeting or what to do."""
+    updates, pictures = {}, [None, character_box.picture(character)]
     for column in COLUMNS:
         changes: dict = {"label": labels[column]} if labels else {}
+        changes["avatar_images"] = pictures
         words = say("chat_invite" if talk["voice"] else "chat_invite_base", lang)
         if column == "tuned" and not talk["voice"]:
-            changes["placeholder"] = answers.invitation("", say("chat_no_voice", lang))
-        elif column == "tuned" and character:
-            changes["placeholder"] = answers.invitation(character.name, character.greeting)
+            changes["placeholder"] = answers.invitation(say("chat_no_voice", lang))
         else:
-            changes["placeholder"] = answers.invitation("", words)
+            changes["placeholder"] = answers.invitation(words)
         if not talk["turns"]:
-            changes["value"] = []
+            speaks = column == "base" or talk["voice"]
+            changes["value"] = answers.messages(talk, column, False) if speaks else []
             updates[parts.lines[column]] = cards.nothing()
         updates[parts.chats[column]] = gr.Chatbot(**changes)
     return updates
@@ -77,7 +93,7 @@ def suggestions(
 ) -> list[str]:
     """The character's questions, else the run's fixed questions, else everyday ones."""
     if character:
-        return character.questions
+        return character.suggestions
     asked = [line.strip() for line in config.sample_prompts.splitlines() if line.strip()]
     return asked[:6] if voice and asked else say("chat_try_base", lang).split("\n")
 
@@ -87,7 +103,7 @@ def shown(parts: Parts, talk: dict, marks: bool, lang: str) -> dict:
     spoken = COLUMNS if talk["voice"] else ("base",)
     updates: dict = {}
     for column in spoken:
-        updates[parts.chats[column]] = answers.messages(talk["turns"], column, marks)
+        updates[parts.chats[column]] = answers.messages(talk, column, marks)
         updates[parts.lines[column]] = (
             answers.line(talk["turns"][-1], column, lang) if talk["turns"] else cards.nothing()
         )
@@ -113,8 +129,7 @@ def ask(
             yield {parts.status: line}
         spoken = dict(zip(status["voices"], COLUMNS, strict=False))
         histories = {
-            voice: conversation.history(talk["turns"], column, settings["system"])
-            for voice, column in spoken.items()
+            voice: history(talk, column, settings["system"]) for voice, column in spoken.items()
         }
         for heard in client.chat(histories, **sampling):
             turn["answers"] = {spoken[voice]: dict(answer) for voice, answer in heard.items()}

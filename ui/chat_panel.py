@@ -5,9 +5,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from engine import characters
 from engine.chat.sampling import DEFAULTS, RANGES
-from ui import cards
+from ui import cards, character_box
+from ui.character_box import Box
 from ui.conversation import card
 from ui.text import language, say, t
 
@@ -23,7 +23,7 @@ class Panel:
     """The panel's components; `sampling` by the names that the engine uses, seed among them."""
 
     column: gr.Column
-    character: gr.Dropdown
+    box: Box  # the character: its picker, greeting, files and form
     system: gr.Textbox
     sampling: dict[str, gr.Slider | gr.Number]
     marks: gr.Checkbox
@@ -32,15 +32,7 @@ class Panel:
 
 def build() -> Panel:
     with gr.Column(visible=False, scale=1, min_width=270, elem_id="chat_panel") as column:
-        character = gr.Dropdown(
-            [
-                (t("chat_character_none"), ""),
-                *((c.name, c.id) for c in characters.list_characters()),
-            ],
-            value="",
-            label=t("chat_character"),
-            elem_id="chat_character",
-        )
+        box = character_box.lay_out()
         system = gr.Textbox(
             label=t("chat_system"),
             info=t("chat_system_help"),
@@ -70,7 +62,7 @@ def build() -> Panel:
         )
         marks = gr.Checkbox(True, label=t("chat_marks"), elem_id="chat_marks")
         defaults = gr.Button(t("chat_defaults"), size="sm", elem_id="chat_defaults")
-    return Panel(column, character, system, sampling, marks, defaults)
+    return Panel(column, box, system, sampling, marks, defaults)
 
 
 def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML) -> None:
@@ -93,7 +85,7 @@ def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML) -> None:
         list(panel.sampling.values()),
         **QUIET,
     )
-    told = [panel.character, panel.system, panel.sampling["temperature"], panel.sampling["seed"]]
+    told = [panel.box.picker, panel.system, panel.sampling["temperature"], panel.sampling["seed"]]
     gr.on(
         [one.change for one in told], summed_up, told, summary, trigger_mode="always_last", **QUIET
     )

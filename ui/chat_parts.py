@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ui import answers, cards, chat_panel, conversation
+from ui import answers, cards, chat_panel, conversation, duet, keep_answers
 from ui.chat_panel import Panel
 from ui.conversation import COLUMNS
+from ui.duet import Duet
+from ui.keep_answers import Keep
 from ui.text import t
 
 
@@ -32,6 +34,8 @@ class Parts:
     clear: gr.Button
     chips: gr.HTML
     panel: Panel
+    keep: Keep
+    duet: Duet
 
 
 def lay_out() -> Parts:
@@ -57,6 +61,8 @@ def lay_out() -> Parts:
         with gr.Column(scale=4, min_width=300):
             made |= _columns()
             made |= _asking()
+            made["keep"] = keep_answers.lay_out()
+            made["duet"] = duet.lay_out()
         made["panel"] = chat_panel.build()
     return Parts(**made)
 

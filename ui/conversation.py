@@ -1,7 +1,8 @@
 """What was said and by whom, as plain data: turns, histories for the engine, the run of a voice.
 
-A talk is {"voice": run id or "", "turns": [..]}, a turn {"question", "answers", "sampling"} with
-the engine's answers under "base" and "tuned".
+A talk is {"voice": run id or "", "character": id or "", "greeting": the words that open it or "",
+"turns": [..]}, a turn {"question", "answers", "sampling"} with the engine's answers under "base"
+and "tuned".
 """
 
 from pathlib import Path
@@ -15,8 +16,13 @@ from engine.training import runs
 COLUMNS = ("base", "tuned")
 
 
-def new_talk(voice: str) -> dict:
-    return {"voice": voice, "turns": []}
+def new_talk(voice: str, character: str = "", greeting: str = "") -> dict:
+    return {"voice": voice, "character": character, "greeting": greeting, "turns": []}
+
+
+def anew(talk: dict) -> dict:
+    """The same people meet again."""
+    return talk | {"turns": []}
 
 
 def talk_with(talk: dict, voice: str) -> dict:
@@ -27,27 +33,23 @@ def talk_with(talk: dict, voice: str) -> dict:
 def up_to(talk: dict, message: int | list | tuple) -> tuple[dict, str]:
     """The talk before the turn that a column's message belongs to, and that turn's question."""
     index = message[0] if isinstance(message, list | tuple) else message
-    turn = min(index // 2, len(talk["turns"]) - 1)
+    turn = min((index - bool(talk["greeting"])) // 2, len(talk["turns"]) - 1)
     if turn < 0:
         return talk, ""
     return talk | {"turns": talk["turns"][:turn]}, talk["turns"][turn]["question"]
 
 
-def history(turns: list[dict], column: str, system_prompt: str) -> list[dict]:
-    """One voice's messages as the engine wants them; the last turn has only its question."""
-    messages = []
-    if system_prompt.strip():
-        messages.append({"role": "system", "content": system_prompt.strip()})
-    for turn in turns:
-        messages.append({"role": "user", "content": turn["question"]})
-        if column in turn["answers"]:
-            messages.append({"role": "assistant", "content": turn["answers"][column]["text"]})
-    return messages
-
-
 def config_of(voice: str) -> TrainConfig:
     """What the voice was trained with; for the base alone what the page starts with."""
     return runs.get(voice).config if voice else default_config()
+
+
+def config_or_default(voice: str) -> TrainConfig:
+    """As config_of, also for a run that is gone meanwhile."""
+    try:
+        return config_of(voice)
+    except UserError:
+        return default_config()
 
 
 def name_of(voice: str) -> str:
@@ -66,11 +68,13 @@ def voices() -> list[tuple[str, str]]:
 
 
 def character_of(config: TrainConfig) -> Character | None:
-    """The character whose dataset the run learned from, if there is one."""
+    """The character whose dataset or whose system prompt the run learned from, if there is one."""
     for dataset in library.list_datasets():
-        if config.dataset in (dataset.id, str(dataset.path)):
+        if config.dataset in (dataset.id, str(dataset.path)) and dataset.character:
             return card(dataset.character)
-    return None
+    told = config.system_prompt.strip()
+    listed = characters.list_characters() if told else []
+    return next((one for one in listed if one.system_prompt.strip() == told), None)
 
 
 def card(character_id: str) -> Character | None:

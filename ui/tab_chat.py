@@ -5,7 +5,7 @@ from gradio.context import Context
 
 from engine.chat import client
 from engine.errors import UserError
-from ui import cards, chat_flow, chat_panel, conversation
+from ui import cards, character_box, chat_flow, chat_panel, conversation, duet, keep_answers
 from ui.chat_panel import QUIET, TELLING
 from ui.chat_parts import Parts, lay_out
 from ui.chosen import Chosen
@@ -28,6 +28,8 @@ def build(chosen: Chosen) -> None:
     _wire_following(parts, chosen)
     _wire_questions(parts, chosen)
     _wire_second_thoughts(parts)
+    keep_answers.wire(parts.keep, parts.talk, parts.panel.system, chosen)
+    duet.wire(parts.duet, parts.panel.sampling, parts.status, MODEL)
 
 
 def _columns(parts: Parts) -> list:
@@ -36,9 +38,14 @@ def _columns(parts: Parts) -> list:
 
 def _scene(parts: Parts) -> list:
     """All that depends on whose adapter speaks."""
-    panel = parts.panel
-    chosen_words = [panel.character, panel.system, parts.chips, parts.notice]
+    chosen_words = [*_worn(parts), parts.chips, parts.notice]
     return [parts.talk, parts.voice, *chosen_words, *_columns(parts)]
+
+
+def _worn(parts: Parts) -> list:
+    """What a character changes in the side panel."""
+    panel, box = parts.panel, parts.panel.box
+    return [box.picker, box.greeting, box.train, panel.system, *panel.sampling.values()]
 
 
 def _wire_voice(parts: Parts, chosen: Chosen) -> None:
@@ -74,21 +81,26 @@ def _wire_voice(parts: Parts, chosen: Chosen) -> None:
 
 
 def _wire_panel(parts: Parts) -> None:
-    """Another character begins anew; marks come and go on what was said."""
+    """Another character or greeting begins anew; marks come and go on what was said."""
 
-    def change_character(character: str, talk: dict, request: gr.Request):
+    def change_character(character: str | None, talk: dict, request: gr.Request):
+        if character is None:
+            return {parts.talk: gr.skip()}
         return chat_flow.set_character(parts, talk["voice"], character, language(request))
+
+    def change_greeting(greeting: int, character: str, talk: dict, request: gr.Request):
+        voice, lang = talk["voice"], language(request)
+        return chat_flow.set_character(parts, voice, character, lang, greeting)
 
     def redraw(talk: dict, marks: bool, request: gr.Request):
         return chat_flow.shown(parts, talk, marks, language(request))
 
-    panel = parts.panel
-    panel.character.input(
-        change_character,
-        [panel.character, parts.talk],
-        [parts.talk, panel.system, parts.chips, *_columns(parts)],
-        **QUIET,
-    )
+    panel, box = parts.panel, parts.panel.box
+    outputs = [parts.talk, *_worn(parts), parts.chips, *_columns(parts)]
+    box.picker.input(change_character, [box.picker, parts.talk], outputs, **QUIET)
+    box.greeting.input(change_greeting, [box.greeting, box.picker, parts.talk], outputs, **QUIET)
+    for event in character_box.wire(box, panel.sampling):
+        event.then(change_character, [box.wanted, parts.talk], outputs, **QUIET)
     panel.marks.input(redraw, [parts.talk, panel.marks], _columns(parts), **QUIET)
 
 
@@ -218,7 +230,7 @@ def _wire_second_thoughts(parts: Parts) -> None:
         return drawn | {parts.talk: talk, parts.question: question or gr.skip()}
 
     def clear(talk: dict, marks: bool, request: gr.Request):
-        talk = conversation.new_talk(talk["voice"])
+        talk = conversation.anew(talk)
         return chat_flow.shown(parts, talk, marks, language(request)) | {parts.talk: talk}
 
     inputs = [parts.talk, parts.panel.marks]

@@ -145,9 +145,9 @@ def _put_on(character: str, system_prompt: str, questions: str):
     """The card's prompt and questions, unless the person wrote their own."""
     listed = characters.list_characters()
     prompts = {"", *(one.system_prompt for one in listed)}
-    asked = {"", *("\n".join(one.questions) for one in listed)}
+    asked = {"", *("\n".join(one.suggestions) for one in listed)}
     card = next((one for one in listed if one.id == character), None)
-    new_prompt, new_asked = (card.system_prompt, "\n".join(card.questions)) if card else ("", "")
+    new_prompt, new_asked = (card.system_prompt, "\n".join(card.suggestions)) if card else ("", "")
     return (
         new_prompt if system_prompt in prompts else gr.skip(),
         new_asked if questions in asked else gr.skip(),

@@ -45,8 +45,8 @@ def get(character: str) -> Character:
 
 
 def save(card: Character, avatar: bytes | None = None) -> Character:
-    """Writes an own card and, where one is given, its picture (PNG or JPEG). A card whose id is not
-    an own card's gets one that is free. Raises UserError."""
+    """Writes an own card. Its picture (PNG or JPEG) stays with None and goes with b"". A card whose
+    id is not an own card's gets one that is free. Raises UserError."""
     folder = characters_dir()
     picture = reencoded(avatar) if avatar else None
     card = replace(card, id=card.id if _is_own(card.id) else _free_id(card.name), is_sample=False)
@@ -54,6 +54,8 @@ def save(card: Character, avatar: bytes | None = None) -> Character:
     folder.mkdir(parents=True, exist_ok=True)
     if picture:
         _replace(folder / f"{card.id}.png", picture)
+    elif avatar is not None:
+        (folder / f"{card.id}.png").unlink(missing_ok=True)
     _replace(folder / f"{card.id}.yaml", write_yaml(written(card)).encode("utf-8"))
     return get(card.id)
 

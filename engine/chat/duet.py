@@ -1,15 +1,18 @@
 """Two characters talk to each other: each hears the other as its user."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.characters.card import Character
 from engine.chat import client
 from engine.chat.conversations import Message
+from engine.config import default_config
 from engine.errors import UserError
+from engine.training import runs
 
+BASE = "base"
 MOST_TURNS = 20
 _stopping = threading.Event()
 
@@ -20,6 +23,30 @@ class Speaker:
 
     voice: str
     card: Character
+
+
+def load(voices: Sequence[str]) -> dict[str, Any]:
+    """Loads both voices ("base" or ids of runs) as engine.chat.client.load. Raises UserError for
+    voices that were trained on different bases."""
+    configs = {voice: runs.get(voice).config for voice in voices if voice != BASE}
+    bases = {
+        (one.model_name_or_path, one.load_in_4bit, one.load_in_8bit) for one in configs.values()
+    }
+    if len(bases) > 1:
+        names = " / ".join(sorted({one.model_name_or_path for one in configs.values()}))
+        raise UserError(
+            f"These two voices do not share a base ({names}), or not in one precision; choose two "
+            "that do.",
+            f"这两个声音的基础模型（{names}）或精度不同；请选择基础模型相同的两个。",
+            field="adapter",
+        )
+    config = next(iter(configs.values()), default_config())
+    return client.load(
+        config.model_name_or_path,
+        list(configs),
+        load_in_4bit=config.load_in_4bit,
+        load_in_8bit=config.load_in_8bit,
+    )
 
 
 def converse(
