@@ -220,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--model", default=SPROUT)
     chat.add_argument("--adapter", action="append", default=[], help="a folder; may repeat")
     chat.add_argument("--prompt", required=True)
-    chat.add_argument("--character", help="the id of a card in data/characters")
+    chat.add_argument("--character", help="the id of a character card")
     chat.add_argument("--temperature", type=float, default=0.0)
     chat.add_argument("--seed", type=int, default=0)
     chat.add_argument("--max-new-tokens", type=int, default=256)

@@ -13,6 +13,7 @@ from engine.characters import exchange, shelf
 from engine.characters.card import Character, character
 from engine.errors import UserError
 from ui import card_form, cards
+from ui.chosen import Chosen
 from ui.text import language, say, t
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -146,6 +147,24 @@ def wire(box: Box, sampling: dict) -> list:
         fields.save.click(_save(box, list(sampling)), asked, done, **PRIVATE),
         fields.delete_now.click(_delete, box.picker, done, **PRIVATE),
     ]
+
+
+def wire_training(box: Box, chosen: Chosen, fields: dict, revised: gr.State) -> None:
+    """The card's system prompt and questions go into the form of Train; Data reads anew with it."""
+
+    def put(id: str, count: int):
+        card = found(id)
+        if card is None:
+            return {revised: gr.skip()}
+        return {
+            fields["system_prompt"]: card.system_prompt,
+            fields["sample_prompts"]: "\n".join(card.suggestions) or gr.skip(),
+            revised: count + 1,
+            chosen.tabs: gr.Tabs(selected="train"),
+        }
+
+    written = [fields["system_prompt"], fields["sample_prompts"]]
+    box.train.click(put, [box.picker, revised], [*written, revised, chosen.tabs], **PRIVATE)
 
 
 def _bring(path: str, request: gr.Request):

@@ -66,7 +66,7 @@ def lay_out() -> Keep:
         )
         made["said"] = gr.HTML(cards.nothing(), elem_id="chat_keep_said", elem_classes="bare")
         made["see"] = gr.Button(t("keep_see"), size="sm", visible=False, elem_id="chat_keep_see")
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_id="chat_keep_leave"):
             made["form"] = gr.Radio(
                 [(t(f"keep_form_{form}"), form) for form in ("markdown", "json", "rows")],
                 value="markdown",
@@ -164,7 +164,7 @@ def _wire_leaving(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen
         path = Path(tempfile.mkdtemp(prefix="greenroom-")) / name
         path.write_text(text, encoding="utf-8")
         label = say("keep_download", lang, name=name)
-        return gr.DownloadButton(label, value=str(path), visible=True), cards.nothing()
+        return gr.DownloadButton(label, value=str(path), visible=True), gr.skip()
 
     keep.export.click(export, [talk, keep.form, system], [keep.file, keep.said], **PRIVATE)
     keep.form.input(lambda: gr.DownloadButton(visible=False), None, keep.file, **QUIET)

@@ -20,7 +20,7 @@ MODEL = {
 }
 
 
-def build(chosen: Chosen) -> None:
+def build(chosen: Chosen) -> Parts:
     parts = lay_out()
     chat_panel.wire(parts.panel, parts.toggle, parts.summary)
     _wire_voice(parts, chosen)
@@ -30,6 +30,7 @@ def build(chosen: Chosen) -> None:
     _wire_second_thoughts(parts)
     keep_answers.wire(parts.keep, parts.talk, parts.panel.system, chosen)
     duet.wire(parts.duet, parts.panel.sampling, parts.status, MODEL)
+    return parts
 
 
 def _columns(parts: Parts) -> list:
@@ -148,7 +149,7 @@ def _wire_questions(parts: Parts, chosen: Chosen) -> None:
 
     def retry_there(event: gr.RetryData, talk: dict, seed: float):
         talk, question = conversation.up_to(talk, event.index)
-        return talk, question, (seed or 0) + 1
+        return talk, question, (seed or 0) + (1 if question else 0)
 
     def edited(event: gr.EditData, talk: dict):
         return conversation.up_to(talk, event.index)[0], _words(event.value)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from engine import characters, library
+from engine import library
+from engine.characters.shelf import list_samples
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.training import runs
@@ -143,7 +144,7 @@ def _cloned(clone: str) -> TrainConfig | None:
 
 def _put_on(character: str, system_prompt: str, questions: str):
     """The card's prompt and questions, unless the person wrote their own."""
-    listed = characters.list_characters()
+    listed = list_samples()
     prompts = {"", *(one.system_prompt for one in listed)}
     asked = {"", *("\n".join(one.suggestions) for one in listed)}
     card = next((one for one in listed if one.id == character), None)

@@ -10,6 +10,14 @@ import pytest
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE_MS = 45_000
+# What a column has answered: its bubbles after the first question; a greeting stands before it.
+ANSWERED = """column => {
+  const said = [...document.querySelectorAll(
+    `#chat_${column} [data-testid=user], #chat_${column} [data-testid=bot]`)];
+  const first = said.findIndex(one => one.dataset.testid === 'user');
+  return first < 0 ? [] : said.slice(first).filter(one => one.dataset.testid === 'bot')
+    .map(one => one.querySelector('.message-content')?.innerText ?? '');
+}"""
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -125,9 +133,9 @@ class Visitor:
     def wait_for_answers(self, turns):
         """Until both voices have answered that many turns and the input is ready again."""
         self.page.wait_for_function(
-            """turns => ['base', 'tuned'].every(column =>
-                document.querySelectorAll(`#chat_${column} [data-testid=bot]`).length === turns &&
-                document.querySelector(`#chat_${column}_line details`)) &&
+            f"""turns => ['base', 'tuned'].every(column =>
+                ({ANSWERED})(column).length === turns &&
+                document.querySelector(`#chat_${{column}}_line details`)) &&
                 document.querySelector('#chat_send')?.offsetParent""",
             arg=turns,
             timeout=90_000,
@@ -135,7 +143,7 @@ class Visitor:
 
     def said_by(self, voice):
         """Everything that a column has answered so far."""
-        return self.see(f"chat_{voice}", "[data-testid=bot] .message-content").all_inner_texts()
+        return self.page.evaluate(ANSWERED, voice)
 
     def width(self):
         return self.page.evaluate("document.documentElement.scrollWidth")
