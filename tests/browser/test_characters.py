@@ -78,7 +78,7 @@ def test_what_i_would_have_said_becomes_a_row(visit, server):
     person.fill("chat_keep_name", "lamp talks")
     person.see("chat_keep_save").click()
     expect(person.see("chat_keep_said", ".sentence")).to_contain_text(
-        "Kept in lamp-talks.jsonl, which has 1 rows now."
+        "Kept in lamp-talks.jsonl; rows there now: 1."
     )
     folder = server.runs / "datasets"
     asked = {"role": "user", "content": "Who are you?"}

@@ -24,7 +24,7 @@ WORDS = {
     ),
     "keep_save": Sentence("Keep my words", "保存我的说法"),
     "keep_done": Sentence(
-        "Kept in {dataset}, which has {rows} rows now.", "已存入 {dataset}，现有 {rows} 行。"
+        "Kept in {dataset}; rows there now: {rows}.", "已存入 {dataset}，现有 {rows} 行。"
     ),
     "keep_known": Sentence(
         "{dataset} has this row already; nothing was added.",
