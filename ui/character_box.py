@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import gradio as gr
@@ -109,11 +110,14 @@ def picture(card: Character | None) -> str | None:
         return None
     content = path.read_bytes()
     name = hashlib.sha256(content).hexdigest()[:16]
-    copy = Path(tempfile.gettempdir()) / "greenroom-avatars" / f"{name}.png"
-    if not copy.is_file():
-        copy.parent.mkdir(exist_ok=True)
-        copy.write_bytes(content)
+    copy = _pictures() / f"{name}.png"
+    copy.write_bytes(content)
     return str(copy)
+
+
+@lru_cache(maxsize=1)
+def _pictures() -> Path:
+    return Path(tempfile.mkdtemp(prefix="greenroom-"))
 
 
 def wire(box: Box, sampling: dict) -> list:

@@ -92,7 +92,7 @@ def suggestions(
     character: Character | None, config: TrainConfig, voice: str, lang: str
 ) -> list[str]:
     """The character's questions, else the run's fixed questions, else everyday ones."""
-    if character:
+    if character and character.suggestions:
         return character.suggestions
     asked = [line.strip() for line in config.sample_prompts.splitlines() if line.strip()]
     return asked[:6] if voice and asked else say("chat_try_base", lang).split("\n")

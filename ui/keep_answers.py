@@ -123,7 +123,7 @@ def wire(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen) -> None
 
 
 def _keeper(keep: Keep):
-    def put(talk, whose, into, name, system, better="", request: gr.Request = None):
+    def put(request: gr.Request, talk, whose, into, name, system, better=""):
         lang = language(request)
         messages = conversations.row(talk, whose, system) if whose else []
         answered = [m for m in messages if m["role"] == "assistant"]

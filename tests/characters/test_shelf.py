@@ -32,6 +32,9 @@ def test_a_card_is_kept_listed_changed_and_deleted(tmp_path):
     changed = shelf.save(replace(kept, greeting="Aye."))
     assert changed == replace(kept, greeting="Aye.")
     assert shelf.avatar_of("old-tom").is_file()
+    shelf.save(changed, b"")
+    assert shelf.avatar_of("old-tom") is None
+    shelf.save(changed, png(tmp_path))
     shelf.delete("old-tom")
     assert list(characters_dir().iterdir()) == []
     assert len(characters.list_characters()) == 2

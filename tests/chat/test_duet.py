@@ -1,10 +1,14 @@
 """Two characters in turn: who hears what as whom, and how it ends."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from engine.characters.card import character
 from engine.chat import client, duet
 from engine.chat.duet import Speaker, converse
+from engine.config import default_config
 from engine.errors import UserError
 
 MARA = character("mara", {"name": "Mara", "persona": "{{char}} and {{user}}", "greeting": "Aye."})
@@ -82,6 +86,24 @@ def test_stop_between_lines_and_within_one_ends_it(asked, monkeypatch):
     monkeypatch.setattr(client, "chat", cut)
     *_, lines = converse(Speaker("base", MARA), Speaker("base", TOM), "", 9)
     assert [(one["text"], one["stopped_by"]) for one in lines] == [("Aye.", ""), ("li", "stop")]
+
+
+def test_voices_of_two_bases_cannot_meet(monkeypatch):
+    """One base with both adapters is loaded; the base itself joins any."""
+    models = {"run-1": "sprout", "run-2": "sprout", "run-3": "other"}
+    monkeypatch.setattr(
+        duet.runs,
+        "get",
+        lambda id: SimpleNamespace(
+            config=replace(default_config(), model_name_or_path=models[id], load_in_8bit=True)
+        ),
+    )
+    monkeypatch.setattr(client, "load", lambda *asked, **how: (*asked, how["load_in_8bit"]))
+    assert duet.load(("run-1", "run-2")) == ("sprout", ["run-1", "run-2"], True)
+    assert duet.load(("base", "run-3")) == ("other", ["run-3"], True)
+    assert duet.load(("base", "base")) == ("sprout", [], False)
+    with pytest.raises(UserError, match=r"do not share a base \(other / sprout\)"):
+        duet.load(("run-1", "run-3"))
 
 
 def test_who_has_nothing_to_say_ends_it_and_who_cannot_begin_is_told(monkeypatch):
