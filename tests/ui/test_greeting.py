@@ -1,4 +1,4 @@
-"""Which turn a bubble belongs to, and whose character a run speaks as."""
+"""The greeting before the turns: whose turn a bubble is, and whose character a run speaks as."""
 
 from dataclasses import replace
 
