@@ -13,7 +13,6 @@ LONGEST_NAME = 100
 MOST = {"alternate_greetings": 100, "questions": 20, "tags": 100}
 NAMES = ("name", "nickname", "user", "creator")
 TEXTS = ("instructions", "persona", "personality", "scenario", "greeting", "examples")
-LISTS = tuple(MOST)
 _START = re.compile(r"^[ \t]*<START>[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _ORIGINAL = re.compile(r"\{\{\s*original\s*\}\}", re.IGNORECASE)
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -104,7 +103,7 @@ def character(id: str, written: dict[str, Any], is_sample: bool = False) -> Char
     known = {name: written[name] for name in names if written.get(name) is not None}
     for name in (*NAMES, *TEXTS):
         known[name] = _text(name, known.get(name))
-    for name in LISTS:
+    for name in MOST:
         known[name] = _list(name, known.get(name))
     if not known["name"].strip():
         raise UserError(
