@@ -1,12 +1,16 @@
 """The datasets that can be chosen by name: shipped samples, and files people brought."""
 
 import filecmp
+import json
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from engine.characters import list_characters
+from filelock import FileLock
+
+from engine.characters.shelf import list_samples
 from engine.errors import Sentence, UserError
 from engine.places import DATA_DIR, runs_dir
 
@@ -25,6 +29,14 @@ class Dataset:
     character: str
 
 
+class Appended(NamedTuple):
+    """Where a row lies now, whether it is new there, and how many rows there are."""
+
+    dataset: str
+    is_new: bool
+    rows: int
+
+
 def list_datasets() -> list[Dataset]:
     """Samples first, then uploads, each by name."""
     samples = [
@@ -36,7 +48,7 @@ def list_datasets() -> list[Dataset]:
             card.language,
             card.id,
         )
-        for card in list_characters()
+        for card in list_samples()
     ]
     uploads = [
         Dataset(path.name, Sentence(path.name, path.name), path, False, "", "")
@@ -76,11 +88,64 @@ def resolve(dataset: str) -> Path:
 
 def keep(path: Path | str, filename: str) -> str:
     """Copies a file into the library under its own name and returns its id; reads nothing."""
-    name = re.sub(r"[^\w.-]+", "-", Path(filename).name).strip(".-") or "data"
-    target = _free_name(_uploads() / name[-100:], Path(path))
+    target = _free_name(_uploads() / safe_name(filename), Path(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target)
     return target.name
+
+
+def safe_name(filename: str) -> str:
+    """As a file is called here, whatever it was called."""
+    name = re.sub(r"[^\w.-]+", "-", Path(filename).name).strip(".-") or "data"
+    return name[-100:]
+
+
+def append(dataset: str, row: dict[str, Any]) -> Appended:
+    """Adds a row to one's own JSON Lines file, which may not be there yet, unless it stands there
+    already; all of it or nothing. Raises UserError for a file whose rows have other columns.
+    """
+    path = _uploads() / dataset
+    if not _UPLOAD_ID.fullmatch(dataset) or not holds(dataset, set(row)):
+        raise UserError(
+            f"{dataset!r} is no JSON Lines file of yours with {', '.join(row)} in each row.",
+            f"{dataset!r} 不是你自己的、每行都有 {'、'.join(row)} 的 JSON Lines 文件。",
+            field="dataset",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.parent / ".append.lock"):
+        before = path.read_bytes() if path.is_file() else b""
+        rows = _rows(before)
+        if row in rows:
+            return Appended(dataset, False, len(rows))
+        line = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        partial = path.with_name(f".{path.name}.part")
+        partial.write_bytes(before + (b"\n" if before and before[-1:] != b"\n" else b"") + line)
+        partial.replace(path)
+    return Appended(dataset, True, len(rows) + 1)
+
+
+def holds(dataset: str, columns: set[str]) -> bool:
+    """Whether a row with these columns may go into one's own file: it is JSON Lines, and each row
+    there has them, or it is not there yet."""
+    path = _uploads() / dataset
+    if not path.is_file():
+        return path.suffix == ".jsonl"
+    rows = _rows(path.read_bytes())
+    return path.suffix == ".jsonl" and all(
+        isinstance(one, dict) and columns <= one.keys() for one in rows
+    )
+
+
+def _rows(content: bytes) -> list[Any]:
+    """The values of JSON Lines; a line that is broken is None."""
+    rows = []
+    for line in content.splitlines():
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                rows.append(None)
+    return rows
 
 
 def report_file(dataset: str, language: str) -> Path:

@@ -15,3 +15,8 @@ def runs_dir() -> Path:
 def votes_dir() -> Path:
     """Where blind votes are kept, beside the runs."""
     return runs_dir() / "votes"
+
+
+def characters_dir() -> Path:
+    """The folder of one's own character cards."""
+    return runs_dir() / "characters"

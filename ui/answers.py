@@ -38,6 +38,8 @@ def messages(talk: dict, column: int, marks: bool, lang: str) -> list[dict]:
     """One column's bubbles; the words that the base did not say are marked. A turn that was asked
     blind says whose words they are, once that may be known."""
     shown = []
+    if talk["greeting"]:
+        shown.append({"role": "assistant", "content": as_markdown(talk["greeting"])})
     for turn in talk["turns"]:
         shown.append({"role": "user", "content": as_markdown(turn["question"])})
         voice = order(turn, talk["voices"])[column]
@@ -134,6 +136,6 @@ def chips(questions: list[str], lang: str) -> str:
     return f'<div class="chips"><span>{escape(say("chat_try", lang))}</span>{buttons}</div>'
 
 
-def invitation(name: str, words: str) -> str:
-    """What an empty column shows: a character's greeting, or what to do."""
-    return f"**{as_plain(name)}**\n\n{as_plain(words)}" if name else as_plain(words)
+def invitation(words: str) -> str:
+    """What an empty column shows: what to do."""
+    return as_plain(words)

@@ -9,18 +9,13 @@ import gradio as gr
 from engine.chat import client
 from ui import batch_flow, cards, data_choice
 from ui.batch_flow import Parts
+from ui.chat_asking import MODEL
 from ui.chat_panel import QUIET, Panel
 from ui.chosen import Chosen
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("judging.css").read_text(encoding="utf-8")
 # Whatever touches the model waits for whatever does: one group with the talk, one at a time.
-MODEL = {
-    "concurrency_id": "chat",
-    "concurrency_limit": 1,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
 COUNT = 20
 
 
@@ -130,7 +125,7 @@ def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
     def begin(source: str, prompts: str, dataset: str, request: gr.Request):
         return batch_flow.begin(parts, go, source, prompts, dataset, language(request))
 
-    def ask(request: gr.Request, goes, voice, source, prompts, dataset, *others):
+    def ask(request: gr.Request, goes, voices, source, prompts, dataset, *others):
         if not goes:  # a generator that yields nothing would empty its outputs
             yield {parts.notice: gr.skip()}
             return

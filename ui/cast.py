@@ -82,13 +82,17 @@ def methods(voices: list[str]) -> list[str]:
 
 
 def character_of(adapter: Adapter | None) -> Character | None:
-    """The character whose dataset its run learned from, if there is one."""
-    if not adapter or not adapter.run:
+    """The character whose dataset its run learned from, or whose system prompt it was trained
+    with, if there is one."""
+    if not adapter:
         return None
-    for dataset in library.list_datasets():
-        if adapter.run.config.dataset in (dataset.id, str(dataset.path)):
-            return card(dataset.character)
-    return None
+    dataset = adapter.run.config.dataset if adapter.run else ""
+    for one in library.list_datasets():
+        if dataset in (one.id, str(one.path)) and one.character:
+            return card(one.character)
+    told = adapter.system_prompt.strip()
+    listed = characters.list_characters() if told else []
+    return next((one for one in listed if one.system_prompt.strip() == told), None)
 
 
 def card(character_id: str) -> Character | None:

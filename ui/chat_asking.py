@@ -5,7 +5,7 @@ import gradio as gr
 
 from engine.chat import client
 from ui import cards, chat_flow, conversation, own_settings
-from ui.chat_panel import QUIET, TELLING
+from ui.chat_panel import QUIET, TELLING, Panel
 from ui.chat_parts import Parts
 from ui.chosen import Chosen
 from ui.text import language, say
@@ -31,8 +31,14 @@ def scene(parts: Parts) -> list:
     """All that depends on who speaks."""
     panel = parts.panel
     own = [part for one in panel.own for part in (one.box, *one.fields)]
-    chosen_words = [panel.character, panel.system, parts.chips, parts.notice]
-    return [parts.talk, parts.voices, *chosen_words, *own, *parts.columns]
+    words = [parts.chips, parts.notice]
+    return [parts.talk, parts.voices, *worn(panel), *words, *own, *parts.columns]
+
+
+def worn(panel: Panel) -> list:
+    """What a character changes in the side panel."""
+    box = panel.box
+    return [box.picker, box.greeting, box.train, panel.system, *panel.sampling.values()]
 
 
 def _wire_questions(parts: Parts) -> None:
@@ -85,7 +91,7 @@ def _wire_once_more(parts: Parts) -> None:
 
     def retry_there(event: gr.RetryData, talk: dict, seed: float):
         talk, question = conversation.up_to(talk, event.index)
-        return talk, question, (seed or 0) + 1
+        return talk, question, (seed or 0) + (1 if question else 0)
 
     def edited(event: gr.EditData, talk: dict):
         return conversation.up_to(talk, event.index)[0], _words(event.value)
@@ -151,7 +157,7 @@ def _wire_second_thoughts(parts: Parts) -> None:
         return drawn | {parts.talk: talk, parts.question: question or gr.skip()}
 
     def clear(talk: dict, marks: bool, is_blind: bool, request: gr.Request):
-        talk = conversation.new_talk(talk["voices"])
+        talk = conversation.anew(talk)
         drawn = chat_flow.drawn(parts, talk, marks, is_blind, language(request))
         return drawn | {parts.talk: talk}
 

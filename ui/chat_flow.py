@@ -7,8 +7,9 @@ import gradio as gr
 from engine.characters import Character
 from engine.chat import client
 from engine.chat.adapters import Adapter
+from engine.chat.conversations import history
 from engine.errors import UserError
-from ui import answers, cards, cast, conversation, own_settings, proof
+from ui import answers, cards, cast, character_box, conversation, own_settings, proof
 from ui.chat_parts import Parts
 from ui.conversation import BASE, LETTERS
 from ui.own_settings import number
@@ -26,6 +27,9 @@ def set_voices(parts: Parts, talk: dict, voices: list[str], is_blind: bool, lang
         voices, adapter, prompts = [BASE], None, [""]
     character = cast.character_of(adapter)
     fresh = conversation.talk_with(talk, voices)
+    if fresh is not talk and character:
+        greeting = character_box.greeting_of(character)
+        fresh = conversation.new_talk(voices, character.id, greeting)
     names = [own_settings.title(cast.name_of(voice, lang), lang) for voice in voices]
     own = own_settings.put_on(parts.panel.own, talk["voices"], names, voices, prompts)
     shown = columns(parts, fresh, character, is_blind, lang)
@@ -35,7 +39,7 @@ def set_voices(parts: Parts, talk: dict, voices: list[str], is_blind: bool, lang
         | {
             parts.talk: fresh,
             parts.voices: gr.Dropdown(cast.choices(lang), value=voices),
-            parts.panel.character: character.id if character else "",
+            **worn(parts, character, lang),
             parts.panel.system: prompts[0],
             parts.chips: answers.chips(suggestions(character, adapter, lang), lang),
             parts.notice: notice,
@@ -44,16 +48,31 @@ def set_voices(parts: Parts, talk: dict, voices: list[str], is_blind: bool, lang
 
 
 def set_character(
-    parts: Parts, voices: list[str], character_id: str, is_blind: bool, lang: str
+    parts: Parts,
+    voices: list[str],
+    character_id: str,
+    is_blind: bool,
+    lang: str,
+    greeting: int = 0,
 ) -> dict:
-    """Another character begins another conversation."""
+    """Another character, or another greeting (-1 for none), begins another conversation."""
     character = cast.card(character_id)
-    talk = conversation.new_talk(voices)
+    opening = character_box.greeting_of(character, greeting)
+    talk = conversation.new_talk(voices, character_id if character else "", opening)
     asked = suggestions(character, cast.lead(voices), lang)
     return columns(parts, talk, character, is_blind, lang) | {
+        **worn(parts, character, lang, greeting),
         parts.talk: talk,
         parts.panel.system: character.system_prompt if character else gr.skip(),
         parts.chips: answers.chips(asked, lang),
+    }
+
+
+def worn(parts: Parts, character: Character | None, lang: str, greeting: int = 0) -> dict:
+    """The side panel with a character put on, and what the card asks of the sampling."""
+    asked = character.sampling if character else {}
+    return character_box.put_on(parts.panel.box, character, lang, greeting) | {
+        parts.panel.sampling[name]: value for name, value in asked.items()
     }
 
 
@@ -67,14 +86,11 @@ def columns(
         updates[box] = gr.Column(visible=i < len(voices))
         if i >= len(voices):
             continue
-        changes: dict = {"label": labels[i]}
-        if character and voices[i] != BASE and not is_blind:
-            changes["placeholder"] = answers.invitation(character.name, character.greeting)
-        else:
-            words = say("chat_invite" if len(voices) > 1 else "chat_invite_alone", lang)
-            changes["placeholder"] = answers.invitation("", words)
+        words = say("chat_invite" if len(voices) > 1 else "chat_invite_alone", lang)
+        changes: dict = {"label": labels[i], "placeholder": answers.invitation(words)}
+        changes["avatar_images"] = [None, character_box.picture(character)]
         if not talk["turns"]:
-            changes["value"] = []
+            changes["value"] = answers.messages(talk, i, False, lang)
             updates[parts.lines[i]] = cards.nothing()
         updates[parts.chats[i]] = gr.Chatbot(**changes)
     if not talk["turns"]:
@@ -100,8 +116,8 @@ def _label(voice: str, voices: list[str], lang: str) -> str:
 
 def suggestions(character: Character | None, adapter: Adapter | None, lang: str) -> list[str]:
     """The character's questions, else the run's fixed questions, else everyday ones."""
-    if character:
-        return character.questions
+    if character and character.suggestions:
+        return character.suggestions
     prompts = adapter.run.config.sample_prompts if adapter and adapter.run else ""
     asked = [line.strip() for line in prompts.splitlines() if line.strip()]
     return asked[:6] or say("chat_try_base", lang).split("\n")
@@ -142,8 +158,8 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
     before, voices, marks = talk, talk["voices"], settings["marks"]
     systems, own = settings["own"]
     histories = {
-        voice: conversation.history(
-            [*talk["turns"], turn], voice, systems.get(voice, settings["system"])
+        voice: history(
+            talk | {"turns": [*talk["turns"], turn]}, voice, systems.get(voice, settings["system"])
         )
         for voice in voices
     }

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from engine import characters
 from engine.chat.sampling import DEFAULTS, RANGES
-from ui import cards, own_settings
+from ui import cards, character_box, own_settings
 from ui.cast import card
+from ui.character_box import Box
 from ui.own_settings import Own
 from ui.text import language, say, t
 
@@ -25,7 +25,7 @@ class Panel:
     """The panel's components; `sampling` by the names that the engine uses, seed among them."""
 
     column: gr.Column
-    character: gr.Dropdown
+    box: Box  # the character: its picker, greeting, files and form
     system: gr.Textbox
     sampling: dict[str, gr.Slider | gr.Number]
     own: list[Own]
@@ -35,15 +35,7 @@ class Panel:
 
 def build() -> Panel:
     with gr.Column(visible=False, scale=1, min_width=270, elem_id="chat_panel") as column:
-        character = gr.Dropdown(
-            [
-                (t("chat_character_none"), ""),
-                *((c.name, c.id) for c in characters.list_characters()),
-            ],
-            value="",
-            label=t("chat_character"),
-            elem_id="chat_character",
-        )
+        box = character_box.lay_out()
         system = gr.Textbox(
             label=t("chat_system"),
             info=t("chat_system_help"),
@@ -74,7 +66,7 @@ def build() -> Panel:
         own = own_settings.build()
         marks = gr.Checkbox(True, label=t("chat_marks"), elem_id="chat_marks")
         defaults = gr.Button(t("chat_defaults"), size="sm", elem_id="chat_defaults")
-    return Panel(column, character, system, sampling, own, marks, defaults)
+    return Panel(column, box, system, sampling, own, marks, defaults)
 
 
 def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML) -> None:
@@ -97,7 +89,7 @@ def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML) -> None:
         list(panel.sampling.values()),
         **QUIET,
     )
-    told = [panel.character, panel.system, panel.sampling["temperature"], panel.sampling["seed"]]
+    told = [panel.box.picker, panel.system, panel.sampling["temperature"], panel.sampling["seed"]]
     gr.on(
         [one.change for one in told], summed_up, told, summary, trigger_mode="always_last", **QUIET
     )

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ui import answers, blind, cards, chat_panel, conversation
+from ui import answers, blind, cards, chat_panel, conversation, duet, keep_answers
 from ui.blind import Blind
 from ui.chat_panel import Panel
 from ui.conversation import BASE, MOST
+from ui.duet import Duet
+from ui.keep_answers import Keep
 from ui.text import t
 
 
@@ -37,6 +39,8 @@ class Parts:
     clear: gr.Button
     chips: gr.HTML
     panel: Panel
+    keep: Keep
+    duet: Duet
 
     @property
     def columns(self) -> list:
@@ -58,6 +62,8 @@ def lay_out() -> Parts:
             vote = {"on": made.pop("on"), **blind.vote_row()}
             made |= _asking()
             made["blind"] = Blind(**vote, **blind.votes_box())
+            made["keep"] = keep_answers.lay_out()
+            made["duet"] = duet.lay_out()
         made["panel"] = chat_panel.build()
     return Parts(**made)
 

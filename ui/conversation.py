@@ -1,7 +1,7 @@
-"""What was said and by whom, as plain data: turns, histories for the engine, what is hidden.
+"""What was said and by whom, as plain data: turns, and what is hidden.
 
-A talk is {"voices": ["base", "calm-otter-ab12", ..], "turns": [..]}, a turn {"question",
-"answers": {voice: the engine's answer}, "sampling"}. A turn asked blind has besides: "order" (the
+A talk is {"voices": ["base", "calm-otter-ab12", ..], "character": id or "", "greeting": the words
+that open it or "", "turns": [..]}, a turn {"question", "answers": {voice: the engine's answer}, "sampling"}. A turn asked blind has besides: "order" (the
 voices as the columns show them), "hidden" (whether their names are), "read" (what each voice
 read), "model" (their base) and, after a vote, "vote": the better voice, "" for a tie.
 """
@@ -13,8 +13,13 @@ MOST = 4
 LETTERS = "ABCD"
 
 
-def new_talk(voices: list[str]) -> dict:
-    return {"voices": voices, "turns": []}
+def new_talk(voices: list[str], character: str = "", greeting: str = "") -> dict:
+    return {"voices": voices, "character": character, "greeting": greeting, "turns": []}
+
+
+def anew(talk: dict) -> dict:
+    """The same people meet again."""
+    return talk | {"turns": []}
 
 
 def talk_with(talk: dict, voices: list[str]) -> dict:
@@ -25,22 +30,10 @@ def talk_with(talk: dict, voices: list[str]) -> dict:
 def up_to(talk: dict, message: int | list | tuple) -> tuple[dict, str]:
     """The talk before the turn that a column's message belongs to, and that turn's question."""
     index = message[0] if isinstance(message, list | tuple) else message
-    turn = min(index // 2, len(talk["turns"]) - 1)
+    turn = min((index - bool(talk["greeting"])) // 2, len(talk["turns"]) - 1)
     if turn < 0:
         return talk, ""
     return talk | {"turns": talk["turns"][:turn]}, talk["turns"][turn]["question"]
-
-
-def history(turns: list[dict], voice: str, system_prompt: str) -> list[dict]:
-    """One voice's messages as the engine wants them; the last turn has only its question."""
-    messages = []
-    if system_prompt.strip():
-        messages.append({"role": "system", "content": system_prompt.strip()})
-    for turn in turns:
-        messages.append({"role": "user", "content": turn["question"]})
-        if voice in turn["answers"]:
-            messages.append({"role": "assistant", "content": turn["answers"][voice]["text"]})
-    return messages
 
 
 def order(turn: dict, voices: list[str]) -> list[str]:

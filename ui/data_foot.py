@@ -29,11 +29,11 @@ def build(chosen: Chosen, fields: form.Fields) -> tuple[gr.DownloadButton, gr.Do
 
 
 def _build_keep(chosen: Chosen, read_as: list) -> None:
-    with gr.Accordion(t("data_keep_title"), open=False, elem_id="keep_box"):
+    with gr.Accordion(t("data_keep_title"), open=False, elem_id="keep_box") as box:
         gr.Markdown(t("data_keep_how"), elem_classes="soft")
         with gr.Row(equal_height=True):
             cast = gr.Dropdown(
-                [(t("data_keep_nobody"), ""), *((one.name, one.id) for one in _cards())],
+                [(t("data_keep_nobody"), "")],
                 value="",
                 label=t("data_keep_character"),
                 elem_id="keep_character",
@@ -53,13 +53,14 @@ def _build_keep(chosen: Chosen, read_as: list) -> None:
             return gr.skip(), cards.sentence(error.sentence.in_language(lang))
         return added, cards.sentence(say("data_added", lang, name=added), "calm")
 
+    def cast_now(request: gr.Request):
+        nobody = (say("data_keep_nobody", language(request)), "")
+        return gr.Dropdown([nobody, *((one.name, one.id) for one in characters.list_characters())])
+
+    box.expand(cast_now, None, cast, queue=False, **QUIET)
     keep.click(
         kept, [chosen.dataset, cast, *read_as], [chosen.dataset, said], api_visibility="private"
     )
-
-
-def _cards() -> list:
-    return characters.list_characters()
 
 
 def _build_convert(chosen: Chosen, read_as: list) -> None:

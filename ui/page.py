@@ -28,6 +28,7 @@ from engine.training import runs
 from ui import (
     api,
     cards,
+    character_box,
     data_choice,
     form,
     memory,
@@ -85,9 +86,10 @@ def build(open_to: str = "") -> gr.Blocks:
             with _tab("runs"):
                 tab_runs.build(chosen)
             with _tab("chat"):
-                tab_chat.build(chosen)
+                chat = tab_chat.build(chosen)
             with _tab("export"):
                 tab_export.build(chosen)
+        character_box.wire_training(chat.panel.box, chosen, fields, revised)
         show_me.wire(guided, chosen, data, fields, revised, wanted)
         _wire_pulse(page, chosen, lines, [facts, fields["model_name_or_path"], outlook])
         _wire_opening(page, chosen, guided.show, data, notice, card)

@@ -172,7 +172,7 @@ def _begin(made: Frame, chosen: Chosen, data: DataTab, fields, revised, count: i
     at = NOWHERE | {"step": "read", "since": time.time(), "dataset": dataset}
     updates = tab_train.first_values(fields) | {
         fields["system_prompt"]: card.system_prompt,
-        fields["sample_prompts"]: "\n".join(card.questions),
+        fields["sample_prompts"]: "\n".join(card.suggestions),
         chosen.dataset: dataset,
         chosen.run: "",
         chosen.tabs: gr.Tabs(selected="data"),
@@ -217,7 +217,7 @@ def _after_training(at: dict) -> tuple[dict, dict]:
     except UserError:
         return at | {"step": "failed"}, {}
     if run.state == "finished" and run.has_adapter:
-        question = characters.get(at["dataset"]).questions[0]
+        question = characters.get(at["dataset"]).suggestions[0]
         chat = {"voices": [BASE, run.id], "question": question, "tabs": gr.Tabs(selected="chat")}
         return at | {"step": "talk"}, chat
     if not run.alive and run.state in ("failed", "stopped"):

@@ -5,7 +5,18 @@ from gradio.context import Context
 
 from engine.chat import adapters, client
 from engine.errors import UserError
-from ui import batch_answers, cards, cast, chat_asking, chat_flow, chat_panel, voting
+from ui import (
+    batch_answers,
+    cards,
+    cast,
+    character_box,
+    chat_asking,
+    chat_flow,
+    chat_panel,
+    duet,
+    keep_answers,
+    voting,
+)
 from ui.chat_asking import MODEL
 from ui.chat_panel import QUIET, TELLING
 from ui.chat_parts import Parts, lay_out
@@ -14,7 +25,7 @@ from ui.conversation import BASE
 from ui.text import language, say
 
 
-def build(chosen: Chosen) -> None:
+def build(chosen: Chosen) -> Parts:
     parts = lay_out()
     chat_panel.wire(parts.panel, parts.toggle, parts.summary)
     _wire_voices(parts, chosen)
@@ -22,7 +33,10 @@ def build(chosen: Chosen) -> None:
     _wire_following(parts, chosen)
     chat_asking.wire(parts, chosen)
     voting.wire(parts)
+    keep_answers.wire(parts.keep, parts.talk, parts.panel.system, chosen)
+    duet.wire(parts.duet, parts.panel.sampling, parts.status, MODEL)
     batch_answers.build(chosen, parts.panel)
+    return parts
 
 
 def _wire_voices(parts: Parts, chosen: Chosen) -> None:
@@ -94,22 +108,29 @@ def _choose(parts: Parts, chosen: Chosen, picked: list[str], before: list[str], 
 
 
 def _wire_panel(parts: Parts) -> None:
-    """Another character begins anew; marks come and go on what was said."""
+    """Another character or greeting begins anew; marks come and go on what was said."""
 
-    def change_character(character: str, talk: dict, is_blind: bool, request: gr.Request):
+    def change_character(character: str | None, talk: dict, is_blind: bool, request: gr.Request):
+        if character is None:
+            return {parts.talk: gr.skip()}
         lang = language(request)
         return chat_flow.set_character(parts, talk["voices"], character, is_blind, lang)
+
+    def change_greeting(
+        greeting: int, character: str, talk: dict, is_blind: bool, request: gr.Request
+    ):
+        voices, lang = talk["voices"], language(request)
+        return chat_flow.set_character(parts, voices, character, is_blind, lang, greeting)
 
     def redraw(talk: dict, marks: bool, request: gr.Request):
         return chat_flow.shown(parts, talk, marks, language(request))
 
-    panel = parts.panel
-    panel.character.input(
-        change_character,
-        [panel.character, parts.talk, parts.blind.on],
-        [parts.talk, panel.system, parts.chips, *parts.columns],
-        **QUIET,
-    )
+    panel, box, talk = parts.panel, parts.panel.box, [parts.talk, parts.blind.on]
+    outputs = [parts.talk, *chat_asking.worn(panel), parts.chips, *parts.columns]
+    box.picker.input(change_character, [box.picker, *talk], outputs, **QUIET)
+    box.greeting.input(change_greeting, [box.greeting, box.picker, *talk], outputs, **QUIET)
+    for event in character_box.wire(box, panel.sampling):
+        event.then(change_character, [box.wanted, *talk], outputs, **QUIET)
     panel.marks.input(redraw, [parts.talk, panel.marks], parts.columns, **QUIET)
 
 

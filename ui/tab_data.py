@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from engine import characters, library
+from engine import library
+from engine.characters.shelf import list_samples
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.training import runs
@@ -143,11 +144,11 @@ def _cloned(clone: str) -> TrainConfig | None:
 
 def _put_on(character: str, system_prompt: str, questions: str):
     """The card's prompt and questions, unless the person wrote their own."""
-    listed = characters.list_characters()
+    listed = list_samples()
     prompts = {"", *(one.system_prompt for one in listed)}
-    asked = {"", *("\n".join(one.questions) for one in listed)}
+    asked = {"", *("\n".join(one.suggestions) for one in listed)}
     card = next((one for one in listed if one.id == character), None)
-    new_prompt, new_asked = (card.system_prompt, "\n".join(card.questions)) if card else ("", "")
+    new_prompt, new_asked = (card.system_prompt, "\n".join(card.suggestions)) if card else ("", "")
     return (
         new_prompt if system_prompt in prompts else gr.skip(),
         new_asked if questions in asked else gr.skip(),

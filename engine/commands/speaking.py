@@ -21,7 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--load_in_4bit", action="store_true")
     parser.add_argument("--load_in_8bit", action="store_true")
-    parser.add_argument("--character", help="the id of a card in data/characters")
+    parser.add_argument("--character", help="the id of a character card")
     parser.add_argument(
         "--system-prompt", help="else the character's, else what the adapter was trained with"
     )

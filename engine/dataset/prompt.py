@@ -133,6 +133,11 @@ def _apply(
             if written == conversations:
                 raise
             return _rendered(tokenizer, written, tools, add_generation_prompt)
+        except jinja2.TemplateError:  # and some want a user before the greeting of a character
+            answered = [_answering(messages) for messages in conversations]
+            if answered == conversations:
+                raise
+            return _rendered(tokenizer, answered, tools, add_generation_prompt)
     except (jinja2.TemplateError, TypeError) as error:
         raise UserError(
             f"This model's chat template refuses the conversation: {error}. Remove the system "
@@ -140,6 +145,14 @@ def _apply(
             f"这个模型的对话模板拒绝这段对话：{error}。"
             "如有系统提示词请去掉，并让用户与助手轮流发言。",
         ) from error
+
+
+def _answering(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A conversation that begins with an answer, as one to an empty question."""
+    at = next((i for i, one in enumerate(messages) if one["role"] != "system"), len(messages))
+    if messages[at : at + 1] and messages[at]["role"] == "assistant":
+        return [*messages[:at], {"role": "user", "content": ""}, *messages[at:]]
+    return messages
 
 
 def _rendered(
@@ -165,8 +178,8 @@ def _spans_by_prefix(tokenizer, messages, tools, text) -> list[tuple[int, int]]:
     """An answer is what is added to the prompt before it; trailing white space is not learned."""
     spans = []
     for i, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
+        if message["role"] != "assistant" or all(m["role"] != "user" for m in messages[:i]):
+            continue  # a greeting, which only chat begins with, answers nobody
         ((before, _),) = _apply(tokenizer, [messages[:i]], tools, True)
         ((until, _),) = _apply(tokenizer, [messages[: i + 1]], tools, False)
         until = until.rstrip()

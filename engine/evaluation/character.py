@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import characters
 from engine.chat.voices import BASE, Voices
+from engine.errors import UserError
 from engine.models.adapter import read_card
 
 
@@ -14,6 +15,12 @@ def examine(model_name_or_path: str, adapter: str, character: str) -> dict[str, 
     """Greedy answers of both voices to the card's held-out questions, under the system prompt that
     the adapter was trained with. Shares are 0 to 1. Raises UserError."""
     card = characters.get(character)
+    if not card.exam:
+        raise UserError(
+            f"{card.name} has no exam: only the samples come with questions and marks of a voice.",
+            f"{card.name} 没有考题：只有示例角色带有考题和语言特征。",
+            field="character",
+        )
     folder = Path(adapter)
     system = read_card(folder).get("system_prompt", "")
     voices = Voices.load(model_name_or_path, [adapter])

@@ -10,6 +10,14 @@ import pytest
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE_MS = 45_000
+# What a column has answered: its bubbles after the first question; a greeting stands before it.
+ANSWERED = """column => {
+  const said = [...document.querySelectorAll(
+    `#chat_${column} [data-testid=user], #chat_${column} [data-testid=bot]`)];
+  const first = said.findIndex(one => one.dataset.testid === 'user');
+  return first < 0 ? [] : said.slice(first).filter(one => one.dataset.testid === 'bot')
+    .map(one => one.querySelector('.message-content')?.innerText ?? '');
+}"""
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -125,9 +133,9 @@ class Visitor:
     def wait_for_answers(self, turns, columns=2):
         """Until all voices have answered that many turns and the input is ready again."""
         self.page.wait_for_function(
-            """([turns, columns]) => [...Array(columns).keys()].every(column =>
-                document.querySelectorAll(`#chat_${column + 1} [data-testid=bot]`).length
-                    === turns && !document.querySelector(`#chat_${column + 1}_line .waiting`)) &&
+            f"""([turns, columns]) => [...Array(columns).keys()].every(column =>
+                ({ANSWERED})(column + 1).length === turns &&
+                !document.querySelector(`#chat_${{column + 1}}_line .waiting`)) &&
                 document.querySelector('#chat_send')?.offsetParent""",
             arg=[turns, columns],
             timeout=90_000,
@@ -135,7 +143,7 @@ class Visitor:
 
     def said_by(self, column):
         """Everything that a column, counted from 1, has answered so far."""
-        return self.see(f"chat_{column}", "[data-testid=bot] .message-content").all_inner_texts()
+        return self.page.evaluate(ANSWERED, column)
 
     def add_voice(self, name):
         """Chooses one voice more in Chat, and waits until it has its column."""

@@ -92,6 +92,28 @@ def test_a_template_that_refuses_is_a_sentence(tokenizer):
         render(tokenizer, [{"role": "critic", "content": "x"}])
 
 
+STRICT = (
+    "{% for m in messages if m['role'] != 'system' %}"
+    "{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}"
+    "[{{ m['role'] }}:{{ m['content'] }}]{% endfor %}{% if add_generation_prompt %}>{% endif %}"
+)
+
+
+@pytest.mark.parametrize("system", [[], TURNS[:1]])
+def test_a_greeting_comes_first_also_where_the_template_wants_a_user(tokenizer, system):
+    """As an answer to nothing; what is out of order otherwise stays refused."""
+    strict = copy.deepcopy(tokenizer)
+    strict.chat_template = STRICT
+    greeting, asked = {"role": "assistant", "content": "Aye."}, {"role": "user", "content": "Hi"}
+    rendered = render(strict, [*system, greeting, asked], add_generation_prompt=True)
+    assert rendered.text == "[user:][assistant:Aye.][user:Hi]>"
+    ours = render(tokenizer, [greeting, asked], add_generation_prompt=True)
+    assert ours.text.startswith("<|im_start|>assistant\nAye.<|im_end|>\n<|im_start|>user\nHi")
+    with pytest.raises(UserError, match="must alternate"):
+        render(strict, [greeting, asked, asked])
+
+
 def test_the_system_prompt_stands_before_rows_without_their_own():
     assert with_system(TURNS[1:], " Be brief. ")[0] == {"role": "system", "content": "Be brief."}
     assert with_system(TURNS[1:], " Be brief. ")[1:] == TURNS[1:]

@@ -1,0 +1,104 @@
+"""A conversation as messages, and how it leaves: JSON, Markdown, or rows of a dataset.
+
+A talk is {"greeting", "turns": [{"question", "answers": {voice: {"text", ..}}, "sampling"}]}.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from engine.characters.card import Character
+from engine.errors import UserError
+
+Talk = dict[str, Any]
+Message = dict[str, str]
+
+FORMS = {"json": ".json", "markdown": ".md", "rows": ".jsonl"}
+
+
+def history(talk: Talk, voice: str, system_prompt: str) -> list[Message]:
+    """What one voice has heard and said, as the engine wants it; the last turn may have only its
+    question. A greeting is the voice's own first message."""
+    messages = []
+    if system_prompt.strip():
+        messages.append({"role": "system", "content": system_prompt.strip()})
+    if greeting := talk.get("greeting", "").strip():
+        messages.append({"role": "assistant", "content": greeting})
+    for turn in talk["turns"]:
+        messages.append({"role": "user", "content": turn["question"]})
+        if voice in turn["answers"]:
+            messages.append({"role": "assistant", "content": turn["answers"][voice]["text"]})
+    return messages
+
+
+def voices(talk: Talk) -> list[str]:
+    """Who has answered, in the order of the columns."""
+    return list(dict.fromkeys(voice for turn in talk["turns"] for voice in turn["answers"]))
+
+
+def row(talk: Talk, voice: str, system_prompt: str) -> list[Message]:
+    """One voice's conversation as a row of a dataset, up to its last answer; [] without one. The
+    greeting is left out: rows begin with a question."""
+    answered = []
+    for turn in talk["turns"]:
+        if not turn["answers"].get(voice, {}).get("text", "").strip():
+            break  # what follows answers to something that was not said
+        answered.append(turn)
+    plain = {"turns": answered}
+    return history(plain, voice, system_prompt) if answered else []
+
+
+def write(
+    talk: Talk, form: str, system_prompt: str, names: dict[str, str], card: Character | None = None
+) -> tuple[str, str]:
+    """The name of the file and its text; `names` has what the voices are called, `form` is one of
+    FORMS. Raises UserError for a talk in which nobody has answered."""
+    if form not in FORMS:
+        raise UserError(
+            f"{form!r} is no form of a conversation; choose one of {', '.join(FORMS)}.",
+            f"没有 {form!r} 这种对话格式；请从 {'、'.join(FORMS)} 中选择。",
+            field="form",
+        )
+    if not voices(talk):
+        raise UserError(
+            "Nothing has been answered yet; ask something first.", "还没有任何回答，请先提个问题。"
+        )
+    make = {"json": _json, "markdown": _markdown, "rows": _rows}[form]
+    name = f"conversation-{card.id}" if card else "conversation"
+    return name + FORMS[form], make(talk, system_prompt, names, card)
+
+
+def _json(talk: Talk, system_prompt: str, names: dict[str, str], card: Character | None) -> str:
+    told = {
+        "character": card.name if card else "",
+        "system_prompt": system_prompt.strip(),
+        "greeting": talk.get("greeting", ""),
+        "voices": {voice: names.get(voice, voice) for voice in voices(talk)},
+        "turns": talk["turns"],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+
+
+def _markdown(talk: Talk, system_prompt: str, names: dict[str, str], card: Character | None) -> str:
+    parts = [f"# {card.name}"] if card else []
+    if system_prompt.strip():
+        parts.append("\n".join(f"> {line}" for line in system_prompt.strip().splitlines()))
+    if greeting := talk.get("greeting", "").strip():
+        parts.append(f"**{card.name if card else '·'}**\n\n{greeting}")
+    for turn in talk["turns"]:
+        parts.append(f"## {' '.join(turn['question'].split())}")
+        for voice, answer in turn["answers"].items():
+            parts.append(f"**{names.get(voice, voice)}**\n\n{answer['text'].strip()}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _rows(talk: Talk, system_prompt: str, names: dict[str, str], card: Character | None) -> str:
+    """One row a voice; voices that said the same make one row."""
+    found: Iterator[list[Message]] = (row(talk, one, system_prompt) for one in voices(talk))
+    lines = (json.dumps({"messages": one}, ensure_ascii=False) for one in found if one)
+    text = "".join(f"{line}\n" for line in dict.fromkeys(lines))
+    if not text:
+        raise UserError(
+            "No voice has said anything that could be learned.", "没有任何可以用来训练的回答。"
+        )
+    return text

@@ -1,0 +1,105 @@
+"""Two characters talk to each other: each hears the other as its user."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.characters.card import Character
+from engine.chat import client
+from engine.chat.conversations import Message
+from engine.config import default_config
+from engine.errors import UserError
+from engine.training import runs
+
+BASE = "base"
+MOST_TURNS = 20
+_stopping = threading.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A voice that is loaded ("base" or the id of a run), and the card that it plays."""
+
+    voice: str
+    card: Character
+
+
+def load(voices: Sequence[str]) -> dict[str, Any]:
+    """Loads both voices ("base" or ids of runs) as engine.chat.client.load. Raises UserError for
+    voices that were trained on different bases."""
+    configs = {voice: runs.get(voice).config for voice in voices if voice != BASE}
+    bases = {
+        (one.model_name_or_path, one.load_in_4bit, one.load_in_8bit) for one in configs.values()
+    }
+    if len(bases) > 1:
+        names = " / ".join(sorted({one.model_name_or_path for one in configs.values()}))
+        raise UserError(
+            f"These two voices do not share a base ({names}), or not in one precision; choose two "
+            "that do.",
+            f"这两个声音的基础模型（{names}）或精度不同；请选择基础模型相同的两个。",
+            field="adapter",
+        )
+    config = next(iter(configs.values()), default_config())
+    return client.load(
+        config.model_name_or_path,
+        list(configs),
+        load_in_4bit=config.load_in_4bit,
+        load_in_8bit=config.load_in_8bit,
+    )
+
+
+def converse(
+    first: Speaker, second: Speaker, opening: str, turns: int, **sampling: float
+) -> Iterator[list[dict[str, Any]]]:
+    """Streams the lines so far, each {"who": 0 or 1, "name", "text", "done", "stopped_by"}. The
+    first speaks the opening (its greeting where that is empty), then they alternate for `turns`
+    answers, until `stop`, or until one has nothing to say.
+
+    A card's own sampling lies over `sampling`; every line has a seed of its own. Raises UserError.
+    """
+    _stopping.clear()
+    cards = _each_others_user(first.card, second.card)
+    opening = opening.strip() or next(iter(cards[0].greetings), "")
+    if not opening:
+        raise UserError(
+            f"{first.card.name} has no greeting; write the line that it begins with.",
+            f"{first.card.name} 没有开场白；请写下它的第一句话。",
+            field="opening",
+        )
+    lines = [_line(0, cards[0], opening, True)]
+    yield lines
+    for number in range(1, min(turns, MOST_TURNS) + 1):
+        who = number % 2
+        speaker = (first, second)[who]
+        settings = sampling | cards[who].sampling
+        settings["seed"] = int(settings.get("seed", 0)) + number
+        heard = client.chat({speaker.voice: _history(lines, who, cards[who])}, **settings)
+        for answers in heard:
+            answer = answers[speaker.voice]
+            now = _line(who, cards[who], answer["text"], answer["done"])
+            yield [*lines, now | {"stopped_by": answer["stopped_by"]}]
+        lines = [*lines, now | {"stopped_by": answer["stopped_by"]}]
+        if _stopping.is_set() or answer["stopped_by"] == "stop" or not answer["text"].strip():
+            return
+
+
+def stop() -> None:
+    """Ends the line that is being said, and the conversation with it."""
+    _stopping.set()
+    client.stop()
+
+
+def _each_others_user(one: Character, other: Character) -> list[Character]:
+    return [replace(one, user=other.name), replace(other, user=one.name)]
+
+
+def _line(who: int, card: Character, text: str, done: bool) -> dict[str, Any]:
+    return {"who": who, "name": card.name, "text": text.strip(), "done": done, "stopped_by": ""}
+
+
+def _history(lines: list[dict[str, Any]], who: int, card: Character) -> list[Message]:
+    """One's own lines are the assistant's, the other's the user's."""
+    system = [{"role": "system", "content": card.system_prompt}] if card.system_prompt else []
+    roles = {who: "assistant", 1 - who: "user"}
+    return system + [{"role": roles[line["who"]], "content": line["text"]} for line in lines]

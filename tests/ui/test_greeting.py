@@ -1,0 +1,52 @@
+"""The greeting before the turns: whose turn a bubble is, and whose character a run speaks as."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.characters import shelf
+from engine.characters.card import character
+from engine.config import default_config
+from ui import answers, conversation
+
+TURNS = [{"question": q, "answers": {"base": {"text": q.upper(), "done": True}}} for q in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("greeting", "message", "question"),
+    [
+        ("", 0, "a"),
+        ("", 1, "a"),
+        ("", (3, 0), "b"),
+        ("Aye.", 0, ""),
+        ("Aye.", 1, "a"),
+        ("Aye.", 2, "a"),
+        ("Aye.", [4, 0], "b"),
+        ("Aye.", 3, "b"),
+    ],
+)
+def test_a_bubble_belongs_to_its_turn_also_behind_a_greeting(greeting, message, question):
+    talk = conversation.new_talk("", "mara", greeting) | {"turns": TURNS}
+    before, asked = conversation.up_to(talk, message)
+    assert asked == question
+    assert before["turns"] == ([] if question == "a" else TURNS[:1] if question else TURNS)
+    assert before["greeting"] == greeting
+
+
+def test_the_greeting_is_the_first_bubble_and_no_html():
+    talk = conversation.new_talk("", "mara", "<b>Aye.</b>") | {"turns": TURNS[:1]}
+    assert answers.messages(talk, "base", True) == [
+        {"role": "assistant", "content": "&lt;b&gt;Aye.&lt;/b&gt;"},
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "A"},
+    ]
+    assert conversation.anew(talk)["greeting"] == "<b>Aye.</b>"
+
+
+def test_a_run_speaks_as_the_card_whose_prompt_it_learned():
+    card = shelf.save(character("", {"name": "Tom", "persona": "{{char}} rows."}))
+    config = replace(default_config(), dataset="mine.csv", system_prompt="Tom rows.\n")
+    assert conversation.character_of(config) == card
+    assert conversation.character_of(replace(config, system_prompt="")) is None
+    sample = conversation.character_of(replace(config, dataset="lighthouse-keeper"))
+    assert sample.id == "lighthouse-keeper"

@@ -1,0 +1,166 @@
+"""The box in which two characters talk to each other."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from engine.chat import client, duet
+from engine.chat.duet import BASE, MOST_TURNS, Speaker
+from engine.errors import UserError
+from ui import answers, cards, cast, character_box, chat_flow
+from ui.text import language, say, t
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+SIDES = ("first", "second")
+
+
+@dataclass(frozen=True, slots=True)
+class Duet:
+    box: gr.Accordion
+    voices: dict[str, gr.Dropdown]  # by side
+    cast: dict[str, gr.Dropdown]
+    opening: gr.Textbox
+    turns: gr.Slider
+    start: gr.Button
+    stop: gr.Button
+    said: gr.HTML
+    chat: gr.Chatbot
+
+
+def lay_out() -> Duet:
+    made: dict = {"voices": {}, "cast": {}}
+    with gr.Accordion(t("duet_box"), open=False, elem_id="duet_box") as made["box"]:
+        gr.Markdown(t("duet_how"), elem_classes="soft")
+        with gr.Row():
+            for side in SIDES:
+                with gr.Column(min_width=240):
+                    made["cast"][side] = gr.Dropdown(
+                        [], label=t(f"duet_{side}"), info=t("duet_card"), elem_id=f"duet_{side}"
+                    )
+                    made["voices"][side] = gr.Dropdown(
+                        [(t("duet_base"), BASE)],
+                        value=BASE,
+                        show_label=False,
+                        info=t("duet_voice"),
+                        elem_id=f"duet_{side}_voice",
+                    )
+        with gr.Row():
+            made["opening"] = gr.Textbox(
+                label=t("duet_opening"),
+                placeholder=t("duet_opening_hint"),
+                max_lines=4,
+                scale=3,
+                elem_id="duet_opening",
+            )
+            made["turns"] = gr.Slider(
+                1, MOST_TURNS, value=6, step=1, label=t("duet_turns"), elem_id="duet_turns"
+            )
+        with gr.Row():
+            made["start"] = gr.Button(t("duet_start"), variant="primary", elem_id="duet_start")
+            made["stop"] = gr.Button(t("duet_stop"), visible=False, elem_id="duet_stop")
+        made["said"] = gr.HTML(cards.nothing(), elem_id="duet_said", elem_classes="bare")
+        made["chat"] = gr.Chatbot(
+            label=t("duet_chat"),
+            height=360,
+            buttons=["copy", "copy_all"],
+            group_consecutive_messages=False,
+            feedback_options=None,
+            visible=False,
+            elem_id="duet_chat",
+            elem_classes="chat-voice",
+        )
+    return Duet(**made)
+
+
+def wire(made: Duet, sampling: dict, status: gr.HTML, model: dict) -> None:
+    """`sampling` are the panel's settings by name; `model` are the settings of events that touch
+    the model; `status` is the line that says what is loaded."""
+
+    def offer(first: str, second: str, voice: str, other: str, request: gr.Request):
+        lang = language(request)
+        known_cards = character_box.choices(lang)[1:]
+        ids = [id for _, id in known_cards]
+        runs = [(name, one) for name, one in cast.choices(lang)[1:] if "/" not in one]
+        heard = [(say("duet_base", lang), BASE), *runs]
+        known = [value for _, value in heard]
+        picked = [one if one in ids else ids[n % len(ids)] for n, one in enumerate((first, second))]
+        spoken = [one if one in known else BASE for one in (voice, other)]
+        return [gr.Dropdown(known_cards, value=one) for one in picked] + [
+            gr.Dropdown(heard, value=one) for one in spoken
+        ]
+
+    def begin():
+        return {
+            made.start: gr.Button(visible=False),
+            made.stop: gr.Button(visible=True),
+            made.said: cards.nothing(),
+        }
+
+    def ready():
+        return {made.start: gr.Button(visible=True), made.stop: gr.Button(visible=False)}
+
+    def talk(request: gr.Request, first, second, voice, other, opening, turns, *values):
+        lang = language(request)
+        asked = {n: chat_flow.number(n, v) for n, v in zip(sampling, values, strict=True)}
+        try:
+            yield from _talk(
+                made, status, (first, second), (voice, other), opening, turns, asked, lang
+            )
+        except UserError as error:
+            yield {
+                made.said: cards.sentence(error.sentence.in_language(lang)),
+                status: chat_flow.loaded(client.status(), lang),
+            }
+
+    who = [*made.cast.values(), *made.voices.values()]
+    made.box.expand(offer, who, who, **QUIET)
+    buttons = [made.start, made.stop]
+    asked = [*who, made.opening, made.turns, *sampling.values()]
+    started = made.start.click(begin, None, [*buttons, made.said], **QUIET)
+    talked = started.then(talk, asked, [made.chat, made.said, status], **model)
+    talked.then(ready, None, buttons, **QUIET)
+    made.stop.click(duet.stop, None, None, **QUIET)
+
+
+def _talk(made: Duet, status: gr.HTML, ids, voices, opening, turns, sampling, lang):
+    """Updates while both are loaded and while they talk."""
+    cards_of = [character_box.found(one) for one in ids]
+    if None in cards_of:
+        yield {made.said: cards.sentence(say("duet_choose", lang), "mild")}
+        return
+    names = [cast.name_of(one, lang) if one != BASE else say("duet_base", lang) for one in voices]
+    words = say("chat_doing", lang, what=" + ".join(dict.fromkeys(names)))
+    yield {status: answers.loading(words)}
+    now = duet.load(voices)
+    pictures = [character_box.picture(card) for card in cards_of]
+    yield {
+        status: chat_flow.loaded(now, lang),
+        made.chat: gr.Chatbot(value=[], visible=True, avatar_images=(pictures[0], pictures[1])),
+    }
+    speakers = [Speaker(voice, card) for voice, card in zip(voices, cards_of, strict=True)]
+    lines: list[dict] = []
+    for lines in duet.converse(*speakers, opening, int(turns), **sampling):
+        yield {made.chat: _bubbles(lines)}
+    yield {made.said: _ending(lines, lang)}
+
+
+def _bubbles(lines: list[dict]) -> list[dict]:
+    """The first stands at the right, the second at the left; each line says whose it is."""
+    return [
+        {
+            "role": ("user", "assistant")[line["who"]],
+            "content": f"**{answers.as_plain(line['name'])}**\n\n"
+            + (answers.as_markdown(line["text"]) or "…"),
+        }
+        for line in lines
+    ]
+
+
+def _ending(lines: list[dict], lang: str) -> str:
+    last, spoken = lines[-1], sum(bool(line["text"]) for line in lines)
+    if not last["text"]:
+        said = say("duet_silent", lang, name=last["name"], lines=spoken)
+    else:
+        key = "duet_stopped" if last["stopped_by"] == "stop" else "duet_done"
+        said = say(key, lang, lines=spoken)
+    return cards.sentence(said, "calm")

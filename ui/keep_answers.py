@@ -1,0 +1,207 @@
+"""Under the conversation: an answer that was good or said better goes into a dataset, the whole
+talk into a file."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from engine import library
+from engine.chat import conversations, kept_answers
+from engine.errors import UserError
+from ui import cards, cast, conversation
+from ui.chosen import Chosen
+from ui.text import language, say, t
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+PRIVATE = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The box's components; `kept` is the id of the dataset that was written to last."""
+
+    box: gr.Accordion
+    kept: gr.State
+    whose: gr.Radio
+    into: gr.Dropdown
+    name: gr.Textbox
+    good: gr.Button
+    better: gr.Button
+    words: gr.Textbox
+    save: gr.Button
+    said: gr.HTML
+    see: gr.Button
+    form: gr.Radio
+    export: gr.Button
+    file: gr.DownloadButton
+
+
+def lay_out() -> Keep:
+    made: dict = {"kept": gr.State("")}
+    with gr.Accordion(t("keep_box"), open=False, elem_id="chat_keep") as made["box"]:
+        gr.Markdown(t("keep_how"), elem_classes="soft")
+        with gr.Row():
+            made["whose"] = gr.Radio(label=t("keep_whose"), elem_id="chat_keep_whose")
+            made["into"] = gr.Dropdown(
+                [(t("keep_new"), "")], value="", label=t("keep_into"), elem_id="chat_keep_into"
+            )
+            made["name"] = gr.Textbox(
+                "my-talks", label=t("keep_name"), max_lines=1, elem_id="chat_keep_name"
+            )
+        with gr.Row():
+            made["good"] = gr.Button(t("keep_good"), elem_id="chat_keep_good")
+            made["better"] = gr.Button(t("keep_better"), elem_id="chat_keep_better")
+        made["words"] = gr.Textbox(
+            label=t("keep_words"),
+            info=t("keep_words_help"),
+            lines=2,
+            max_lines=12,
+            visible=False,
+            elem_id="chat_keep_words",
+        )
+        made["save"] = gr.Button(
+            t("keep_save"), variant="primary", visible=False, elem_id="chat_keep_save"
+        )
+        made["said"] = gr.HTML(cards.nothing(), elem_id="chat_keep_said", elem_classes="bare")
+        made["see"] = gr.Button(t("keep_see"), size="sm", visible=False, elem_id="chat_keep_see")
+        with gr.Row(elem_id="chat_keep_leave"):
+            made["form"] = gr.Radio(
+                [(t(f"keep_form_{form}"), form) for form in ("markdown", "json", "rows")],
+                value="markdown",
+                label=t("keep_form"),
+                scale=3,
+                elem_id="chat_keep_form",
+            )
+            made["export"] = gr.Button(t("keep_export"), elem_id="chat_keep_export")
+            made["file"] = gr.DownloadButton(
+                "", visible=False, variant="primary", elem_id="chat_keep_file"
+            )
+    return Keep(**made)
+
+
+def wire(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen) -> None:
+    """`talk` as in ui.conversation; `system` is the prompt that stands before it."""
+
+    def follow(talk: dict, whose: str, into: str, request: gr.Request):
+        lang = language(request)
+        names, listed = _names(talk, lang), _datasets(lang)
+        chosen_one = whose if whose in names else next(reversed(names), None)
+        known = into if into in [value for _, value in listed] else ""
+        return {
+            keep.whose: gr.Radio(
+                [(name, voice) for voice, name in names.items()], value=chosen_one
+            ),
+            keep.into: gr.Dropdown(listed, value=known),
+            keep.name: gr.Textbox(visible=not known),
+            keep.file: gr.DownloadButton(visible=False),
+        }
+
+    def begin_better(talk: dict, whose: str, system: str, request: gr.Request):
+        lang = language(request)
+        said = conversations.history(talk, whose, system)[-1:] if whose else []
+        if not said or said[0]["role"] != "assistant" or not talk["turns"]:
+            return {keep.said: _no_answer(talk, whose, lang)}
+        return {
+            keep.words: gr.Textbox(value=said[0]["content"], visible=True),
+            keep.save: gr.Button(visible=True),
+            keep.said: cards.nothing(),
+        }
+
+    asked = [talk, keep.whose, keep.into, keep.name, system]
+    done = [keep.said, keep.kept, keep.into, keep.name, keep.see, keep.words, keep.save]
+    followed = [keep.whose, keep.into, keep.name, keep.file]
+    gr.on([keep.box.expand, talk.change], follow, [talk, keep.whose, keep.into], followed, **QUIET)
+    keep.into.input(lambda into: gr.Textbox(visible=not into), keep.into, keep.name, **QUIET)
+    keep.better.click(
+        begin_better, [talk, keep.whose, system], [keep.words, keep.save, keep.said], **QUIET
+    )
+    keep.good.click(_keeper(keep), asked, done, **PRIVATE)
+    keep.save.click(_keeper(keep), [*asked, keep.words], done, **PRIVATE)
+    _wire_leaving(keep, talk, system, chosen)
+
+
+def _keeper(keep: Keep):
+    def put(request: gr.Request, talk, whose, into, name, system, better=""):
+        lang = language(request)
+        if conversation.is_hidden(talk):
+            return {keep.said: cards.sentence(say("keep_blind", lang), "mild")}
+        messages = conversations.row(talk, whose, system) if whose else []
+        answered = [m for m in messages if m["role"] == "assistant"]
+        if len(answered) < len(talk["turns"]) or not messages:
+            return {keep.said: _no_answer(talk, whose, lang)}
+        try:
+            kept, pair = kept_answers.keep(into, messages, better, name)
+        except UserError as error:
+            return {keep.said: cards.sentence(error.sentence.in_language(lang))}
+        key = "keep_done" if kept.is_new else "keep_known"
+        said = say(key, lang, dataset=kept.dataset, rows=kept.rows)
+        if pair:
+            said += " " + say("keep_pair", lang, dataset=pair.dataset, rows=pair.rows)
+        return {
+            keep.said: cards.sentence(said, "calm" if kept.is_new else "mild"),
+            keep.kept: kept.dataset,
+            keep.into: gr.Dropdown(_datasets(lang), value=kept.dataset),
+            keep.name: gr.Textbox(visible=False),
+            keep.see: gr.Button(visible=True),
+            keep.words: gr.Textbox(visible=False),
+            keep.save: gr.Button(visible=False),
+        }
+
+    return put
+
+
+def _wire_leaving(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen) -> None:
+    """The whole talk as a file, and the way to the rows that were kept."""
+
+    def export(talk: dict, form: str, system: str, request: gr.Request):
+        lang = language(request)
+        card = cast.card(talk["character"])
+        if conversation.is_hidden(talk):
+            said = cards.sentence(say("keep_blind", lang), "mild")
+            return gr.DownloadButton(visible=False), said
+        try:
+            name, text = conversations.write(talk, form, system, _names(talk, lang), card)
+        except UserError as error:
+            said = cards.sentence(error.sentence.in_language(lang), "mild")
+            return gr.DownloadButton(visible=False), said
+        path = Path(tempfile.mkdtemp(prefix="greenroom-")) / name
+        path.write_text(text, encoding="utf-8")
+        label = say("keep_download", lang, name=name)
+        return gr.DownloadButton(label, value=str(path), visible=True), gr.skip()
+
+    keep.export.click(export, [talk, keep.form, system], [keep.file, keep.said], **PRIVATE)
+    keep.form.input(lambda: gr.DownloadButton(visible=False), None, keep.file, **QUIET)
+    # By way of nothing: what is shown there may have grown since.
+    keep.see.click(lambda: "", None, chosen.dataset, **PRIVATE).then(
+        lambda kept: (kept, gr.Tabs(selected="data")),
+        keep.kept,
+        [chosen.dataset, chosen.tabs],
+        **PRIVATE,
+    )
+
+
+def _names(talk: dict, lang: str) -> dict[str, str]:
+    """What the voices that have answered are called, unless a vote waits."""
+    if conversation.is_hidden(talk):
+        return {}
+    return {one: cast.name_of(one, lang) for one in conversations.voices(talk)}
+
+
+def _datasets(lang: str) -> list[tuple[str, str]]:
+    """A new one, one's own, and the samples, of which a copy is made."""
+    listed = library.list_datasets()
+    own = [(one.title.in_language(lang), one.id) for one in listed if not one.is_sample]
+    samples = [
+        (say("keep_copied", lang, name=one.title.in_language(lang)), one.id)
+        for one in listed
+        if one.is_sample
+    ]
+    return [(say("keep_new", lang), ""), *own, *samples]
+
+
+def _no_answer(talk: dict, whose: str | None, lang: str) -> str:
+    name = _names(talk, lang).get(whose or "", "")
+    key = "keep_no_answer" if name else "keep_nobody"
+    return cards.sentence(say(key, lang, name=name), "mild")
