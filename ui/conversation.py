@@ -1,9 +1,10 @@
 """What was said and by whom, as plain data: turns, and what is hidden.
 
 A talk is {"voices": ["base", "calm-otter-ab12", ..], "character": id or "", "greeting": the words
-that open it or "", "turns": [..]}, a turn {"question", "answers": {voice: the engine's answer}, "sampling"}. A turn asked blind has besides: "order" (the
-voices as the columns show them), "hidden" (whether their names are), "read" (what each voice
-read), "model" (their base) and, after a vote, "vote": the better voice, "" for a tie.
+that open it or "", "turns": [..]}, a turn {"question", "answers": {voice: the engine's answer},
+"sampling"}. A turn asked blind has besides: "order" (the voices as the columns show them), "hidden"
+(whether their names are), "read" (what each voice read), "model" (their base) and, after a vote,
+"vote": the better voice, "" for a tie.
 """
 
 import random

@@ -1,7 +1,7 @@
-"""What was said as plain data: histories of each voice, what is hidden, what a vote reveals."""
+"""What was said as plain data: what is hidden, what a vote reveals."""
 
 from ui import conversation
-from ui.conversation import history, new_talk, talk_with, up_to
+from ui.conversation import new_talk, talk_with, up_to
 
 VOICES = ["base", "a", "b"]
 DONE = {"text": "Yes.", "done": True}
@@ -11,24 +11,10 @@ def turn(question, **more):
     return {"question": question, "answers": {v: DONE | {"text": v} for v in VOICES}} | more
 
 
-def test_each_voice_hears_its_own_answers_and_system_prompt():
-    turns = [turn("One?"), {"question": "Two?", "answers": {}}]
-    assert history(turns, "a", " Be brief. ") == [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "One?"},
-        {"role": "assistant", "content": "a"},
-        {"role": "user", "content": "Two?"},
-    ]
-    assert history(turns, "late", "")[:2] == [
-        {"role": "user", "content": "One?"},
-        {"role": "user", "content": "Two?"},
-    ]
-
-
 def test_a_talk_goes_on_while_the_voices_are_the_same():
-    talk = {"voices": VOICES, "turns": [turn("One?"), turn("Two?")]}
+    talk = new_talk(VOICES) | {"turns": [turn("One?"), turn("Two?")]}
     assert talk_with(talk, list(VOICES)) is talk
-    assert talk_with(talk, ["base"]) == {"voices": ["base"], "turns": []}
+    assert talk_with(talk, ["base"]) == new_talk(["base"])
     assert up_to(talk, 3) == (talk | {"turns": talk["turns"][:1]}, "Two?")
     assert up_to(new_talk(VOICES), 0) == (new_talk(VOICES), "")
 

@@ -1,14 +1,21 @@
 """The greeting before the turns: whose turn a bubble is, and whose character a run speaks as."""
 
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from engine.characters import shelf
 from engine.characters.card import character
-from engine.config import default_config
-from ui import answers, conversation
+from engine.chat.adapters import Adapter
+from ui import answers, cast, conversation
 
+SOMEBODY = {
+    "voice": "a/b",
+    "folder": Path(),
+    "base": "sprout",
+    "system_prompt": "",
+    "method": "LoRA",
+}
 TURNS = [{"question": q, "answers": {"base": {"text": q.upper(), "done": True}}} for q in "ab"]
 
 
@@ -26,7 +33,7 @@ TURNS = [{"question": q, "answers": {"base": {"text": q.upper(), "done": True}}}
     ],
 )
 def test_a_bubble_belongs_to_its_turn_also_behind_a_greeting(greeting, message, question):
-    talk = conversation.new_talk("", "mara", greeting) | {"turns": TURNS}
+    talk = conversation.new_talk(["base"], "mara", greeting) | {"turns": TURNS}
     before, asked = conversation.up_to(talk, message)
     assert asked == question
     assert before["turns"] == ([] if question == "a" else TURNS[:1] if question else TURNS)
@@ -34,8 +41,8 @@ def test_a_bubble_belongs_to_its_turn_also_behind_a_greeting(greeting, message, 
 
 
 def test_the_greeting_is_the_first_bubble_and_no_html():
-    talk = conversation.new_talk("", "mara", "<b>Aye.</b>") | {"turns": TURNS[:1]}
-    assert answers.messages(talk, "base", True) == [
+    talk = conversation.new_talk(["base"], "mara", "<b>Aye.</b>") | {"turns": TURNS[:1]}
+    assert answers.messages(talk, 0, True, "en") == [
         {"role": "assistant", "content": "&lt;b&gt;Aye.&lt;/b&gt;"},
         {"role": "user", "content": "a"},
         {"role": "assistant", "content": "A"},
@@ -45,8 +52,6 @@ def test_the_greeting_is_the_first_bubble_and_no_html():
 
 def test_a_run_speaks_as_the_card_whose_prompt_it_learned():
     card = shelf.save(character("", {"name": "Tom", "persona": "{{char}} rows."}))
-    config = replace(default_config(), dataset="mine.csv", system_prompt="Tom rows.\n")
-    assert conversation.character_of(config) == card
-    assert conversation.character_of(replace(config, system_prompt="")) is None
-    sample = conversation.character_of(replace(config, dataset="lighthouse-keeper"))
-    assert sample.id == "lighthouse-keeper"
+    adapter = Adapter(method="LoRA", **SOMEBODY | {"system_prompt": "Tom rows.\n"})
+    assert cast.character_of(adapter) == card
+    assert cast.character_of(Adapter(method="LoRA", **SOMEBODY)) is None
