@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ui import cards, proof
 from ui.cast import name_of
-from ui.conversation import order
+from ui.conversation import order, tuned
 from ui.differences import changed_parts
 from ui.text import both, say
 
@@ -92,11 +92,12 @@ def loading(words: str) -> str:
     return cards.waiting(words)
 
 
-def loaded(status: dict | None, names: list[str], lang: str) -> str:
+def loaded(status: dict | None, lang: str) -> str:
     """What is in memory, how much of it and in which precision, the reason in a tooltip; and
     whether the base is still itself."""
     if not status:
         return cards.paragraph(say("chat_not_loaded", lang), "soft")
+    names = [name_of(voice, lang) for voice in tuned(status["voices"])]
     words = say(
         "chat_loaded",
         lang,

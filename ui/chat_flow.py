@@ -223,15 +223,10 @@ def load(voices: list[str], lang: str) -> Iterator[tuple[dict, str]]:
         if "doing" in status:
             words = say("chat_doing", lang, what=both(status["doing"]).in_language(lang))
             yield {}, answers.loading(words)
-    yield status, loaded(status, lang)
-
-
-def loaded(status: dict | None, lang: str) -> str:
-    """The line that says what is in memory, with names where the engine says ids."""
-    voices = status["voices"] if status else []
-    return answers.loaded(status, [cast.name_of(v, lang) for v in voices if v != BASE], lang)
+    yield status, answers.loaded(status, lang)
 
 
 def standing(parts: Parts, status: dict | None, lang: str) -> dict:
     """What is in memory, and the button that gives it back."""
-    return {parts.status: loaded(status, lang), parts.unload: gr.Button(visible=bool(status))}
+    unload = gr.Button(visible=bool(status))
+    return {parts.status: answers.loaded(status, lang), parts.unload: unload}

@@ -7,7 +7,8 @@ import gradio as gr
 from engine.chat import client, duet
 from engine.chat.duet import BASE, MOST_TURNS, Speaker
 from engine.errors import UserError
-from ui import answers, cards, cast, character_box, chat_flow
+from ui import answers, cards, cast, character_box
+from ui.own_settings import number
 from ui.text import language, say, t
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -101,7 +102,7 @@ def wire(made: Duet, sampling: dict, status: gr.HTML, model: dict) -> None:
 
     def talk(request: gr.Request, first, second, voice, other, opening, turns, *values):
         lang = language(request)
-        asked = {n: chat_flow.number(n, v) for n, v in zip(sampling, values, strict=True)}
+        asked = {n: number(n, v) for n, v in zip(sampling, values, strict=True)}
         try:
             yield from _talk(
                 made, status, (first, second), (voice, other), opening, turns, asked, lang
@@ -109,7 +110,7 @@ def wire(made: Duet, sampling: dict, status: gr.HTML, model: dict) -> None:
         except UserError as error:
             yield {
                 made.said: cards.sentence(error.sentence.in_language(lang)),
-                status: chat_flow.loaded(client.status(), lang),
+                status: answers.loaded(client.status(), lang),
             }
 
     who = [*made.cast.values(), *made.voices.values()]
@@ -134,7 +135,7 @@ def _talk(made: Duet, status: gr.HTML, ids, voices, opening, turns, sampling, la
     now = duet.load(voices)
     pictures = [character_box.picture(card) for card in cards_of]
     yield {
-        status: chat_flow.loaded(now, lang),
+        status: answers.loaded(now, lang),
         made.chat: gr.Chatbot(value=[], visible=True, avatar_images=(pictures[0], pictures[1])),
     }
     speakers = [Speaker(voice, card) for voice, card in zip(voices, cards_of, strict=True)]

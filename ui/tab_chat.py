@@ -6,6 +6,7 @@ from gradio.context import Context
 from engine.chat import adapters, client
 from engine.errors import UserError
 from ui import (
+    answers,
     batch_answers,
     cards,
     cast,
@@ -91,7 +92,7 @@ def _choose(parts: Parts, chosen: Chosen, picked: list[str], before: list[str], 
         if voice != BASE and not adapters.is_here(voice):
             words = say("chat_fetching", lang, what=voice)
             yield {parts.status: cards.waiting(words), parts.notice: cards.nothing()}
-    standing = {parts.status: chat_flow.loaded(client.status(), lang)}
+    standing = {parts.status: answers.loaded(client.status(), lang)}
     try:
         cast.base_of(wanted)
     except UserError as error:

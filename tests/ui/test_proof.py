@@ -118,6 +118,6 @@ def test_the_base_check_is_said():
         "dtype_reason": {"en": "why", "zh": "因"},
     }
     check = {"difference": 0.0, "same": True}
-    assert "The base is itself" in answers.loaded(status | {"base_check": check}, [], "en")
+    assert "The base is itself" in answers.loaded(status | {"base_check": check}, "en")
     check = {"difference": 0.0123, "same": False}
-    assert "by up to 0.012 from" in answers.loaded(status | {"base_check": check}, [], "en")
+    assert "by up to 0.012 from" in answers.loaded(status | {"base_check": check}, "en")

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from engine.models.old.chatglm_config import ChatGLMConfig
     from engine.models.old.chatglm_model import ChatGLMForCausalLM
 
-MODEL_TYPE = "chatglm_6b"  # of a copy that was saved here
 
 # Original names that have another in Transformers.
 _NAMES = {

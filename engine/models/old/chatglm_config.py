@@ -2,14 +2,14 @@
 
 from transformers import PreTrainedConfig
 
-from engine.models.old.chatglm import MODEL_TYPE
+from engine.models.old.names import CHATGLM_COPY
 
 
 class ChatGLMConfig(PreTrainedConfig):
     """Names as in Transformers; `mask_token_id` is [MASK], `gmask_token_id` [gMASK] and
     `bos_token_id` <sop>."""
 
-    model_type = MODEL_TYPE
+    model_type = CHATGLM_COPY
     keys_to_ignore_at_inference = ["past_key_values"]
 
     vocab_size: int = 130528

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+CHATGLM_COPY = "chatglm_6b"  # the model_type of a ChatGLM-6B that was saved here
 # Where the parts of the model lie.
 PLACES = {
     "chatglm3": {

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.models.sources import hub, modelscope
-from engine.models.sources.files import gib_of, has_small, weights_in
+from engine.models.sources import modelscope
+from engine.models.sources.files import cache_folder, gib_of, has_small, weights_in
 from engine.models.sources.names import MODELSCOPE
 
 _WRITES_TEXT = re.compile(r"CausalLM|LMHead|ChatGLM")
@@ -22,7 +22,7 @@ class Here(NamedTuple):
 
 def models_here() -> list[Here]:
     """Language models whose files are all here, by name."""
-    found = [(_id_of(one), _snapshot(one)) for one in hub.cache_folder().glob("models--*")]
+    found = [(_id_of(one), _snapshot(one)) for one in cache_folder().glob("models--*")]
     found += [(MODELSCOPE + id, folder) for id, folder in modelscope.folders()]
     return sorted(
         Here(name, gib_of(folder))

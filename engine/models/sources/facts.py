@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 from engine.errors import UserError
 from engine.hardware import GIB
 from engine.models.sources import hub, modelscope
-from engine.models.sources.files import File, gib_of, small, weights, weights_in
+from engine.models.sources.files import (
+    File,
+    cache_folder,
+    gib_of,
+    small,
+    weights,
+    weights_in,
+)
 from engine.models.sources.names import Source, is_elsewhere, source_of, wrong
 from engine.places import DATA_DIR, SPROUT
 
@@ -69,7 +76,7 @@ def bytes_here(source: Source, known: Facts) -> int:
 
 def free_bytes(source: Source) -> int:
     """Room on the disk onto which the model is fetched."""
-    folder = hub.cache_folder() if source.host == "hub" else modelscope.folder_of(source.id)
+    folder = cache_folder() if source.host == "hub" else modelscope.folder_of(source.id)
     while not folder.is_dir():
         folder = folder.parent
     return shutil.disk_usage(folder).free

@@ -17,7 +17,7 @@ from engine.errors import Sentence
 from engine.hardware import GIB
 from engine.models.sources import hub, modelscope
 from engine.models.sources.facts import Facts, bytes_here, check_room, facts, local_folder
-from engine.models.sources.files import weights, weights_in
+from engine.models.sources.files import cache_folder, storage, weights, weights_in
 from engine.models.sources.names import Source, is_elsewhere, source_of, wrong
 
 _LOOK_SECONDS = 0.5
@@ -162,7 +162,7 @@ def _is_whole(source: Source) -> bool:
 
 
 def _lock_file(source: Source) -> Path:
-    folder = hub.cache_folder() / ".locks" / hub.storage(source.id).name
+    folder = cache_folder() / ".locks" / storage(source.id).name
     if source.host == "modelscope":
         folder = modelscope.folder_of(source.id)
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from huggingface_hub import constants
+from huggingface_hub.file_download import repo_folder_name
+
 from engine.hardware import GIB
 
 # Config, tokenizer, templates, and the indexes of sharded weights.
@@ -79,3 +82,12 @@ def _shards(index: Path) -> list[str]:
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return "/" not in name and any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def cache_folder() -> Path:
+    return Path(constants.HF_HUB_CACHE)
+
+
+def storage(id: str) -> Path:
+    """The model's folder in the cache; it need not be there."""
+    return cache_folder() / repo_folder_name(repo_id=id, repo_type="model")

@@ -13,19 +13,17 @@ from typing import NamedTuple
 
 from huggingface_hub import (
     HfApi,
-    constants,
     get_session,
     hf_hub_download,
     hf_hub_url,
     snapshot_download,
 )
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
 from engine.errors import UserError
-from engine.models.sources.files import SMALL, File, has_small
+from engine.models.sources.files import SMALL, File, has_small, storage
 from engine.models.sources.names import wrong
 from engine.models.sources.refusals import explained
 
@@ -43,15 +41,6 @@ class Listing(NamedTuple):
     files: list[File]
     licence: str
     gated: bool
-
-
-def cache_folder() -> Path:
-    return Path(constants.HF_HUB_CACHE)
-
-
-def storage(id: str) -> Path:
-    """The model's folder in the cache; it need not be there."""
-    return cache_folder() / repo_folder_name(repo_id=id, repo_type="model")
 
 
 def here(id: str) -> Path | None:

@@ -20,6 +20,7 @@ from engine.errors import UserError
 from engine.models.attention import knows_boundaries
 from engine.models.loss_head import give_loss_head
 from engine.models.old import chatglm
+from engine.models.old.names import CHATGLM_COPY
 from engine.models.targets import linear_names
 from engine.training.estimate import model_shape
 
@@ -267,7 +268,7 @@ def test_original_names_load_whole_and_a_copy_is_the_same(old_folder, tmp_path, 
     assert found["missing_keys"] == found["unexpected_keys"] == set()
     assert found["mismatched_keys"] == set()
     model.save_pretrained(tmp_path / "copy")
-    assert AutoConfig.from_pretrained(tmp_path / "copy").model_type == chatglm.MODEL_TYPE
+    assert AutoConfig.from_pretrained(tmp_path / "copy").model_type == CHATGLM_COPY
     again = AutoModelForCausalLM.from_pretrained(tmp_path / "copy")
     ids = torch.tensor([LONG])
     with torch.no_grad():
