@@ -18,7 +18,7 @@ from engine.chat.tuned import BASE, Tuned
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
 from engine.models import few_rows
-from engine.models.adapter import base_of, read_card, same_base
+from engine.models.adapter import base_of, is_own, read_card, same_base
 from engine.models.load import Quantization, footprint_gib, load_base, load_tokenizer
 from engine.models.row_lora import read_as_trained
 
@@ -170,6 +170,8 @@ class Voices:
 
     def _check(self, folder: Path) -> None:
         trained_on = base_of(folder)
+        if not is_own(folder) and Path(self.model_name).is_dir():
+            return  # one made elsewhere names its base as it was called there; PEFT sees its shapes
         if trained_on and not same_base(trained_on, self.model_name):
             raise UserError(
                 f"This adapter was trained on {trained_on}, not on {self.model_name}; load it with "

@@ -201,6 +201,11 @@ def base_of(folder: Path) -> str:
     return named.get("base_model_name_or_path") or ""
 
 
+def is_own(folder: Path) -> bool:
+    """Whether an adapter was made here, so that it names its base as it is named here."""
+    return (folder / "greenroom.json").is_file()
+
+
 def same_base(one: str, other: str) -> bool:
     """Whether two names stand for one model: sprout and its folder do."""
     return _place(one) == _place(other)

@@ -52,12 +52,12 @@ def is_plain_lora(layer: "LoraLayer") -> bool:
     """Whether all that a layer's adapters do is to add two products of x to a linear layer's."""
     return (
         isinstance(layer.get_base_layer(), torch.nn.Linear)
-        and not layer.fan_in_fan_out
-        and not layer.lora_variant
         and all(
             isinstance(one, torch.nn.Linear) and one.bias is None  # AdaLoRA's are bare parameters
             for one in (*layer.lora_A.values(), *layer.lora_B.values())
         )
+        and not layer.lora_variant
+        and not layer.fan_in_fan_out
     )
 
 

@@ -13,7 +13,6 @@ SOMEBODY = {
     "voice": "a/b",
     "folder": Path(),
     "base": "sprout",
-    "system_prompt": "",
     "method": "LoRA",
 }
 TURNS = [{"question": q, "answers": {"base": {"text": q.upper(), "done": True}}} for q in "ab"]
@@ -52,6 +51,6 @@ def test_the_greeting_is_the_first_bubble_and_no_html():
 
 def test_a_run_speaks_as_the_card_whose_prompt_it_learned():
     card = shelf.save(character("", {"name": "Tom", "persona": "{{char}} rows."}))
-    adapter = Adapter(method="LoRA", **SOMEBODY | {"system_prompt": "Tom rows.\n"})
+    adapter = Adapter(system_prompt="Tom rows.\n", **SOMEBODY)
     assert cast.character_of(adapter) == card
-    assert cast.character_of(Adapter(method="LoRA", **SOMEBODY)) is None
+    assert cast.character_of(Adapter(system_prompt="", **SOMEBODY)) is None

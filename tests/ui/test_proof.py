@@ -80,6 +80,7 @@ def test_nothing_is_told_while_names_are_hidden(done):
 def test_every_tuned_column_is_marked_against_the_base():
     """In Chinese by character, as far as two of them belong together."""
     talk = {
+        "greeting": "",
         "voices": ["base", "a", "b"],
         "turns": [turn("我是小帮手。", "我是守灯人。", "Aye，我是小帮手")],
     }
@@ -90,7 +91,7 @@ def test_every_tuned_column_is_marked_against_the_base():
 
 def test_a_blind_turn_says_whose_words_they_are_after_the_vote_only():
     one = turn("Hello", "Aye") | {"order": ["a", "base"], "hidden": True}
-    talk = {"voices": ["base", "a"], "turns": [one]}
+    talk = {"greeting": "", "voices": ["base", "a"], "turns": [one]}
     assert answers.messages(talk, 0, True, "en")[1]["content"] == "Aye"
     talk["turns"][0] = one | {"hidden": False, "vote": "base"}
     assert answers.messages(talk, 0, False, "en")[1]["content"] == "**a**\n\nAye"

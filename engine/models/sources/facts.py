@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from huggingface_hub import constants
+
 from engine.errors import UserError
 from engine.hardware import GIB
 from engine.models.sources import hub, modelscope
@@ -52,7 +54,7 @@ def facts(source: Source) -> Facts:
 def _facts(source: Source, minute: int) -> Facts:
     if source.host == "hub":
         revision, files, licence, gated = hub.listing(source.id)
-        page = f"{hub.constants.ENDPOINT}/{source.id}"
+        page = f"{constants.ENDPOINT}/{source.id}"
     else:
         revision, licence, gated = "", "", False
         files = modelscope.listing(source.id)
