@@ -229,6 +229,22 @@ def is_training(pid: int | None, run_id: str) -> bool:
         return False
 
 
+def this_process() -> list[float]:
+    """For status.json's `page`: the id of this process, and since when it lives."""
+    return [os.getpid(), psutil.Process().create_time()]
+
+
+def is_alive(status: dict[str, Any], run_id: str) -> bool:
+    """Whether a run has its process: one of its own, or the page that trains it slot by slot."""
+    if not status.get("page"):
+        return is_training(status.get("pid"), run_id)
+    pid, since = status["page"]
+    try:
+        return psutil.Process(int(pid)).create_time() == since
+    except psutil.Error:
+        return False
+
+
 def waiting(home: Path) -> list[str]:
     """Ids of the runs that wait for a device, next one first."""
     return [one for one in line.read(home) if _waits(status_of(home / one), one)]
@@ -239,7 +255,7 @@ def _waits(status: dict[str, Any], run_id: str) -> bool:
     if status.get("state") != "queued":
         return False
     if status.get("pid"):
-        return is_training(status["pid"], run_id)
+        return is_alive(status, run_id)
     return time.time() - status["updated_at"] < _PATIENCE_SECONDS
 
 
@@ -248,7 +264,7 @@ def view(path: Path) -> Run:
     status = status_of(path)
     state = status.get("state", "failed")
     waits = _waits(status, path.name)
-    alive = waits or is_training(status.get("pid"), path.name)
+    alive = waits or is_alive(status, path.name)
     message = Sentence(status.get("message", ""), status.get("message_zh", ""))
     if state in ACTIVE:
         if not alive:

@@ -7,6 +7,7 @@ it dies, the next one goes on. Looking and taking happen under the line's lock: 
 import contextlib
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def _standing(home: Path) -> list[Run]:
 
 
 def _occupies(path: Path) -> bool:
-    return runs.is_training(runs.status_of(path).get("pid"), path.name)
+    return runs.is_alive(runs.status_of(path), path.name)
 
 
 def _share(me: Run, standing: list[Run]) -> list[int] | None:
@@ -205,7 +206,10 @@ def _not_waiting(run: Run) -> UserError:
 
 
 def _stop_by_signal(path: Path) -> None:
-    """The first SIGTERM or Ctrl+C asks the run to stop as the page does; the second ends it."""
+    """The first SIGTERM or Ctrl+C asks the run to stop as the page does; the second ends it. In a
+    thread of the page signals are the page's."""
+    if threading.current_thread() is not threading.main_thread():
+        return
 
     def ask(number: int, _frame: object) -> None:
         (path / "stop").touch()

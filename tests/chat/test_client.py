@@ -72,9 +72,3 @@ def test_a_run_without_an_adapter_is_a_sentence():
 def test_an_adapter_that_is_not_there_is_a_sentence(adapter):
     with pytest.raises(UserError, match="There is no run"):
         client.load("sprout", [adapter])
-
-
-def test_zerogpu_says_that_it_cannot(monkeypatch):
-    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
-    with pytest.raises(UserError, match="ZeroGPU Space is not built yet"):
-        client.load("sprout", [])
