@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from engine import visitors
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.places import runs_dir
@@ -88,9 +89,9 @@ class Run:
 
 
 def get(run_id: str) -> Run:
-    """Raises UserError for an id that is badly formed or unknown."""
+    """Raises UserError for an id that is badly formed, unknown, or another visitor's."""
     path = runs_dir() / run_id if _ID.fullmatch(run_id or "") else None
-    if path is None or not (path / "config.yaml").is_file():
+    if path is None or not ((path / "config.yaml").is_file() and _is_shown(path)):
         raise UserError(
             f"There is no run {run_id!r}; choose one on the Runs tab.",
             f"没有名为 {run_id!r} 的训练；请在“训练记录”页选择。",
@@ -100,15 +101,25 @@ def get(run_id: str) -> Run:
 
 
 def list_runs() -> list[Run]:
-    """Newest first."""
+    """Those of who asks, newest first."""
+    return [run for run in all_runs() if _is_shown(run.path)]
+
+
+def all_runs() -> list[Run]:
+    """Those of all visitors, newest first."""
     if not runs_dir().is_dir():
         return []
     folders = [p for p in runs_dir().iterdir() if _ID.fullmatch(p.name)]
     views = []
     for path in folders:
-        with contextlib.suppress(UserError):  # no config.yaml yet, or one of a later version
-            views.append(get(path.name))
+        if (path / "config.yaml").is_file():  # else it is being made
+            with contextlib.suppress(UserError):  # of a later version
+                views.append(view(path))
     return sorted(views, key=lambda run: run.created_at, reverse=True)
+
+
+def _is_shown(path: Path) -> bool:
+    return visitors.may_see(status_of(path).get("owner"))
 
 
 def create(config: TrainConfig, predicted_gib: float | None = None) -> Path:
@@ -120,7 +131,8 @@ def create(config: TrainConfig, predicted_gib: float | None = None) -> Path:
             break
     path.mkdir(parents=True)
     (path / "name").write_text(name, encoding="utf-8")
-    write_status(path, state="queued", created_at=time.time(), predicted_gib=predicted_gib)
+    about = {"created_at": time.time(), "predicted_gib": predicted_gib}
+    write_status(path, state="queued", owner=visitors.asking(), **about)
     (path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     return path
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from engine import devices
+from engine import devices, visitors
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import memory_now
@@ -69,6 +69,8 @@ def begin_at_once(path: Path) -> None:
 
 def move(run_id: str, by: int) -> None:
     """Moves a waiting run by that many places: -1 is one forward. Raises UserError otherwise."""
+    if by < 0:
+        visitors.keep_order()
     run = runs.get(run_id)
     home = run.path.parent
     with line.lock(home):
@@ -87,6 +89,7 @@ def move(run_id: str, by: int) -> None:
 def beside(run_id: str) -> None:
     """Lets a waiting run begin now, beside those that train. Raises UserError when its predicted
     peak does not fit into the memory that is free."""
+    visitors.keep_order()
     run = runs.get(run_id)
     if run.state != "queued":
         raise _not_waiting(run)
