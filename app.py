@@ -15,7 +15,7 @@ import gradio as gr
 
 from engine.desk import client as desk
 from engine.hardware import where
-from ui import page, theme
+from ui import page, theme, visitor
 from ui.text import i18n, say
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,6 +28,8 @@ def main() -> None:
     is_open = host not in LOOPBACK and auth is None and where() == "local"
     if is_open:
         print(say("shell_open", "en", host=host), file=sys.stderr)
+    if where() != "local":
+        visitor.keep_apart()
     blocks = page.build(open_to=host if is_open else "")
     launch(blocks, host, auth)
 

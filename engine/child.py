@@ -127,12 +127,13 @@ def serve(calls: dict[str, Callable[..., Iterator[Any]]]) -> None:
     questions = _questions()
     with contextlib.suppress(BrokenPipeError):  # nobody is there to answer any more
         while (question := questions()) is not None:
-            for answer in _answers(calls, question):
+            for answer in answers(calls, question):
                 print(json.dumps(answer), file=out, flush=True)
 
 
-def _answers(calls: dict[str, Callable[..., Iterator[Any]]], question: dict) -> Iterator[dict]:
-    """The values of a call, then {} or its error."""
+def answers(calls: dict[str, Callable[..., Iterator[Any]]], question: dict) -> Iterator[dict]:
+    """Of a question {"call", "arguments"}: each {"value"} of the call, then {} or its {"error"},
+    with which UserError can be made anew."""
     try:
         for value in calls[question["call"]](**question["arguments"]):
             yield {"value": value}

@@ -6,6 +6,7 @@ Nothing here imports torch at module level: the page reads memory from NVML and 
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -54,6 +55,29 @@ def where() -> Literal["local", "space", "zerogpu"]:
     if os.environ.get("SPACES_ZERO_GPU"):
         return "zerogpu"
     return "space" if os.environ.get("SYSTEM") == "spaces" else "local"
+
+
+def with_a_lent_gpu(seconds: Callable[..., int]) -> Callable[[Callable], Callable]:
+    """Decorates what needs a GPU for a while. On ZeroGPU its calls run in a worker forked from this
+    process, which has a GPU for `seconds(*arguments)`; arguments, results and what a generator
+    yields travel pickled. Elsewhere the function stays as it is."""
+    if where() != "zerogpu":
+        return lambda function: function
+    import spaces  # only Spaces have it
+
+    return spaces.GPU(duration=seconds)
+
+
+def not_lent(error: Exception) -> UserError:
+    """For what a call of `with_a_lent_gpu` raises by itself: no quota left, or a worker that was
+    ended."""
+    reason = " ".join(str(error).strip("'\"").split()).rstrip(".") or type(error).__name__
+    return UserError(
+        f"ZeroGPU did not lend its GPU, or took it back: {reason}. Try again later or sign in to "
+        "Hugging Face for a larger quota, or run Greenroom on your own machine.",
+        f"ZeroGPU 没有借出显卡，或中途收回了：{reason}。"
+        "请稍后再试，或登录 Hugging Face 获得更多额度，也可以在自己的机器上运行 Greenroom。",
+    )
 
 
 def child_environment() -> dict[str, str]:
@@ -233,6 +257,9 @@ def resident_bytes(process: psutil.Process) -> int:
 
 
 def can_compile() -> bool:
-    """torch.compile writes Triton kernels, whose launcher needs a C compiler."""
+    """torch.compile writes Triton kernels, whose launcher needs a C compiler; ZeroGPU knows neither
+    it nor time for it."""
+    if where() == "zerogpu":
+        return False
     compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
     return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))

@@ -1,4 +1,5 @@
-"""Starting and stopping runs: each is a detached process that outlives the page."""
+"""Starting and stopping runs: each is a detached process that outlives the page, or on ZeroGPU a
+thread of the page that trains in slots."""
 
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from engine.hardware import child_environment, where
 from engine.places import runs_dir
-from engine.training import line, runs
+from engine.training import line, runs, slots
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_PATIENCE_SECONDS = 120
@@ -26,12 +27,13 @@ def start(config: TrainConfig) -> str:
     foretold = desk.estimate(config.to_dict())
     if reasons := foretold["reasons"]:
         raise UserError(reasons[0]["en"], reasons[0]["zh"], reasons[0]["field"])
-    _refuse_on_zerogpu()
+    if where() == "zerogpu":
+        slots.check(foretold)
     try:
         with line.lock(runs_dir()):
             path = runs.create(config, foretold.get("peak_gib"))
             line.join(path.parent, path.name)
-            _launch(path)
+            _launch(path, foretold.get("seconds"))
     except OSError as error:
         raise UserError(
             f"The run cannot be written into {runs_dir()} ({error.strerror}); free some room or "
@@ -52,7 +54,6 @@ def resume(run_id: str) -> None:
                 f"{run.name} is {run.state}; only a stopped or failed run can be resumed.",
                 f"{run.name} 的状态是 {run.state}；只有停止或失败的训练可以继续。",
             )
-        _refuse_on_zerogpu()
         devices.wanted(run.config.gpu_ids)
         for name in ("stop", "beside"):
             (run.path / name).unlink(missing_ok=True)
@@ -81,19 +82,13 @@ def stop_and_delete(run_id: str) -> None:
     runs.delete(run_id)
 
 
-def _refuse_on_zerogpu() -> None:
-    if where() == "zerogpu":
-        raise UserError(
-            "Training on a ZeroGPU Space is not built yet; duplicate this Space onto a CPU or GPU "
-            "of its own, or run Greenroom on your machine.",
-            "暂不支持在 ZeroGPU Space 上训练；"
-            "请把 Space 复制到自己的 CPU 或 GPU 上，或在本机运行。",
-        )
-
-
-def _launch(path: Path) -> None:
-    """With the line's lock held: the process cannot write its status before this has."""
+def _launch(path: Path, seconds: float | None = None) -> None:
+    """With the line's lock held: the process cannot write its status before this has. `seconds` of
+    training as foretold."""
     measure.give_way()
+    if where() == "zerogpu":
+        slots.begin(path, seconds)
+        return
     with (path / "train.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine", "train", str(path)],

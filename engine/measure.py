@@ -61,7 +61,7 @@ def give_way() -> None:
 
 
 def _refuse() -> None:
-    for run in runs.list_runs():
+    for run in runs.all_runs():
         if run.alive:
             raise UserError(
                 f"{run.name} is training on this device; measure when it has ended.",

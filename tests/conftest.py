@@ -46,6 +46,24 @@ def runs_folder(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture
+def zerogpu(monkeypatch):
+    """This process is a ZeroGPU Space's page; the stand-in for the module `spaces`."""
+    import importlib
+
+    from engine.chat import lent
+    from engine.training import slots
+    from tests.zerogpu import stand_in
+
+    with monkeypatch.context() as patched:
+        patched.setenv("SPACES_ZERO_GPU", "true")
+        patched.setitem(sys.modules, "spaces", stand_in(in_thread=True))
+        decorated = [importlib.reload(one) for one in (slots, lent)]
+        yield sys.modules["spaces"]
+    for one in decorated:
+        importlib.reload(one)
+
+
 @pytest.fixture(scope="session")
 def tokenizer():
     """sprout's."""

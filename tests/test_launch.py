@@ -17,7 +17,7 @@ def started(monkeypatch):
     paths = []
     foretold = {"reasons": [], "peak_gib": 1.5}
     monkeypatch.setattr("engine.desk.client.estimate", lambda config: foretold)
-    monkeypatch.setattr(launch, "_launch", paths.append)
+    monkeypatch.setattr(launch, "_launch", lambda path, seconds=None: paths.append(path))
     return paths
 
 
@@ -111,11 +111,27 @@ def test_resume_on_a_gpu_that_is_gone_is_refused(started):
     assert (started, runs.get(path.name).state) == ([], "failed")
 
 
-def test_zerogpu_says_that_it_cannot(started, monkeypatch):
+def test_on_zerogpu_a_thread_of_the_page_drives_the_run(monkeypatch, wait_until):
+    """It says in the name of which process it lives; there is no process to be found by its id."""
+    begun = []
+    foretold = {"reasons": [], "total_parameters": 10**6, "seconds": 7.0}
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    with pytest.raises(UserError, match="ZeroGPU Space is not built yet"):
+    monkeypatch.setattr("engine.desk.client.estimate", lambda config: foretold)
+    monkeypatch.setattr("engine.training.slots._drive", lambda *given: begun.append(given))
+    monkeypatch.setattr("subprocess.Popen", None)
+    path = runs.get(launch.start(TrainConfig())).path
+    wait_until(lambda: begun, 10, "the thread begins")
+    assert begun == [(path, 7.0)]
+    assert runs.status_of(path)["page"] == runs.this_process()
+
+
+def test_zerogpu_refuses_a_base_that_would_fill_its_slots(started, monkeypatch):
+    foretold = {"reasons": [], "total_parameters": 7 * 10**9, "seconds": None}
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    monkeypatch.setattr("engine.desk.client.estimate", lambda config: foretold)
+    with pytest.raises(UserError, match="take one of at most 1.5 billion"):
         launch.start(TrainConfig())
-    assert started == []
+    assert (started, runs.list_runs()) == ([], [])
 
 
 def test_the_process_is_detached_and_logs_into_the_folder(monkeypatch):

@@ -59,7 +59,7 @@ def test_a_second_one_is_refused_until_the_first_has_ended(child, config):
 
 def test_not_beside_a_run(child, config, monkeypatch):
     run = type("Run", (), {"name": "calm-otter", "alive": True})
-    monkeypatch.setattr(runs, "list_runs", lambda: [run])
+    monkeypatch.setattr(runs, "all_runs", lambda: [run])
     with pytest.raises(UserError, match="calm-otter is training on this device; measure when"):
         list(measure.measuring(config))
     assert child.asked == []

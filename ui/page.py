@@ -40,6 +40,7 @@ from ui import (
     tab_runs,
     tab_train,
     thread,
+    visitor,
 )
 from ui.chosen import Chosen
 from ui.conversation import BASE
@@ -148,7 +149,10 @@ def _wire_pulse(page: gr.Blocks, chosen: Chosen, lines: tuple, looked: list) -> 
 def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, notice, card):
     """What an opened (or reloaded) page finds: the run in its address, or the one that is alive."""
 
-    def opened(at: dict, request: gr.Request):
+    who = visitor.remembered()
+
+    def opened(at: dict, secret: str | None, request: gr.Request):
+        secret = visitor.arrive(request, secret)
         lang = language(request)
         asked = request.query_params.get("run", "")
         listed, run, updates = runs.list_runs(), None, {}
@@ -167,6 +171,7 @@ def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, n
             updates |= {chosen.run: run.id, chosen.tabs: gr.Tabs(selected="train")}
         known = {one.id for one in library.list_datasets()}
         return updates | {
+            who: secret,
             show.at: guide,
             show.timer: gr.Timer(active=bool(guide["step"])),
             show.hero: gr.Row(visible=not listed and not guide["step"]),
@@ -182,8 +187,8 @@ def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, n
     # Queued, as all that writes a State with listeners: unqueued events do not wake them.
     page.load(
         opened,
-        show.at,
-        [*outputs, notice, data.picker, card],
+        [show.at, who],
+        [*outputs, who, notice, data.picker, card],
         show_progress="hidden",
         api_visibility="private",
     )

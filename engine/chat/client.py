@@ -1,10 +1,11 @@
-"""The page's end of the chat process: load, chat, stop, unload."""
+"""The page's end of the chat process, or on ZeroGPU of the GPU lent for each call."""
 
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 from engine.chat.adapters import find, is_here
+from engine.chat.lent import Lent
 from engine.chat.sampling import checked
 from engine.child import Child
 from engine.errors import UserError
@@ -12,7 +13,7 @@ from engine.hardware import where
 from engine.library import require
 from engine.models.adapter import weights
 
-_child = Child("engine.chat.process")
+_child = Lent() if where() == "zerogpu" else Child("engine.chat.process")
 _loaded: dict[str, Any] | None = None
 _loaded_as: tuple | None = None
 _loading = threading.Lock()
@@ -42,13 +43,6 @@ def loading(
     """As `load`, with {"doing": {en, zh}} before each step that takes time, and what is loaded
     last."""
     global _loaded, _loaded_as
-    if where() == "zerogpu":
-        raise UserError(
-            "Chat on a ZeroGPU Space is not built yet; duplicate this Space onto a CPU or GPU of "
-            "its own, or run Greenroom on your machine.",
-            "暂不支持在 ZeroGPU Space 上对话；"
-            "请把 Space 复制到自己的 CPU 或 GPU 上，或在本机运行。",
-        )
     for voice in adapters:
         if not is_here(voice):
             en, zh = f"Fetching {voice} from the Hub", f"正在从 Hub 下载 {voice}"

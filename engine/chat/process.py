@@ -1,6 +1,9 @@
-"""The chat process: holds one base with its adapters until it is ended. `python -m` this."""
+"""The chat process: holds one base with its adapters until it is ended. `python -m` this.
 
-from collections.abc import Iterator
+On ZeroGPU a lent worker makes the same calls, with a `stopping` of its own (engine.chat.lent).
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +14,12 @@ _voices = None
 _folders: dict[str, Path] = {}
 _watching = False
 
+Stopping = Callable[[], bool]
 
-def _load(
-    model_name_or_path: str, adapters: dict[str, str], load_in_4bit: bool, load_in_8bit: bool
-) -> Iterator[dict[str, Any]]:
-    """The base is loaded anew only when another one, or another precision, is asked for. Yields
-    {"doing": {en, zh}} before and within each step that takes time, then what is loaded."""
-    global _voices, _folders, _watching
-    yield _doing("Starting the chat process", "正在启动对话进程")
-    from engine.chat import leave
-    from engine.chat.voices import Voices
-    from engine.hardware import pick_device
-    from engine.models.load import Quantization
+
+def fetched(model_name_or_path: str, stopping: Stopping) -> Iterator[dict[str, Any]]:
+    """While the base has to be fetched, yields {"doing": how far it is, in words}. Raises
+    UserError, also when it is stopped."""
     from engine.models.sources.fetch import fetch, said
 
     for progress in fetch(model_name_or_path, stopping):
@@ -33,6 +30,25 @@ def _load(
                 "on from there.",
                 "模型下载已停止。已下载的部分会保留，再次提问会接着下载。",
             )
+
+
+def load(
+    model_name_or_path: str,
+    adapters: dict[str, str],
+    load_in_4bit: bool,
+    load_in_8bit: bool,
+    stopping: Stopping = stopping,
+) -> Iterator[dict[str, Any]]:
+    """The base is loaded anew only when another one, or another precision, is asked for; before
+    that it is fetched. Yields {"doing": {en, zh}} before and within each step that takes time, then
+    what is loaded."""
+    global _voices, _folders
+    yield _doing("Starting the chat process", "正在启动对话进程")
+    from engine.chat.voices import Voices
+    from engine.hardware import pick_device
+    from engine.models.load import Quantization
+
+    yield from fetched(model_name_or_path, stopping)
     quantization = Quantization(load_in_4bit, load_in_8bit)
     same = _voices and (_voices.model_name, _voices.quantization) == (
         model_name_or_path,
@@ -43,9 +59,6 @@ def _load(
         yield _doing(f"Reading the weights of {name}", f"正在读取 {name} 的权重")
         _voices = None  # gives the old base's memory back before the new one comes
         _voices = Voices(model_name_or_path, pick_device(), quantization)
-    if _voices.device.type == "cuda" and not _watching:
-        leave.watch()
-        _watching = True
     if adapters:
         yield _doing(
             f"Putting {len(adapters)} adapter{'s'[: len(adapters) > 1]} on",
@@ -69,13 +82,30 @@ def _doing(en: str, zh: str) -> dict[str, Any]:
     return {"doing": Sentence(en, zh)._asdict()}
 
 
+def _load_and_give_way(**asked: Any) -> Iterator[dict[str, Any]]:
+    """As `load`, for a process that holds the card until a run needs it."""
+    global _watching
+    from engine.chat import leave
+
+    for look in load(**asked):
+        if _voices and _voices.device.type == "cuda" and not _watching:
+            leave.watch()
+            _watching = True
+        yield look
+
+
 def _chat(
-    histories: dict[str, list[dict]], own: dict[str, dict], settings: dict[str, float]
+    histories: dict[str, list[dict]],
+    own: dict[str, dict],
+    settings: dict[str, float],
+    stopping: Stopping = stopping,
 ) -> Iterator[dict]:
     yield from _voices.answer(histories, stopping, own, **settings)
 
 
-def _answer_many(conversations: list[list[dict]], settings: dict[str, float]) -> Iterator[dict]:
+def _answer_many(
+    conversations: list[list[dict]], settings: dict[str, float], stopping: Stopping = stopping
+) -> Iterator[dict]:
     from engine.chat.many import answer_many
 
     yield from answer_many(_voices, conversations, stopping, **settings)
@@ -89,6 +119,7 @@ def _evaluate(
     reading: dict[str, str],
     before: dict[str, str],
     settings: dict[str, float],
+    stopping: Stopping = stopping,
 ) -> Iterator[dict]:
     from engine.evaluation import asked
     from engine.evaluation.batch import evaluate
@@ -105,5 +136,8 @@ def _evaluate(
     yield from evaluate(_voices, questions, taught, stopping, **settings)
 
 
+# What a loaded model can be asked.
+CALLS = {"chat": _chat, "answer_many": _answer_many, "evaluate": _evaluate}
+
 if __name__ == "__main__":
-    serve({"load": _load, "chat": _chat, "answer_many": _answer_many, "evaluate": _evaluate})
+    serve(CALLS | {"load": _load_and_give_way})

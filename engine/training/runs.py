@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from engine import visitors
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.places import runs_dir
@@ -86,9 +87,9 @@ class Run:
 
 
 def get(run_id: str) -> Run:
-    """Raises UserError for an id that is badly formed or unknown."""
+    """Raises UserError for an id that is badly formed, unknown, or another visitor's."""
     path = runs_dir() / run_id if _ID.fullmatch(run_id or "") else None
-    if path is None or not (path / "config.yaml").is_file():
+    if path is None or not ((path / "config.yaml").is_file() and _is_shown(path)):
         raise UserError(
             f"There is no run {run_id!r}; choose one on the Runs tab.",
             f"没有名为 {run_id!r} 的训练；请在“训练记录”页选择。",
@@ -98,15 +99,25 @@ def get(run_id: str) -> Run:
 
 
 def list_runs() -> list[Run]:
-    """Newest first."""
+    """Those of who asks, newest first."""
+    return [run for run in all_runs() if _is_shown(run.path)]
+
+
+def all_runs() -> list[Run]:
+    """Those of all visitors, newest first."""
     if not runs_dir().is_dir():
         return []
     folders = [p for p in runs_dir().iterdir() if _ID.fullmatch(p.name)]
     views = []
     for path in folders:
-        with contextlib.suppress(UserError):  # no config.yaml yet, or one of a later version
-            views.append(get(path.name))
+        if (path / "config.yaml").is_file():  # else it is being made
+            with contextlib.suppress(UserError):  # of a later version
+                views.append(view(path))
     return sorted(views, key=lambda run: run.created_at, reverse=True)
+
+
+def _is_shown(path: Path) -> bool:
+    return visitors.may_see(status_of(path).get("owner"))
 
 
 def create(config: TrainConfig, predicted_gib: float | None = None) -> Path:
@@ -118,7 +129,8 @@ def create(config: TrainConfig, predicted_gib: float | None = None) -> Path:
             break
     path.mkdir(parents=True)
     (path / "name").write_text(name, encoding="utf-8")
-    write_status(path, state="queued", created_at=time.time(), predicted_gib=predicted_gib)
+    about = {"created_at": time.time(), "predicted_gib": predicted_gib}
+    write_status(path, state="queued", owner=visitors.asking(), **about)
     (path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     return path
 
@@ -195,6 +207,22 @@ def is_training(pid: int | None, run_id: str) -> bool:
         return False
 
 
+def this_process() -> list[float]:
+    """For status.json's `page`: the id of this process, and since when it lives."""
+    return [os.getpid(), psutil.Process().create_time()]
+
+
+def is_alive(status: dict[str, Any], run_id: str) -> bool:
+    """Whether a run has its process: one of its own, or the page that trains it slot by slot."""
+    if not status.get("page"):
+        return is_training(status.get("pid"), run_id)
+    pid, since = status["page"]
+    try:
+        return psutil.Process(int(pid)).create_time() == since
+    except psutil.Error:
+        return False
+
+
 def waiting(home: Path) -> list[str]:
     """Ids of the runs that wait for a device, next one first."""
     return [one for one in line.read(home) if _waits(status_of(home / one), one)]
@@ -205,7 +233,7 @@ def _waits(status: dict[str, Any], run_id: str) -> bool:
     if status.get("state") != "queued":
         return False
     if status.get("pid"):
-        return is_training(status["pid"], run_id)
+        return is_alive(status, run_id)
     return time.time() - status["updated_at"] < _PATIENCE_SECONDS
 
 
@@ -214,7 +242,7 @@ def view(path: Path) -> Run:
     status = status_of(path)
     state = status.get("state", "failed")
     waits = _waits(status, path.name)
-    alive = waits or is_training(status.get("pid"), path.name)
+    alive = waits or is_alive(status, path.name)
     message = Sentence(status.get("message", ""), status.get("message_zh", ""))
     if state in ACTIVE:
         if not alive:

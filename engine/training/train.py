@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -30,6 +32,7 @@ from engine.training.memory import measured
 from engine.training.progress import cut_after
 from engine.training.report import write_report
 from engine.training.stopping import Stopping
+from engine.training.until import TimeIsUp, Until
 
 _STOPPED_FETCHING = Sentence(
     "It was stopped while the base was being downloaded. What has arrived is kept; resume goes on "
@@ -38,17 +41,21 @@ _STOPPED_FETCHING = Sentence(
 )
 
 
-def train(path: Path) -> int:
+def train(path: Path, ends_at: float = math.inf) -> int:
     """Trains the run in `path` and returns an exit status: 0, 2 for a user's mistake, 1 for ours.
 
-    Whatever happens, status.json says it.
+    Whatever happens, status.json says it. When time.monotonic() passes `ends_at` before the last
+    step, the run is left behind a checkpoint, still "running", for another call to go on with.
     """
-    signal.signal(signal.SIGTERM, lambda *_: (path / "stop").touch())
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: (path / "stop").touch())
     try:
         if ranks.is_main():
             pid, begun = os.getpid(), _started_at(path)
             runs.write_status(path, pid=pid, started_at=begun, message="", message_zh="")
-        _train(path)
+        _train(path, ends_at)
+    except TimeIsUp as left:
+        print(left, flush=True)
     except UserError as error:
         return _failed(path, error.sentence.en, error.sentence.zh, 2)
     except torch.OutOfMemoryError:
@@ -76,7 +83,7 @@ def train(path: Path) -> int:
     return 0
 
 
-def _train(path: Path) -> None:
+def _train(path: Path, ends_at: float) -> None:
     config = TrainConfig.from_yaml(path / "config.yaml")
     for field, problem in config.problems().items():
         raise UserError(problem.en, problem.zh, field)
@@ -85,7 +92,7 @@ def _train(path: Path) -> None:
     if device.type == "cuda":
         torch.cuda.set_device(ranks.local())
     print(f"Device: {device.name}, {device.reason.en}", flush=True)
-    if not _model_is_here(path, config.model_name_or_path):
+    if not model_is_here(path, config.model_name_or_path):
         return
     tokenizer, note = load_tokenizer(config.model_name_or_path)
     if note:
@@ -97,6 +104,7 @@ def _train(path: Path) -> None:
         _keep_facts(path, prepared.facts)
         keep_placement(path, model)
     trainer, progress = build_trainer(path, config, device, model, tokenizer, prepared, stopping)
+    trainer.add_callback(Until(ends_at))
     checkpoint = checkpoints.last_complete(path)
     _continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -120,7 +128,7 @@ def _train(path: Path) -> None:
     write_report(path)
 
 
-def _model_is_here(path: Path, name: str) -> bool:
+def model_is_here(path: Path, name: str) -> bool:
     """Fetches what is missing of the base, and says how far it is; False when the run was asked to
     stop meanwhile: it is stopped then. Several processes of one run fetch it once."""
     stopping = (path / "stop").exists

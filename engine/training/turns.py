@@ -7,12 +7,13 @@ it dies, the next one goes on. Looking and taking happen under the line's lock: 
 import contextlib
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import psutil
 
-from engine import devices
+from engine import devices, visitors
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import memory_now
@@ -68,6 +69,8 @@ def begin_at_once(path: Path) -> None:
 
 def move(run_id: str, by: int) -> None:
     """Moves a waiting run by that many places: -1 is one forward. Raises UserError otherwise."""
+    if by < 0:
+        visitors.keep_order()
     run = runs.get(run_id)
     home = run.path.parent
     with line.lock(home):
@@ -86,6 +89,7 @@ def move(run_id: str, by: int) -> None:
 def beside(run_id: str) -> None:
     """Lets a waiting run begin now, beside those that train. Raises UserError when its predicted
     peak does not fit into the memory that is free."""
+    visitors.keep_order()
     run = runs.get(run_id)
     if run.state != "queued":
         raise _not_waiting(run)
@@ -157,7 +161,7 @@ def _standing(home: Path) -> list[Run]:
 
 
 def _occupies(path: Path) -> bool:
-    return runs.is_training(runs.status_of(path).get("pid"), path.name)
+    return runs.is_alive(runs.status_of(path), path.name)
 
 
 def _share(me: Run, standing: list[Run]) -> list[int] | None:
@@ -205,7 +209,10 @@ def _not_waiting(run: Run) -> UserError:
 
 
 def _stop_by_signal(path: Path) -> None:
-    """The first SIGTERM or Ctrl+C asks the run to stop as the page does; the second ends it."""
+    """The first SIGTERM or Ctrl+C asks the run to stop as the page does; the second ends it. In a
+    thread of the page signals are the page's."""
+    if threading.current_thread() is not threading.main_thread():
+        return
 
     def ask(number: int, _frame: object) -> None:
         (path / "stop").touch()

@@ -102,9 +102,3 @@ def test_a_run_without_an_adapter_is_a_sentence():
     with pytest.raises(UserError, match="has no adapter yet") as raised:
         client.load("sprout", [run.name])
     assert raised.value.field == "adapter"
-
-
-def test_zerogpu_says_that_it_cannot(monkeypatch):
-    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
-    with pytest.raises(UserError, match="ZeroGPU Space is not built yet"):
-        client.load("sprout", [])

@@ -19,7 +19,7 @@ def hub(hub_server, tiny_model_folder, monkeypatch):
 
 def test_a_base_is_fetched_with_words_before_it_is_loaded(hub):
     hub.hold[WEIGHTS] = 1 << 16
-    looks = process._load("me/tiny", {}, False, False)
+    looks = process.load("me/tiny", {}, False, False)
     assert next(looks)["doing"]["en"] == "Starting the chat process"
     first = next(looks)
     assert first["doing"]["en"].startswith("Downloading me/tiny: 0.0")
@@ -28,10 +28,11 @@ def test_a_base_is_fetched_with_words_before_it_is_loaded(hub):
     assert (status["model"], status["voices"]) == ("me/tiny", ["base"])
 
 
-def test_stop_ends_the_download(hub, monkeypatch):
+def test_stop_ends_the_download(hub):
+    stopped = []
     hub.hold[WEIGHTS] = 1 << 16
-    looks = process._load("me/tiny", {}, False, False)
+    looks = process.load("me/tiny", {}, False, False, lambda: bool(stopped))
     assert [next(looks), next(looks)]
-    monkeypatch.setattr(process, "stopping", lambda: True)
+    stopped.append(True)
     with pytest.raises(UserError, match="The download of the model was stopped. What has arrived"):
         list(looks)
