@@ -4,6 +4,7 @@ Voices whose rows can be told apart are one batch; the others take turns with it
 so that all of them stream.
 """
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ from engine.models.row_lora import read_as_trained
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from engine.models.row_lora import RowLora
 
@@ -43,6 +44,7 @@ class Voices:
             read_as_trained(self.base)
         self.tokenizer, self.template_note = load_tokenizer(model_name)
         self.names = [BASE]
+        self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
         self.tuned = Tuned(self.base, device, {})
         self._untouched = self._heard()
         self.base_check = {"same": True, "difference": 0.0}
@@ -75,6 +77,7 @@ class Voices:
             self._check(folder)
         self.tuned = Tuned(self.base, self.device, adapters)
         self.names += adapters
+        self._tokenizers = {name: self._taught(folder) for name, folder in adapters.items()}
         self._warm(before)
         difference = (self._heard() - self._untouched).abs().max().item()
         self.base_check = {"same": difference == 0, "difference": difference}
@@ -158,7 +161,20 @@ class Voices:
             )
         window = getattr(self.base.config, "max_position_embeddings", None)
         window = window and window - self.tuned.virtual_tokens(name)
-        return Speaker(name, turns, settings, self.tokenizer, self.base.device, window)
+        return Speaker(name, turns, settings, self.tokenizer_of(name), self.base.device, window)
+
+    def tokenizer_of(self, name: str) -> "PreTrainedTokenizerBase":
+        """The base's, with the chat template that the adapter was trained in."""
+        return self._tokenizers.get(name, self.tokenizer)
+
+    def _taught(self, folder: Path) -> "PreTrainedTokenizerBase":
+        file = folder / "chat_template.jinja"
+        template = file.read_text(encoding="utf-8") if file.is_file() else ""
+        if template in ("", self.tokenizer.chat_template):
+            return self.tokenizer
+        tokenizer = copy.copy(self.tokenizer)
+        tokenizer.chat_template = template
+        return tokenizer
 
     def _check(self, folder: Path) -> None:
         trained_on = read_card(folder).get("base_model", self.model_name)

@@ -87,7 +87,7 @@ def _train(path: Path) -> None:
     print(f"Device: {device.name}, {device.reason.en}", flush=True)
     if not _model_is_here(path, config.model_name_or_path):
         return
-    tokenizer, note = load_tokenizer(config.model_name_or_path)
+    tokenizer, note = load_tokenizer(config.model_name_or_path, config.chat_template)
     if note:
         print(note.en, flush=True)
     prepared = prepare(config, tokenizer)
