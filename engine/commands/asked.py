@@ -10,8 +10,7 @@ from engine.options.declare import add_flags, field_names
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    known = ", ".join(one.id for one in recipes.list_recipes())
-    parser.add_argument("--recipe", metavar="ID", help=f"begin with a recipe: {known}")
+    parser.add_argument("--recipe", metavar="ID", help="begin with a recipe of data/recipes")
     parser.add_argument("--today", action="store_true", help="the recipe as one does it today")
     add_flags(parser, TrainConfig)
 
