@@ -13,7 +13,7 @@ from engine.errors import Sentence, UserError
 from engine.places import DATA_DIR
 
 FOLDER = DATA_DIR / "recipes"
-TUTORIAL, TODAY = "tutorial", "today"
+VERSIONS = TUTORIAL, TODAY = "tutorial", "today"
 _SENTENCES = ("title", "source", "data", "gpu", "why")
 
 
