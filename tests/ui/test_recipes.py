@@ -1,5 +1,5 @@
-"""Recipes on the page: the card says both versions' memory and where they differ; filling keeps what
-belongs to the person's data."""
+"""Recipes on the page: the card says both versions' memory and where they differ; filling the form
+keeps what belongs to the person's data."""
 
 import html
 import re
@@ -10,7 +10,7 @@ from engine import recipes
 from engine.config import TrainConfig
 from ui import recipe_card
 from ui import recipes as picker
-from ui.text import WORDS
+from ui.text import WORDS, say
 
 
 def plan(fits=True, **parts):
@@ -48,15 +48,11 @@ def test_both_memories_stand_beside_each_other_with_where_they_differ():
 
 def test_the_options_that_differ_are_told_with_both_values():
     said = shown(QWEN, {})
-    assert "8-bit base on → off 4-bit" not in said  # the form's order: plain ones first
-    for one in (
-        "4-bit base (QLoRA) off → on",
-        "Learning rate 0.0001 → 0.0002",
-        "Target modules c_attn, c_proj, w1, w2 → all-linear",
-    ):
-        assert one in said
-    assert f"{len(QWEN.changes())} options differ" in said
-    assert "Learn all → " in shown(recipes.get("falcon-instruct"), {}).replace("everything", "all")
+    assert f"{len(QWEN.changes())} options differ 4-bit base (QLoRA) off → on " in said
+    assert " Learning rate 0.0001 → 0.0002 " in said
+    assert " Target modules c_attn, c_proj, w1, w2 → all-linear " in said
+    learned = (say(f"data_learn_{one}", "zh") for one in ("everything", "answers"))
+    assert f"学习哪些部分 {' → '.join(learned)} " in shown(recipes.get("falcon-instruct"), {}, "zh")
 
 
 def test_while_it_is_predicted_and_where_nothing_can_be():
