@@ -103,6 +103,7 @@ def _nothing_chosen() -> Chosen:
         run=gr.State(""),
         clone=gr.State(""),
         voice=gr.State(""),
+        sampling=gr.State({}),
         question=gr.State(""),
         tabs=gr.Tabs(elem_id="tabs", render=False),
         tick=gr.Timer(3),

@@ -94,7 +94,10 @@ def wire(
         count = values.pop("revised")
         given = over(recipe, version, form.read(values)[0])
         said = cards.sentence(say("recipes_filled", language(request)), "calm")
-        return filled(given, count, values["dataset"]) | {picker.said: said}
+        return filled(given, count, values["dataset"]) | {
+            picker.said: said,
+            chosen.sampling: recipe.generation,
+        }
 
     def offer(request: gr.Request):
         return gr.Dropdown(choices=choices(language(request)))
@@ -114,7 +117,9 @@ def wire(
     )
     gr.on([Context.root_block.load, revised.change], offer, None, picker.recipe, **many)
     more = {"recipe": picker.recipe, "version": picker.version, "revised": revised}
-    picker.fill.click(fill, inputs_kwargs=inputs | more, outputs=[*outputs, picker.said], **QUIET)
+    picker.fill.click(
+        fill, inputs_kwargs=inputs | more, outputs=[*outputs, picker.said, chosen.sampling], **QUIET
+    )
 
 
 def over(recipe: Recipe, version: str, before: TrainConfig | None) -> TrainConfig:

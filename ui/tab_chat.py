@@ -22,7 +22,7 @@ MODEL = {
 
 def build(chosen: Chosen) -> None:
     parts = lay_out()
-    chat_panel.wire(parts.panel, parts.toggle, parts.summary)
+    chat_panel.wire(parts.panel, parts.toggle, parts.summary, chosen.sampling)
     _wire_voice(parts, chosen)
     _wire_panel(parts)
     _wire_following(parts, chosen)

@@ -13,8 +13,9 @@ WORDS = {
     "recipes_today": Sentence("today", "今天的做法"),
     "recipes_fill": Sentence("Fill the form with it", "填入表单"),
     "recipes_filled": Sentence(
-        "The form is filled with this recipe; your data stays chosen.",
-        "表单已按配方填好；选中的数据不变。",
+        "The form is filled with this recipe; your data stays chosen. Chat takes its settings over "
+        "where it names some.",
+        "表单已按配方填好，选中的数据不变；配方写明的对话设置也已填入“对话”页。",
     ),
     "recipes_model": Sentence("Base model", "基础模型"),
     "recipes_data": Sentence("Made for", "适用数据"),
