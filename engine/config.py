@@ -78,28 +78,33 @@ class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
     @classmethod
     def from_yaml(cls, path: Path) -> "TrainConfig":
         """Raises UserError for a file that is missing, no YAML mapping, or of unknown options."""
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"{path} cannot be read ({type(error).__name__}); give the path of a YAML file.",
-                f"无法读取 {path}，请给出一个 YAML 文件的路径。",
-            ) from error
-        except yaml.YAMLError as error:
-            raise UserError(
-                f"{path} is not valid YAML: {error}".replace("\n", " "),
-                f"{path} 不是有效的 YAML，请检查格式。",
-            ) from error
-        if not isinstance(values, dict):
-            raise UserError(
-                f"{path} holds no options; write lines such as 'learning_rate: 2e-4'.",
-                f"{path} 里没有选项，请写成“learning_rate: 2e-4”这样的行。",
-            )
-        return cls.from_dict(values)
+        return cls.from_dict(values_in(path))
+
+
+def values_in(path: Path) -> dict[str, Any]:
+    """What a YAML file says of the options. Raises UserError when it is missing or no mapping."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path} cannot be read ({type(error).__name__}); give the path of a YAML file.",
+            f"无法读取 {path}，请给出一个 YAML 文件的路径。",
+        ) from error
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"{path} is not valid YAML: {error}".replace("\n", " "),
+            f"{path} 不是有效的 YAML，请检查格式。",
+        ) from error
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{path} holds no options; write lines such as 'learning_rate: 2e-4'.",
+            f"{path} 里没有选项，请写成“learning_rate: 2e-4”这样的行。",
+        )
+    return values
 
 
 def default_config(model_name_or_path: str = SPROUT) -> TrainConfig:
     """The form's first values for a base: sprout has its recipe in data/, others the defaults."""
     if model_name_or_path == SPROUT:
-        return TrainConfig.from_yaml(DATA_DIR / "recipes" / "sprout.yaml")
+        return TrainConfig.from_dict(values_in(DATA_DIR / "recipes" / "sprout.yaml")["options"])
     return TrainConfig(model_name_or_path=model_name_or_path)

@@ -21,7 +21,7 @@ NAMES = [
     *("peft_type", "lora_alpha", "lora_dropout", "lora_target_modules", "use_rslora", "use_dora"),
     *("init_lora_weights", "loraplus_lr_ratio", "num_virtual_tokens", "prompt_tuning_init_text"),
     *("encoder_hidden_size", "adapter_len", "adapter_layers", "oft_block_size"),
-    *("loss_on", "packing", "mapping", "speaker"),
+    *("loss_on", "chat_template", "packing", "mapping", "speaker"),
     *("eval_size", "eval_dataset", "sample_prompts"),
     *("max_steps", "gradient_accumulation_steps", "early_stopping_patience", "stop_at_loss"),
     *("lr_scheduler_type", "warmup_steps", "optim", "weight_decay", "neftune_noise_alpha"),

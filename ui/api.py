@@ -109,6 +109,7 @@ def inspect_dataset(
     row: int = -1,
     mapping: str = "",
     speaker: str = "",
+    chat_template: str = "model",
 ) -> dict:
     """What a model would learn from a dataset; row (0-based) adds that row, -1 none."""
     asked = {
@@ -117,6 +118,7 @@ def inspect_dataset(
         "system_prompt": system_prompt,
         "mapping": mapping,
         "speaker": speaker,
+        "chat_template": chat_template,
     }
     report = desk.inspect(dataset, model_name_or_path, **asked)
     if row < 0:

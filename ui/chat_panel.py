@@ -69,8 +69,9 @@ def build() -> Panel:
     return Panel(column, box, system, sampling, own, marks, defaults)
 
 
-def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML) -> None:
-    """Folding, the way back to the defaults, and the line that says what is set."""
+def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML, asked: gr.State) -> None:
+    """Folding, settings that are `asked` for elsewhere, the way back to the defaults, and the line
+    that says what is set."""
     is_open = gr.State(False)
 
     def fold(was_open: bool, request: gr.Request):
@@ -83,6 +84,11 @@ def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML) -> None:
         return summary_line(character, system, temperature, seed, language(request))
 
     toggle.click(fold, is_open, [is_open, panel.column, toggle], **QUIET)
+
+    def take(settings: dict):
+        return {panel.sampling[name]: value for name, value in settings.items()} or gr.skip()
+
+    asked.change(take, asked, list(panel.sampling.values()), **QUIET)
     panel.defaults.click(
         lambda: [DEFAULTS[name] for name in panel.sampling],
         None,

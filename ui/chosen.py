@@ -13,6 +13,7 @@ class Chosen:
     run: gr.State  # id of the run that Train watches, "" for none
     clone: gr.State  # id of a run whose options shall fill the form, "" for none
     voices: gr.State  # who speaks in Chat, as in engine.chat.adapters; "base" for the base
+    sampling: gr.State  # settings that Chat shall answer with from now on; {} leaves them
     question: gr.State  # a question that Chat shall ask by itself, "" for none
     tabs: gr.Tabs  # ids: data, train, runs, chat, export
     tick: gr.Timer  # three seconds: thread and memory

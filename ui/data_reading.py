@@ -14,7 +14,7 @@ from ui.chosen import Chosen
 from ui.text import language, say
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-SHOWN_BY = ("max_length", "loss_on", "system_prompt", "mapping", "speaker")
+SHOWN_BY = ("max_length", "loss_on", "chat_template", "system_prompt", "mapping", "speaker")
 READ_BY = ("model_name_or_path", *SHOWN_BY, "eval_dataset")
 _TYPING_SECONDS = 0.3
 _SESSIONS_KEPT = 1000

@@ -10,8 +10,9 @@ data_mask table_search table_start data_table table_said data_conversation data_
 data_doctor repair_box repairs fill repair repair_said changes dropped_rows report_file keep_box
 keep_character keep keep_said convert_box convert_to convert_ending convert convert_download
 convert_said go_train
-train: option_NAME for each option, base_said base_download base_stop advanced as_text as_command
-as_yaml paste paste_file fill_form fill_said summary verdict start start_said memory_here plan_gib
+train: recipe recipe_version recipe_fill recipe_said recipe_card, option_NAME for each option,
+base_said base_download base_stop advanced as_text as_command as_yaml
+paste paste_file fill_form fill_said summary verdict start start_said memory_here plan_gib
 plan_problem memory_plan measure measured run_side run_card run_command stop run_line run_forward
 run_back run_beside run_leave stop_ask go_on stop_keep stop_delete resume another talk run_said
 plot_loss loss_says run_answers run_memory curves_box log_box run_log
@@ -106,6 +107,7 @@ def _nothing_chosen() -> Chosen:
         run=gr.State(""),
         clone=gr.State(""),
         voices=gr.State([BASE]),
+        sampling=gr.State({}),
         question=gr.State(""),
         tabs=gr.Tabs(elem_id="tabs", render=False),
         tick=gr.Timer(3),

@@ -28,7 +28,7 @@ from ui.text import language, say
 
 def build(chosen: Chosen) -> Parts:
     parts = lay_out()
-    chat_panel.wire(parts.panel, parts.toggle, parts.summary)
+    chat_panel.wire(parts.panel, parts.toggle, parts.summary, chosen.sampling)
     _wire_voices(parts, chosen)
     _wire_panel(parts)
     _wire_following(parts, chosen)

@@ -9,7 +9,7 @@ from engine.config import TrainConfig, default_config
 from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
-from ui import base_line, cards, form, form_text, memory_box, run_side, summary
+from ui import base_line, cards, form, form_text, memory_box, recipes, run_side, summary
 from ui.chosen import Chosen
 from ui.text import language, t
 
@@ -41,6 +41,7 @@ def build(
 
     Returns the summary card.
     """
+    picker = recipes.build()
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=320, elem_id="train_form"):
             base_line.build(fields["model_name_or_path"], revised)
@@ -60,7 +61,7 @@ def build(
     parts = _Parts(fields, advanced, as_text, ready, card, memory, start, said, gr.State([]), base)
     _wire_summary(chosen, parts, outlook, revised)
     _wire_start(chosen, parts, wanted)
-    _wire_filling(chosen, parts, revised)
+    _wire_filling(chosen, parts, picker, revised)
     memory_box.wire_ladders(memory, fields, _inputs(chosen, parts))
     memory_box.wire_measure(memory, _inputs(chosen, parts))
     chosen.run.change(_ready_side, chosen.run, [ready, said], queue=False, **QUIET)
@@ -169,8 +170,9 @@ def _wire_start(chosen: Chosen, parts: _Parts, wanted: gr.State) -> None:
     )
 
 
-def _wire_filling(chosen: Chosen, parts: _Parts, revised: gr.State) -> None:
-    """Three ways in which the page fills the form: another base, a run that is cloned, a text."""
+def _wire_filling(chosen: Chosen, parts: _Parts, picker: recipes.Picker, revised: gr.State) -> None:
+    """The ways in which the page fills the form: another base, a run that is cloned, a text, a
+    recipe."""
 
     def follow(**values):
         base = values.pop("base")
@@ -200,6 +202,7 @@ def _wire_filling(chosen: Chosen, parts: _Parts, revised: gr.State) -> None:
     form_outputs = [*parts.fields.values(), chosen.dataset, revised, parts.base]
     chosen.clone.change(clone, [chosen.clone, revised], [*form_outputs, chosen.run], **QUIET)
     form_text.wire(parts.text, filled, revised, chosen.dataset, form_outputs)
+    recipes.wire(picker, chosen, revised, filled, _inputs(chosen, parts), form_outputs)
 
 
 def first_values(fields: form.Fields) -> dict:

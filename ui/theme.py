@@ -55,6 +55,7 @@ MODULES_WITH_CSS = (
     *(
         "ui.base_line",
         "ui.fitting",
+        "ui.recipes",
         "ui.runs_table",
         "ui.learned_card",
         "ui.tab_chat",

@@ -24,7 +24,7 @@ from engine.models.row_lora import read_as_trained
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from engine.models.row_lora import RowLora
 
@@ -167,6 +167,10 @@ class Voices:
         window = getattr(self.base.config, "max_position_embeddings", None)
         window = window and window - self.tuned.virtual_tokens(name)
         return Speaker(name, turns, settings, self.manners[name], self.base.device, window)
+
+    def tokenizer_of(self, name: str) -> "PreTrainedTokenizerBase":
+        """The base's, with the chat template that the adapter was trained in."""
+        return self.manners[name].tokenizer
 
     def _check(self, folder: Path) -> None:
         trained_on = base_of(folder)

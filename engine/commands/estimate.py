@@ -4,10 +4,8 @@ import argparse
 import contextlib
 import sys
 
-from engine.commands.asked import config_of
+from engine.commands.asked import add_options, config_of
 from engine.commands.reporting import show
-from engine.config import TrainConfig
-from engine.options.declare import add_flags
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device-gib", type=float, default=0.0, help="also plan for a card of this size"
     )
-    add_flags(parser, TrainConfig)
+    add_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:

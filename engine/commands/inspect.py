@@ -17,6 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--row", type=int, help="show this row in full, counted from 0")
     parser.add_argument("--max-length", type=int, default=1024)
     parser.add_argument("--loss-on", default="answers")
+    parser.add_argument("--chat-template", default="model", choices=["model", "instruction"])
     parser.add_argument("--system-prompt", default="")
     add_reading(parser)
 
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     asked = {name: getattr(options, name) for name in names}
     with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
         path = _file_or_fetched(options.file, options.split, Path(folder))
-        tokenizer, _ = load_tokenizer(options.model)
+        tokenizer, _ = load_tokenizer(options.model, options.chat_template)
         report = inspect(path, tokenizer, **asked)
         if options.row is not None:
             report |= one_row(path, tokenizer, options.row, **asked)

@@ -9,16 +9,15 @@ import sys
 from pathlib import Path
 
 from engine import devices
-from engine.commands.asked import config_of
+from engine.commands.asked import add_options, config_of
 from engine.commands.reporting import show
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.options.declare import add_flags
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", nargs="?", metavar="CONFIG.yaml|RUN_DIR")
-    add_flags(parser, TrainConfig)
+    add_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -20,6 +20,15 @@ PLAIN_TEMPLATE = (
     "{% else %}{% generation %}{{ message['content'] }}{{ eos_token }}{% endgeneration %}"
     "{{ '\n' }}{% endif %}{% endfor %}"
 )
+# As many bases of 2023 were taught; the plain text makes no demands on a vocabulary.
+INSTRUCTION_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ message['content'] }}\n\n"
+    "{% elif message['role'] == 'user' %}### Instruction:\n{{ message['content'] }}\n\n"
+    "### Response:\n"
+    "{% else %}{% generation %}{{ message['content'] }}{{ eos_token }}{% endgeneration %}"
+    "{{ '\n\n' }}{% endif %}{% endfor %}"
+)
 PLAIN_NOTE = Sentence(
     "This model has no chat template of its own; Greenroom's plain one (User: / Assistant:) "
     "is used, and saved with the adapter.",
@@ -40,8 +49,14 @@ class Rendered(NamedTuple):
     answers: list[tuple[int, int]]
 
 
-def with_template(tokenizer: "PreTrainedTokenizerBase") -> Sentence | None:
-    """Gives a tokenizer without a chat template the plain one, and says so."""
+def with_template(
+    tokenizer: "PreTrainedTokenizerBase", chat_template: str = "model"
+) -> Sentence | None:
+    """Gives the tokenizer the template that `TrainConfig.chat_template` names; where the model has
+    none of its own it gets the plain one, and that is said."""
+    if chat_template == "instruction":
+        tokenizer.chat_template = INSTRUCTION_TEMPLATE
+        return None
     if tokenizer.chat_template:
         return None
     tokenizer.chat_template = PLAIN_TEMPLATE

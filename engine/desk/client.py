@@ -78,7 +78,7 @@ def inspecting(
 ) -> Iterator[dict[str, Any]]:
     """Yields {"share"} while it works, with the figures as "so_far" before the doctor has looked,
     and {"share": 1, "report"} at its end; who stops listening ends the work. `options` as
-    engine.dataset.inspect.inspect. Raises UserError."""
+    engine.dataset.inspect.inspect, and `chat_template`. Raises UserError."""
     asked = options | {
         "path": str(library.require(dataset)),
         "held_out": str(library.require(eval_dataset)) if eval_dataset else None,

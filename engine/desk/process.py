@@ -55,18 +55,23 @@ def _understood(path: str, mapping: str, speaker: str) -> Iterator[dict[str, Any
 
 
 def _inspect(
-    path: str, model_name_or_path: str, held_out: str | None, **options: Any
+    path: str,
+    model_name_or_path: str,
+    held_out: str | None,
+    chat_template: str = "model",
+    **options: Any,
 ) -> Iterator[dict[str, Any]]:
     from engine.dataset.inspect import inspect
 
     def work(progress):
-        tokenizer, note = kept_tokenizer(model_name_or_path)
+        tokenizer, note = kept_tokenizer(model_name_or_path, chat_template)
         second = Path(held_out) if held_out else None
         report = inspect(Path(path), tokenizer, held_out=second, progress=progress, **options)
         return report | {"template_note": note and note._asdict()}
 
     changed_at = [Path(one).stat().st_mtime for one in (path, held_out) if one]
-    yield _look(work, "inspect", path, model_name_or_path, held_out, changed_at, options)
+    read = (model_name_or_path, chat_template, options)
+    yield _look(work, "inspect", path, held_out, changed_at, *read)
 
 
 def _estimate(config: dict[str, Any], device_gib: float) -> Iterator[dict[str, Any]]:
@@ -101,10 +106,13 @@ def _export_plan(run: str) -> Iterator[dict[str, Any]]:
     yield outlook(of_run(run))
 
 
-def _row(path: str, model_name_or_path: str, number: int, **options: Any) -> Iterator[dict]:
+def _row(
+    path: str, model_name_or_path: str, number: int, chat_template: str = "model", **options: Any
+) -> Iterator[dict]:
     from engine.dataset.inspect import one_row
 
-    yield one_row(Path(path), kept_tokenizer(model_name_or_path)[0], number, **options)
+    tokenizer, _ = kept_tokenizer(model_name_or_path, chat_template)
+    yield one_row(Path(path), tokenizer, number, **options)
 
 
 def _table(path: str, start: int, count: int, search: str) -> Iterator[dict[str, Any]]:

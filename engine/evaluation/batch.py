@@ -94,9 +94,10 @@ def _fits(voices: "Voices", one: Asked) -> bool:
     if not window:
         return True
     learned = max(voices.tuned.virtual_tokens(name) for name in voices.names)
-    prompt = render(voices.tokenizer, one.turns, add_generation_prompt=True).text
-    ids = voices.tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    return len(ids) + learned < window
+    tokenizers = {id(some): some for some in map(voices.tokenizer_of, voices.names)}
+    prompts = [(some, render(some, one.turns, None, True).text) for some in tokenizers.values()]
+    longest = max(len(some(text, add_special_tokens=False)["input_ids"]) for some, text in prompts)
+    return longest + learned < window
 
 
 def _is_whole(row: dict, names: list[str]) -> bool:

@@ -27,13 +27,14 @@ def losses(
     """Yields some conversations at a time, in their order: for each {voice: (summed loss in nats,
     tokens)} of its last answer, the end-of-turn token among them. After a stop it ends early.
 
-    A row that is longer than the model's window is cut there.
+    All voices hear the same tokens, in the chat template of the last one's adapter. A row that is
+    longer than the model's window is cut there.
     """
     window = getattr(voices.base.config, "max_position_embeddings", None)
     rows = [
         alone(one)
         for one in encode_all(
-            voices.tokenizer,
+            voices.tokenizer_of(voices.names[-1]),
             [{"messages": turns} for turns in conversations],
             max_length=window or 2**20,
             loss_on="last_answer",

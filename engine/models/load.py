@@ -76,13 +76,21 @@ def load_config(model_name_or_path: str) -> Any:
 
 
 def load_tokenizer(
-    model_name_or_path: str,
+    model_name_or_path: str, chat_template: str = "model"
 ) -> tuple["PreTrainedTokenizerBase", Sentence | None]:
     """A fast tokenizer with a chat template and a pad token, and a word where it had to be given
     a template, or where an old model was read otherwise. Raises UserError."""
     from transformers import AutoTokenizer
 
     place, old = _found(model_name_or_path)
+    if old and chat_template != "model":
+        raise UserError(
+            f"{model_name_or_path} marks where its answers begin with tokens of its own template; "
+            "set the chat template to model.",
+            f"{model_name_or_path} 用自己模板里的 token 标出回答从哪里开始；"
+            "请把对话模板设为 model。",
+            field="chat_template",
+        )
     if old:
         return _guarded(old.load_tokenizer, model_name_or_path), old.note
     tokenizer = _guarded(
@@ -97,7 +105,7 @@ def load_tokenizer(
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer, with_template(tokenizer)
+    return tokenizer, with_template(tokenizer, chat_template)
 
 
 def load_base(

@@ -19,6 +19,14 @@ class Data:
             "所有回答、只学最后一个回答，或全部 token",
         ),
     )
+    chat_template: Literal["model", "instruction"] = option(
+        "model",
+        ("Chat template", "对话模板"),
+        (
+            "the model's own, or ### Instruction for a base that has seen no conversation",
+            "模型自己的，或 ### Instruction：适合没见过对话的底座",
+        ),
+    )
     packing: bool = option(
         True,
         ("Packing", "打包"),

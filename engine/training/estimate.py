@@ -56,7 +56,7 @@ def _estimate(
 ) -> dict[str, Any]:
     device = pick_device(config.dtype, config.device_map)
     shape = model_shape(config)
-    planned = foresee(config, kept_tokenizer(config.model_name_or_path)[0], progress)
+    planned = foresee(config, _tokenizer(config), progress)
     facts, count = planned.facts, len(planned.train)
     memory = memory_for(config.gpu_ids, config.device_map)
     processes = count_processes(len(wanted(config.gpu_ids) or [0]), config.device_map)
@@ -131,9 +131,13 @@ def _shared_out(parts: dict[str, float], processes: int, layers: int) -> dict[st
 
 
 @lru_cache(maxsize=2)
-def kept_tokenizer(model_name_or_path: str):
+def kept_tokenizer(model_name_or_path: str, chat_template: str):
     """As load_tokenizer; the same object for the same base, so that its rows stay known."""
-    return load_tokenizer(model_name_or_path)
+    return load_tokenizer(model_name_or_path, chat_template)
+
+
+def _tokenizer(config: TrainConfig):
+    return kept_tokenizer(config.model_name_or_path, config.chat_template)[0]
 
 
 def model_shape(config: TrainConfig) -> Shape:

@@ -94,7 +94,7 @@ def _steps(
 ) -> Iterator[dict[str, Any]]:
     """Fills `found` with tokens and GiB; raises OutOfMemoryError when a step does not fit."""
     device, max_steps = pick_device(config.dtype, config.device_map), report["steps"]
-    tokenizer, _ = load_tokenizer(config.model_name_or_path)
+    tokenizer, _ = load_tokenizer(config.model_name_or_path, config.chat_template)
     train = prepare(config, tokenizer).train
     model = build_model(config, device, max_steps)
     varlen = model_shape(config).varlen

@@ -94,7 +94,7 @@ def _train(path: Path, ends_at: float) -> None:
     print(f"Device: {device.name}, {device.reason.en}", flush=True)
     if not model_is_here(path, config.model_name_or_path):
         return
-    tokenizer, note = load_tokenizer(config.model_name_or_path)
+    tokenizer, note = load_tokenizer(config.model_name_or_path, config.chat_template)
     if note:
         print(note.en, flush=True)
     prepared = prepare(config, tokenizer)

@@ -1,6 +1,7 @@
 """Base and adapters on one copy of the base: each says exactly what it would say alone."""
 
 import hashlib
+import shutil
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
 from engine.chat.tuned import Tuned
 from engine.chat.voices import BASE, Voices
-from engine.dataset.prompt import render
+from engine.dataset.prompt import INSTRUCTION_TEMPLATE, render
 from engine.errors import UserError
 from engine.models.load import Quantization
 
@@ -276,3 +277,18 @@ def test_an_adapter_cut_short_is_a_sentence(voices, tmp_path, make_adapter):
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(UserError, match="The adapter broken does not fit"):
         voices.use({"broken": broken})
+
+
+def test_a_voice_is_asked_in_the_template_it_was_taught_in(voices, adapters, tmp_path):
+    """The base and an adapter of its own template are asked in that of the model."""
+    taught = shutil.copytree(adapters["one"], tmp_path / "taught")
+    (taught / "chat_template.jinja").write_text(INSTRUCTION_TEMPLATE)
+    voices.use({"taught": taught, "two": adapters["two"]})
+    own = voices.speaker(BASE, TURNS, checked(GREEDY)).prompt
+    assert own == render(voices.tokenizer, TURNS, add_generation_prompt=True).text
+    assert voices.speaker("two", TURNS, checked(GREEDY)).prompt == own
+    asked = voices.speaker("taught", TURNS, checked(GREEDY)).prompt
+    assert asked == f"### Instruction:\n{TURNS[0]['content']}\n\n### Response:\n"
+    together = last(voices, [BASE, "taught", "two"])
+    alone = {name: last(voices, [name])[name]["text"] for name in together}
+    assert {name: one["text"] for name, one in together.items()} == alone

@@ -252,3 +252,19 @@ def test_a_template_that_drops_reasoning_teaches_the_answer(tokenizer):
         "{% endfor %}{% if add_generation_prompt %}[assistant]<think>{% endif %}",
     )
     assert answers(render(forgetful, [ASKED, THOUGHT])) == ["At 3.;"]
+
+
+def test_instructions_in_place_of_the_models_own_template(tokenizer):
+    """What it reads before an answer is what it is asked with; only the answers are marked."""
+    asked = copy.deepcopy(tokenizer)
+    assert with_template(asked, "instruction") is None
+    rendered = render(asked, TURNS)
+    assert rendered.text == (
+        "Be kind.\n\n### Instruction:\nHi\n\n### Response:\nYes.<|im_end|>\n\n"
+        "### Instruction:\n走吗\n\n### Response:\n不。<|im_end|>\n\n"
+    )
+    assert answers(rendered) == ["Yes.<|im_end|>", "不。<|im_end|>"]
+    question = render(asked, TURNS[:4], add_generation_prompt=True)
+    assert rendered.text.startswith(question.text + "不。")
+    assert with_template(asked) is None  # a template that is there stays
+    assert "### Instruction" in asked.chat_template

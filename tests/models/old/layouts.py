@@ -50,6 +50,25 @@ QWEN = {
     "use_logn_attn": True,
     "vocab_size": 512,
 }
+CHATGLM = {
+    "model_type": "chatglm",
+    "architectures": ["ChatGLMModel"],
+    "auto_map": {"AutoModel": "modeling_chatglm.ChatGLMForConditionalGeneration"},
+    "vocab_size": 96,
+    "hidden_size": 64,
+    "inner_hidden_size": 128,
+    "num_layers": 2,
+    "num_attention_heads": 2,
+    "layernorm_epsilon": 1e-5,
+    "max_sequence_length": 64,
+    "torch_dtype": "float16",
+    "position_encoding_2d": True,
+    "pad_token_id": 3,
+    "mask_token_id": 90,
+    "gmask_token_id": 91,
+    "bos_token_id": 94,
+    "eos_token_id": 95,
+}
 AUGUST = {  # what the first release called them
     "hidden_size": "n_embd",
     "num_attention_heads": "n_head",
@@ -103,6 +122,31 @@ def qwen_weights(config=QWEN):
             f"{at}.mlp.c_proj.weight": (width, half),
         }
     return _random(shapes)
+
+
+def chatglm_weights(config=CHATGLM):
+    """Large enough to show in the logits what is attended to, and where it stands."""
+    torch.manual_seed(0)
+    wide, inner = config["hidden_size"], config["inner_hidden_size"]
+    shapes = {"transformer.word_embeddings": (config["vocab_size"], wide)}
+    for number in range(config["num_layers"]):
+        layer = f"transformer.layers.{number}"
+        shapes |= {
+            f"{layer}.input_layernorm": (wide,),
+            f"{layer}.attention.query_key_value": (3 * wide, wide),
+            f"{layer}.attention.dense": (wide, wide),
+            f"{layer}.post_attention_layernorm": (wide,),
+            f"{layer}.mlp.dense_h_to_4h": (inner, wide),
+            f"{layer}.mlp.dense_4h_to_h": (wide, inner),
+        }
+    shapes |= {"transformer.final_layernorm": (wide,), "lm_head": (config["vocab_size"], wide)}
+    made = {}
+    for name, shape in shapes.items():
+        made[f"{name}.weight"] = torch.randn(shape) * 0.2 + float(len(shape) == 1)
+        if "embeddings" not in name and "head" not in name:
+            made[f"{name}.bias"] = torch.randn(shape[0]) * 0.2
+    made["transformer.word_embeddings.weight"] *= 5
+    return made
 
 
 def _random(shapes):

@@ -23,55 +23,13 @@ from engine.models.old import chatglm
 from engine.models.old.names import CHATGLM_COPY
 from engine.models.targets import linear_names
 from engine.training.estimate import model_shape
+from tests.models.old.layouts import CHATGLM as OLD
+from tests.models.old.layouts import chatglm_weights
 
-OLD = {
-    "model_type": "chatglm",
-    "architectures": ["ChatGLMModel"],
-    "auto_map": {"AutoModel": "modeling_chatglm.ChatGLMForConditionalGeneration"},
-    "vocab_size": 96,
-    "hidden_size": 64,
-    "inner_hidden_size": 128,
-    "num_layers": 2,
-    "num_attention_heads": 2,
-    "layernorm_epsilon": 1e-5,
-    "max_sequence_length": 64,
-    "torch_dtype": "float16",
-    "position_encoding_2d": True,
-    "pad_token_id": 3,
-    "mask_token_id": 90,
-    "gmask_token_id": 91,
-    "bos_token_id": 94,
-    "eos_token_id": 95,
-}
 PAD, MASK, GMASK, SOP = 3, 90, 91, 94
 LONG = [40, 12, 77, 8, 23, 61, GMASK, SOP, 30, 11, 52]
 SHORT = [17, 64, GMASK, SOP, 29, 80, 33]
 MASKED = [15, MASK, 28, 44, SOP, 71, 9]
-
-
-def weights():
-    """Large enough to show in the logits what is attended to, and where it stands."""
-    torch.manual_seed(0)
-    wide, inner = OLD["hidden_size"], OLD["inner_hidden_size"]
-    shapes = {"transformer.word_embeddings": (OLD["vocab_size"], wide)}
-    for number in range(OLD["num_layers"]):
-        layer = f"transformer.layers.{number}"
-        shapes |= {
-            f"{layer}.input_layernorm": (wide,),
-            f"{layer}.attention.query_key_value": (3 * wide, wide),
-            f"{layer}.attention.dense": (wide, wide),
-            f"{layer}.post_attention_layernorm": (wide,),
-            f"{layer}.mlp.dense_h_to_4h": (inner, wide),
-            f"{layer}.mlp.dense_4h_to_h": (wide, inner),
-        }
-    shapes |= {"transformer.final_layernorm": (wide,), "lm_head": (OLD["vocab_size"], wide)}
-    made = {}
-    for name, shape in shapes.items():
-        made[f"{name}.weight"] = torch.randn(shape) * 0.2 + float(len(shape) == 1)
-        if "embeddings" not in name and "head" not in name:
-            made[f"{name}.bias"] = torch.randn(shape[0]) * 0.2
-    made["transformer.word_embeddings.weight"] *= 5
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +41,7 @@ def old_folder(tmp_path_factory):
     frequencies = {
         f"transformer.layers.{n}.attention.rotary_emb.inv_freq": torch.ones(8) for n in range(2)
     }
-    save_file(weights() | frequencies, folder / "model.safetensors", {"format": "pt"})
+    save_file(chatglm_weights() | frequencies, folder / "model.safetensors", {"format": "pt"})
     return folder
 
 
@@ -174,7 +132,7 @@ def close(given, wanted):
 @torch.no_grad()
 def test_logits_are_those_of_the_formulas(load, attention):
     """A row by itself, rows padded on the left, rows padded on the right as in training."""
-    model, held = load(attn_implementation=attention), weights()
+    model, held = load(attn_implementation=attention), chatglm_weights()
     wanted = [written_out(held, row) for row in (LONG, SHORT, MASKED)]
     for row, logits in zip((LONG, SHORT, MASKED), wanted, strict=True):
         close(model(input_ids=torch.tensor([row])).logits[0], logits)
@@ -191,7 +149,7 @@ def test_logits_are_those_of_the_formulas(load, attention):
 @torch.no_grad()
 def test_an_answer_grows_as_the_formulas_say(load):
     """Greedy tokens with either cache and with none, padded and in beams of one."""
-    model, held = load(), weights()
+    model, held = load(), chatglm_weights()
     prompts = LONG[:8], SHORT[:4]
     wanted = [greedy(held, prompt, 4)[len(prompt) :] for prompt in prompts]
     asked = padded(*prompts) | {"max_new_tokens": 4, "do_sample": False, "eos_token_id": None}
@@ -202,7 +160,7 @@ def test_an_answer_grows_as_the_formulas_say(load):
 @torch.no_grad()
 def test_two_voices_keep_their_own_prompts(load):
     """Token by token with a cache each, in turns, as the chat does it."""
-    model, held = load(), weights()
+    model, held = load(), chatglm_weights()
     caches = [DynamicCache(config=model.config) for _ in range(2)]
     given: list[list[torch.Tensor]] = [[], []]
     steps = [(LONG[:8], SHORT[:4]), *(([a], [b]) for a, b in zip(LONG[8:], SHORT[4:], strict=True))]
@@ -221,7 +179,7 @@ def test_prompts_are_found_in_embeddings_too(load):
     """PEFT's prompt tuning hands on no ids."""
     model = load()
     words = model.get_input_embeddings()(torch.tensor([LONG]))
-    close(model(inputs_embeds=words).logits[0], written_out(weights(), LONG))
+    close(model(inputs_embeds=words).logits[0], written_out(chatglm_weights(), LONG))
     with pytest.raises(ValueError, match="either input_ids or inputs_embeds"):
         model()
 
@@ -240,7 +198,7 @@ def test_the_loss_is_that_of_the_answer(load):
     labels = torch.tensor([LONG])
     labels[:, :8] = -100
     given = load()(input_ids=torch.tensor([LONG]), labels=labels).loss
-    wanted = F.cross_entropy(written_out(weights(), LONG)[7:10], torch.tensor(LONG[8:]))
+    wanted = F.cross_entropy(written_out(chatglm_weights(), LONG)[7:10], torch.tensor(LONG[8:]))
     close(given, wanted)
     trained = load()
     assert give_loss_head(trained, False)
@@ -253,7 +211,7 @@ def test_original_names_load_whole_and_a_copy_is_the_same(old_folder, tmp_path, 
     """Also from .bin, which are read without unpickling; no frequency is taken from the file."""
     held = load_file(old_folder / "model.safetensors")
     if not with_frequencies:
-        held = weights()
+        held = chatglm_weights()
     source = tmp_path / "source"
     source.mkdir()
     (source / "config.json").write_text(json.dumps(OLD))
@@ -337,7 +295,7 @@ def test_learned_tokens_stand_before_every_prompt(load, method):
 
 def test_half_precision_is_near(load):
     """A thousandth of the logits' spread, as the original's own rounding was."""
-    wanted = written_out(weights(), LONG)
+    wanted = written_out(chatglm_weights(), LONG)
     for attention in ("sdpa", "eager"):
         with torch.no_grad():
             model = load(dtype=torch.float16, attn_implementation=attention)
