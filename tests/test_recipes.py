@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from engine.training import runs
 from engine.training.train import train
 from tests.tiny_bases import write_base
 
+ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = [
     "chatglm-alpaca",
     "chatglm3-qlora",
@@ -231,3 +234,13 @@ def test_what_it_learned_leaves_merged(name, done, tmp_path, monkeypatch):
     found = last["result"]["check"]
     assert (found["passed"], found["equal_answers"]) == (True, found["prompts"])
     assert found["largest_difference"] < 1e-3 < found["from_base"]
+
+
+def test_the_table_of_the_docs_names_tests_that_exist():
+    """And every recipe of a tutorial."""
+    page = (ROOT / "docs" / "tutorials.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) >= 9
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
+    assert [name for name in TUTORIALS if f"`{name}`" not in page] == []
