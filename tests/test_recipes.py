@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +14,15 @@ from engine.config import TrainConfig, default_config
 from engine.dataset.making.convert import convert
 from engine.dataset.opened import conversations
 from engine.errors import Sentence, UserError
+from engine.export import check
+from engine.export.exporting import export
+from engine.export.source import find
 from engine.models.load import Quantization
 from engine.training import runs
 from engine.training.train import train
 from tests.tiny_bases import write_base
 
+ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = [
     "chatglm-alpaca",
     "chatglm3-qlora",
@@ -167,16 +173,27 @@ RUNS += [(name, "today") for name in ("gemma-3-1b", "gemma-3-4b", "glm-4-9b", "l
 RUNS += [(name, "today") for name in ("qwen3-06b", "qwen3-4b", "smollm2-360m")]
 
 
+@pytest.fixture
+def done(base_of, alpaca, tmp_path):
+    """done(recipe, version, ..): the base, the config, and the folder of a run of two steps on data
+    converted to what that tutorial reads."""
+
+    def done(recipe, version, **changes):
+        base = base_of(recipe.options["model_name_or_path"])
+        data = tmp_path / "data.jsonl"
+        convert(conversations(alpaca, "", ""), FORMATS.get(recipe.id, "alpaca"), data)
+        own = {"model_name_or_path": str(base), "dataset": str(data)}
+        config = dataclasses.replace(recipe.config(version), **(SMALL | own | changes))
+        return base, config, run_of(config)
+
+    return done
+
+
 @pytest.mark.parametrize(("name", "version"), RUNS)
-def test_it_runs_on_its_own_kind_of_model(name, version, base_of, alpaca, tmp_path):
+def test_it_runs_on_its_own_kind_of_model(name, version, done):
     """Its data is converted, two steps are taken, the adapter is saved, loaded anew and heard."""
     recipe = recipes.get(name)
-    base = base_of(recipe.options["model_name_or_path"])
-    data = tmp_path / "data.jsonl"
-    convert(conversations(alpaca, "", ""), FORMATS.get(name, "alpaca"), data)
-    own = {"model_name_or_path": str(base), "dataset": str(data)}
-    config = dataclasses.replace(recipe.config(version), **own, **SMALL)
-    path = run_of(config)
+    base, config, path = done(recipe, version)
     metrics = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
     assert [one["step"] for one in metrics if "loss" in one] == [1, 2]
     assert json.loads((path / "dataset.json").read_text())["train_rows"] == len(ROWS)
@@ -184,3 +201,46 @@ def test_it_runs_on_its_own_kind_of_model(name, version, base_of, alpaca, tmp_pa
     assert checksums["adapter"] != checksums[BASE]
     asked = "### Instruction:\nso you hi\n\n### Response:\n"
     assert (prompt == asked) == (name == "falcon-instruct")
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [
+        ("chatglm-alpaca", 0),
+        ("chatglm3-qlora", 8),
+        ("falcon-instruct", 0),
+        ("falcon-instruct", 8),
+        ("llama2-chinese", 8),
+        ("qwen-roleplay-4bit", 0),
+    ],
+)
+def test_the_ways_of_storing_that_no_recipe_names(name, bits, done):
+    """Beside those above: so each of the tutorials' bases is trained plain, in 8 and in 4 bits."""
+    stored = {"load_in_4bit": False, "load_in_8bit": bits == 8}
+    base, config, path = done(recipes.get(name), "today", **stored)
+    checksums, _ = heard(base, path / "adapter", config, {})
+    assert checksums["adapter"] != checksums[BASE]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["chatglm-alpaca", "chatglm3-qlora", "falcon-instruct", "llama2-chinese", "qwen-roleplay-4bit"],
+)
+def test_what_it_learned_leaves_merged(name, done, tmp_path, monkeypatch):
+    """Into full precision, and what was written is found equal to base and adapter together."""
+    monkeypatch.setattr(check, "ANSWER_TOKENS", 5)
+    _, _, path = done(recipes.get(name), "today", learning_rate=0.02)
+    *_, last = export(find(str(path / "adapter")), "merged", tmp_path / "out", dtype="float32")
+    found = last["result"]["check"]
+    assert (found["passed"], found["equal_answers"]) == (True, found["prompts"])
+    assert found["largest_difference"] < 1e-3 < found["from_base"]
+
+
+def test_the_table_of_the_docs_names_tests_that_exist():
+    """And every recipe of a tutorial."""
+    page = (ROOT / "docs" / "tutorials.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) >= 9
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
+    assert [name for name in TUTORIALS if f"`{name}`" not in page] == []
