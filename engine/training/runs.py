@@ -129,8 +129,9 @@ def create(config: TrainConfig, predicted_gib: float | None = None) -> Path:
             break
     path.mkdir(parents=True)
     (path / "name").write_text(name, encoding="utf-8")
+    owner = {"owner": visitors.asking()} if visitors.asking() else {}
     about = {"created_at": time.time(), "predicted_gib": predicted_gib}
-    write_status(path, state="queued", owner=visitors.asking(), **about)
+    write_status(path, state="queued", **about, **owner)
     (path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     return path
 
