@@ -31,7 +31,7 @@ def test_each_sees_their_own_runs(as_visitor):
     as_visitor("bob")
     assert runs.list_runs() == []
     assert {run.id for run in runs.all_runs()} == {before, hers}
-    for act in (runs.get, runs.delete, runs.zip_adapter, launch.stop, launch.resume):
+    for act in (runs.get, runs.delete, launch.stop, launch.resume):
         with pytest.raises(UserError, match=f"There is no run '{hers}'"):
             act(hers)
     as_visitor(None)

@@ -16,5 +16,5 @@ class Chosen:
     sampling: gr.State  # settings that Chat shall answer with from now on; {} leaves them
     question: gr.State  # a question that Chat shall ask by itself, "" for none
     tabs: gr.Tabs  # ids: data, train, runs, chat, export
-    tick: gr.Timer  # three seconds: thread and memory
+    tick: gr.Timer  # five seconds: thread and memory
     slow: gr.Timer  # ten seconds: runs that come or go; every tick costs the browser work

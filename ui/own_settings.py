@@ -51,7 +51,7 @@ def build() -> list[Own]:
                     )
                     for name in RANGES
                 }
-        system.input(lambda: True, None, has_system, **QUIET)
+        system.input(None, None, has_system, js="() => true", **QUIET)
         made.append(Own(box, has_system, system, sampling))
     return made
 

@@ -110,7 +110,7 @@ def _nothing_chosen() -> Chosen:
         sampling=gr.State({}),
         question=gr.State(""),
         tabs=gr.Tabs(elem_id="tabs", render=False),
-        tick=gr.Timer(3),
+        tick=gr.Timer(5),
         slow=gr.Timer(10),
     )
 

@@ -30,7 +30,7 @@ def ask(person, question):
     """The base alone answers."""
     person.ask(question)
     person.page.wait_for_function(
-        """() => document.querySelector('#chat_base_line details') &&
+        """() => document.querySelector('#chat_1_line details') &&
             document.querySelector('#chat_send')?.offsetParent""",
         timeout=90_000,
     )
@@ -50,18 +50,18 @@ def test_a_png_card_comes_in_and_opens_the_talk(visit, tmp_path):
     expect(said).to_have_text(
         ["Old Tom is here.", re.compile("not used here: its words behind the history")]
     )
-    expect(person.see("chat_base", "[data-testid=bot]")).to_have_text(
+    expect(person.see("chat_1", "[data-testid=bot]")).to_have_text(
         re.compile(r"Mind the rope, User\.")
     )
-    expect(person.see("chat_base", ".avatar-container img").first).to_be_visible()
+    expect(person.see("chat_1", ".avatar-container img").first).to_be_visible()
     system = person.see("chat_system", "textarea")
     expect(system).to_have_value("You are Old Tom.\n\nOld Tom rows a ferry.")
     person.see("card_greeting", "input").click()
     person.page.get_by_role("option", name="You are late.").click()
-    expect(person.see("chat_base", "[data-testid=bot]")).to_have_text(re.compile("You are late"))
+    expect(person.see("chat_1", "[data-testid=bot]")).to_have_text(re.compile("You are late"))
     ask(person, "Hello!")
-    person.see("chat_base_line", "summary").click()
-    expect(person.see("chat_base_line", "pre")).to_contain_text("assistant\nYou are late.")
+    person.see("chat_1_line", "summary").click()
+    expect(person.see("chat_1_line", "pre")).to_contain_text("assistant\nYou are late.")
 
 
 def test_what_i_would_have_said_becomes_a_row(visit, server):
