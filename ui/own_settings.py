@@ -51,9 +51,14 @@ def build() -> list[Own]:
                     )
                     for name in RANGES
                 }
-        system.input(None, None, has_system, js="() => true", **QUIET)
+        # By what is in it: Gradio's `input` does not come for every way of typing.
+        system.change(_counts, [system, has_system], has_system, **QUIET)
         made.append(Own(box, has_system, system, sampling))
     return made
+
+
+def _counts(system: str, did: bool) -> bool:
+    return did or bool(system)
 
 
 def fields(own: list[Own]) -> list:

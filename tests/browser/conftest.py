@@ -9,7 +9,7 @@ import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE_MS = 45_000
+PATIENCE_MS = 90_000
 # What a column has answered: its bubbles after the first question; a greeting stands before it.
 ANSWERED = """column => {
   const said = [...document.querySelectorAll(
@@ -138,7 +138,7 @@ class Visitor:
                 !document.querySelector(`#chat_${{column + 1}}_line .waiting`)) &&
                 document.querySelector('#chat_send')?.offsetParent""",
             arg=[turns, columns],
-            timeout=90_000,
+            timeout=240_000,
         )
 
     def said_by(self, column):

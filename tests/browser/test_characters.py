@@ -32,7 +32,7 @@ def ask(person, question):
     person.page.wait_for_function(
         """() => document.querySelector('#chat_1_line details') &&
             document.querySelector('#chat_send')?.offsetParent""",
-        timeout=90_000,
+        timeout=240_000,
     )
 
 
