@@ -30,9 +30,8 @@ def wire(parts: Parts, chosen: Chosen) -> None:
 def scene(parts: Parts) -> list:
     """All that depends on who speaks."""
     panel = parts.panel
-    own = [part for one in panel.own for part in (one.box, *one.fields)]
     words = [parts.chips, parts.notice]
-    return [parts.talk, parts.voices, *worn(panel), *words, *own, *parts.columns]
+    return [parts.talk, parts.voices, *worn(panel), *words, *panel.own.outputs, *parts.columns]
 
 
 def worn(panel: Panel) -> list:
@@ -66,16 +65,21 @@ def _wire_elsewhere(parts: Parts, chosen: Chosen) -> None:
     """Another tab has a question for voices that it has chosen."""
 
     def from_elsewhere(
-        question: str, talk: dict, voices: list[str], is_blind: bool, request: gr.Request
+        question: str,
+        talk: dict,
+        voices: list[str],
+        own: dict,
+        is_blind: bool,
+        request: gr.Request,
     ):
         if not question:
             return {parts.pending: ""}
-        put_on = chat_flow.set_voices(parts, talk, voices, is_blind, language(request))
+        put_on = chat_flow.set_voices(parts, talk, voices, own, is_blind, language(request))
         return put_on | {parts.pending: question}
 
     elsewhere = chosen.question.change(
         from_elsewhere,
-        [chosen.question, parts.talk, chosen.voices, parts.blind.on],
+        [chosen.question, parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on],
         [*scene(parts), parts.pending],
         **QUIET,
     )
@@ -114,17 +118,16 @@ def _then_ask(event, parts: Parts):
             return {parts.pending: gr.skip()}
         return chat_flow.begin(parts, question, talk, marks, is_blind, language(request))
 
-    def ask(request: gr.Request, question, talk, system, marks, is_blind, *values):
+    def ask(request: gr.Request, question, talk, system, marks, is_blind, own, *values):
         if not question:  # a generator that yields nothing would empty its outputs
             yield {parts.talk: gr.skip()}
             return
-        names, own = list(panel.sampling), values[len(panel.sampling) :]
         settings = {
             "system": system,
             "marks": marks,
             "blind": is_blind,
-            "sampling": dict(zip(names, values, strict=False)),
-            "own": own_settings.read(panel.own, talk["voices"], own),
+            "sampling": dict(zip(panel.sampling, values, strict=True)),
+            "own": own_settings.read(own, talk["voices"]),
         }
         yield from chat_flow.ask(parts, question, talk, settings, language(request))
 
@@ -132,7 +135,7 @@ def _then_ask(event, parts: Parts):
     begun = [parts.pending, parts.notice, *buttons, *parts.columns]
     outputs = [parts.talk, parts.question, parts.status, parts.unload, *begun[1:]]
     how = [panel.marks, parts.blind.on]
-    drawn_from = [*panel.sampling.values(), *own_settings.fields(panel.own)]
+    drawn_from = [panel.own.kept, *panel.sampling.values()]
     inputs = [parts.pending, parts.talk, panel.system, *how, *drawn_from]
     started = event.then(begin, [parts.pending, parts.talk, *how], begun, **QUIET)
     asked = started.then(ask, inputs, outputs, **MODEL)

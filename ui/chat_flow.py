@@ -16,9 +16,11 @@ from ui.own_settings import number
 from ui.text import both, say
 
 
-def set_voices(parts: Parts, talk: dict, voices: list[str], is_blind: bool, lang: str) -> dict:
+def set_voices(
+    parts: Parts, talk: dict, voices: list[str], own: dict, is_blind: bool, lang: str
+) -> dict:
     """Puts voices on: their names, the first tuned one's character, system prompt and suggested
-    questions, and what each has of its own."""
+    questions, and what each has of its `own`."""
     notice = cards.nothing()
     try:
         adapter, prompts = cast.lead(voices), cast.system_prompts(voices)
@@ -30,12 +32,12 @@ def set_voices(parts: Parts, talk: dict, voices: list[str], is_blind: bool, lang
     if fresh is not talk and character:
         greeting = character_box.greeting_of(character)
         fresh = conversation.new_talk(voices, character.id, greeting)
-    names = [own_settings.title(cast.name_of(voice, lang), lang) for voice in voices]
-    own = own_settings.put_on(parts.panel.own, talk["voices"], names, voices, prompts)
+    names = {voice: cast.name_of(voice, lang) for voice in voices}
+    fold = own_settings.put_on(parts.panel.own, own, talk["voices"], names, prompts, lang)
     shown = columns(parts, fresh, character, is_blind, lang)
     return (
         shown
-        | own
+        | fold
         | {
             parts.talk: fresh,
             parts.voices: gr.Dropdown(cast.choices(lang), value=voices),

@@ -28,7 +28,7 @@ class Panel:
     box: Box  # the character: its picker, greeting, files and form
     system: gr.Textbox
     sampling: dict[str, gr.Slider | gr.Number]
-    own: list[Own]
+    own: Own
     marks: gr.Checkbox
     defaults: gr.Button
 

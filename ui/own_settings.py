@@ -1,12 +1,11 @@
-"""What one voice has of its own: a fold for each column, where what is empty is as for all."""
+"""What one voice has of its own: one fold for all voices, where what is empty is as for all."""
 
 from dataclasses import dataclass
 
 import gradio as gr
 
 from engine.chat.sampling import RANGES
-from ui.conversation import MOST
-from ui.text import say, t
+from ui.text import language, say, t
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 WHOLE = ("top_k", "max_new_tokens", "seed")
@@ -14,68 +13,97 @@ WHOLE = ("top_k", "max_new_tokens", "seed")
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The fold of one column. `system` counts when `has_system` is ticked: it may be empty."""
+    """`kept` is {voice: {field: value}}, of the voices that have anything of their own; `fields`,
+    by name, show those of the voice `whose`. `system` counts when `has_system` is ticked: it may be
+    empty."""
 
+    kept: gr.State
     box: gr.Accordion
-    has_system: gr.Checkbox
-    system: gr.Textbox
-    sampling: dict[str, gr.Number]
+    whose: gr.Radio
+    fields: dict[str, gr.components.Component]
 
     @property
-    def fields(self) -> list:
-        return [self.has_system, self.system, *self.sampling.values()]
+    def outputs(self) -> list:
+        """What `put_on` writes."""
+        return [self.kept, self.box, self.whose]
 
 
-def build() -> list[Own]:
-    made = []
-    for slot in range(1, MOST + 1):
-        with gr.Accordion("", open=False, visible=False, elem_id=f"chat_own_{slot}") as box:
-            has_system = gr.Checkbox(
-                False, label=t("chat_own_has_system"), elem_id=f"chat_own_{slot}_has_system"
-            )
-            system = gr.Textbox(
-                label=t("chat_system"),
-                show_label=False,
-                lines=2,
-                max_lines=8,
-                elem_id=f"chat_own_{slot}_system",
-            )
-            with gr.Row():
-                sampling = {
-                    name: gr.Number(
-                        value=None,
-                        label=t(f"chat_{name}"),
-                        placeholder=t("chat_own_as_all"),
-                        min_width=110,
-                        elem_id=f"chat_own_{slot}_{name}",
-                    )
-                    for name in RANGES
-                }
-        # By what is in it: Gradio's `input` does not come for every way of typing.
-        system.change(_counts, [system, has_system], has_system, **QUIET)
-        made.append(Own(box, has_system, system, sampling))
-    return made
+def build() -> Own:
+    kept = gr.State({})
+    with gr.Accordion(t("chat_own"), open=False, visible=False, elem_id="chat_own") as box:
+        whose = gr.Radio(label=t("chat_own_whose"), elem_id="chat_own_whose")
+        has_system = gr.Checkbox(
+            False, label=t("chat_own_has_system"), elem_id="chat_own_has_system"
+        )
+        system = gr.Textbox(
+            label=t("chat_system"),
+            show_label=False,
+            lines=2,
+            max_lines=8,
+            elem_id="chat_own_system",
+        )
+        with gr.Row():
+            sampling = {
+                name: gr.Number(
+                    value=None,
+                    label=t(f"chat_{name}"),
+                    placeholder=t("chat_own_as_all"),
+                    min_width=110,
+                    elem_id=f"chat_own_{name}",
+                )
+                for name in RANGES
+            }
+    own = Own(kept, box, whose, {"has_system": has_system, "system": system, **sampling})
+    _wire(own)
+    return own
 
 
-def _counts(system: str, did: bool) -> bool:
-    return did or bool(system)
+def _wire(own: Own) -> None:
+    def counts(system: str, did: bool) -> bool:
+        return did or bool(system)
+
+    # By what is in it: Gradio's `input` does not come for every way of typing.
+    for name, field in own.fields.items():
+        inputs = [own.whose, field, own.kept]
+        field.change(_writer(name), inputs, [own.kept, own.box], **QUIET)
+    has_system, system = own.fields["has_system"], own.fields["system"]
+    system.change(counts, [system, has_system], has_system, **QUIET)
+
+    def show(voice: str, kept: dict):
+        return [kept.get(voice, {}).get(name, one) for name, one in _EMPTY.items()]
+
+    own.whose.change(show, [own.whose, own.kept], list(own.fields.values()), **QUIET)
 
 
-def fields(own: list[Own]) -> list:
-    """All of them, in the order in which `read` takes their values."""
-    return [field for one in own for field in one.fields]
+def _writer(name: str):
+    def write(voice: str, value, kept: dict, request: gr.Request):
+        after, lang = written(kept, voice, name, value), language(request)
+        if label(after, lang) == label(kept, lang):
+            return after, gr.skip()
+        return after, gr.Accordion(label=label(after, lang))
+
+    return write
 
 
-def read(own: list[Own], voices: list[str], values: tuple) -> tuple[dict[str, str], dict]:
+_EMPTY = {"has_system": False, "system": "", **dict.fromkeys(RANGES)}
+
+
+def written(kept: dict, voice: str, name: str, value) -> dict:
+    """With one field of one voice set; a voice that is as for all is left out."""
+    fields = {**_EMPTY, **kept.get(voice, {}), name: value}
+    others = {one: its for one, its in kept.items() if one != voice}
+    return others if fields == _EMPTY else others | {voice: fields}
+
+
+def read(kept: dict, voices: list[str]) -> tuple[dict[str, str], dict]:
     """({voice: its own system prompt}, {voice: its own sampling}), of those that have any."""
     systems, sampling = {}, {}
-    size = len(own[0].fields)
-    for i, voice in enumerate(voices):
-        has_system, system, *numbers = values[i * size : (i + 1) * size]
-        if has_system:
-            systems[voice] = system or ""
-        given = zip(RANGES, numbers, strict=True)
-        chosen = {name: number(name, value) for name, value in given if value is not None}
+    for voice, fields in kept.items():
+        if voice not in voices:
+            continue
+        if fields["has_system"]:
+            systems[voice] = fields["system"] or ""
+        chosen = {name: number(name, fields[name]) for name in RANGES if fields[name] is not None}
         if chosen:
             sampling[voice] = chosen
     return systems, sampling
@@ -86,21 +114,24 @@ def number(name: str, value: float | None) -> float | int:
 
 
 def put_on(
-    own: list[Own], before: list[str], names: list[str], voices: list[str], prompts: list[str]
+    own: Own, kept: dict, before: list[str], voices: dict[str, str], prompts: list[str], lang: str
 ) -> dict:
-    """The folds of these voices. One whose voice is new is emptied, and holds the prompt that its
-    voice was trained with where that is not the first one's."""
-    updates: dict = {}
-    for i, one in enumerate(own):
-        used = i < len(voices) and len(voices) > 1
-        updates[one.box] = gr.Accordion(visible=used, **({"label": names[i]} if used else {}))
-        if i < len(before) and i < len(voices) and before[i] == voices[i]:
-            continue
-        differs = used and prompts[i] != prompts[0]
-        updates |= dict.fromkeys(one.sampling.values())
-        updates |= {one.has_system: differs, one.system: prompts[i] if differs else ""}
-    return updates
+    """The fold with these voices ({voice: name}), the first of them shown. One that was not there
+    `before` has nothing of its own but the prompt that it was trained with, where that is not the
+    first one's."""
+    after = {}
+    for voice, prompt in zip(voices, prompts, strict=True):
+        if voice in before and voice in kept:
+            after[voice] = kept[voice]
+        elif voice not in before and prompt != prompts[0]:
+            after[voice] = _EMPTY | {"has_system": True, "system": prompt}
+    return {
+        own.kept: after,
+        own.box: gr.Accordion(visible=len(voices) > 1, label=label(after, lang)),
+        own.whose: gr.Radio([(name, voice) for voice, name in voices.items()], value=[*voices][0]),
+    }
 
 
-def title(name: str, lang: str) -> str:
-    return say("chat_own", lang, name=name)
+def label(kept: dict, lang: str) -> str:
+    """What stands on the fold: how many voices have anything of their own."""
+    return say("chat_own_some", lang, count=len(kept)) if kept else say("chat_own", lang)

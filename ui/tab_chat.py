@@ -46,13 +46,13 @@ def _wire_voices(parts: Parts, chosen: Chosen) -> None:
     def choose(picked: list[str], before: list[str], request: gr.Request):
         yield from _choose(parts, chosen, picked, before, language(request))
 
-    def put_on(talk: dict, voices: list[str], is_blind: bool, request: gr.Request):
-        return chat_flow.set_voices(parts, talk, voices, is_blind, language(request))
+    def put_on(talk: dict, voices: list[str], own: dict, is_blind: bool, request: gr.Request):
+        return chat_flow.set_voices(parts, talk, voices, own, is_blind, language(request))
 
-    def first(talk: dict, voices: list[str], is_blind: bool, request: gr.Request):
+    def first(talk: dict, voices: list[str], own: dict, is_blind: bool, request: gr.Request):
         lang = language(request)
         standing = chat_flow.standing(parts, client.status(), lang)
-        return chat_flow.set_voices(parts, talk, voices, is_blind, lang) | standing
+        return chat_flow.set_voices(parts, talk, voices, own, is_blind, lang) | standing
 
     def load(voices: list[str], request: gr.Request):
         lang = language(request)
@@ -75,7 +75,7 @@ def _wire_voices(parts: Parts, chosen: Chosen) -> None:
     picking = [chosen.voices, parts.voices, parts.status, parts.notice]
     picked = [parts.voices, chosen.voices]
     parts.voices.input(choose, picked, picking, trigger_mode="always_last", **TELLING)
-    inputs = [parts.talk, chosen.voices, parts.blind.on]
+    inputs = [parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     scene = chat_asking.scene(parts)
     Context.root_block.load(first, inputs, [*scene, *standing], **QUIET)
     chosen.voices.change(put_on, inputs, scene, **QUIET).then(
@@ -138,7 +138,14 @@ def _wire_panel(parts: Parts) -> None:
 def _wire_following(parts: Parts, chosen: Chosen) -> None:
     """Runs that come, go or get another name, and what the chat process holds."""
 
-    def follow(seen: list[str], talk: dict, voices: list[str], is_blind: bool, request: gr.Request):
+    def follow(
+        seen: list[str],
+        talk: dict,
+        voices: list[str],
+        own: dict,
+        is_blind: bool,
+        request: gr.Request,
+    ):
         lang = language(request)
         names, status = cast.choices(lang), client.status()
         now = [repr(names), repr(status)]
@@ -151,10 +158,10 @@ def _wire_following(parts: Parts, chosen: Chosen) -> None:
             updates |= chat_flow.standing(parts, status, lang)
         if any(cast.is_gone(voice) for voice in voices):
             left = [voice for voice in voices if not cast.is_gone(voice)] or [BASE]
-            updates |= chat_flow.set_voices(parts, talk, left, is_blind, lang)
+            updates |= chat_flow.set_voices(parts, talk, left, own, is_blind, lang)
             updates[chosen.voices] = left
         return updates
 
-    inputs = [parts.seen, parts.talk, chosen.voices, parts.blind.on]
+    inputs = [parts.seen, parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     outputs = [parts.seen, parts.status, parts.unload, chosen.voices, *chat_asking.scene(parts)]
     chosen.slow.tick(follow, inputs, outputs, **QUIET)

@@ -168,13 +168,13 @@ def test_four_voices_stream_each_with_settings_of_its_own(visit, server, finishe
     for step in kept:
         person.add_voice(f"{name} · step {step}")
     settings(person)
-    for column, field, value in (
-        (1, "system", "You are a very old oak."),
-        (4, "max_new_tokens", 3),
-    ):
-        person.see(f"chat_own_{column}", "button.label-wrap").click()
-        person.fill(f"chat_own_{column}_{field}", value)
-    expect(person.see("chat_own_1_has_system", "input")).to_be_checked()
+    person.see("chat_own", "button.label-wrap").click()
+    person.fill("chat_own_system", "You are a very old oak.")
+    expect(person.see("chat_own_has_system", "input")).to_be_checked()
+    person.see("chat_own_whose", "label").last.click()
+    expect(person.see("chat_own_has_system", "input")).not_to_be_checked()
+    person.fill("chat_own_max_new_tokens", 3)
+    expect(person.see("chat_own", "button.label-wrap")).to_contain_text("of one voice · 2")
     person.page.evaluate(WATCH, 4)
     person.ask("Could you tell me a little story?")
     person.wait_for_answers(1, columns=4)

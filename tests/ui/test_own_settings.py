@@ -1,40 +1,39 @@
-"""What one voice has of its own, read from its fold."""
+"""What one voice has of its own, as the page keeps it."""
 
 import gradio as gr
 
 from engine.chat.sampling import RANGES
 from ui import own_settings
 
-VOICES = ["base", "a"]
-
-
-def values(**given):
-    """Of one fold: nothing of its own, but for `given`."""
-    return [False, "", *(given.get(name) for name in RANGES)]
+EMPTY = {"has_system": False, "system": "", **dict.fromkeys(RANGES)}
+TRAINED = EMPTY | {"has_system": True, "system": "You are Shen."}
 
 
 def test_what_is_empty_is_as_for_all():
-    with gr.Blocks():
-        own = own_settings.build()
-    assert len(own_settings.fields(own)) == 4 * len(values())
-    nothing = values() * 2
-    assert own_settings.read(own, VOICES, (*values(), *values(), *nothing)) == ({}, {})
-    first = [True, "", *values()[2:]]  # an empty prompt of its own is one too
-    second = values(temperature=0, seed=3.0)
-    later = values(seed=5)  # a column that is not used any more
-    read = own_settings.read(own, VOICES, (*first, *second, *later, *later))
-    assert read == ({"base": ""}, {"a": {"temperature": 0.0, "seed": 3}})
-    assert isinstance(read[1]["a"]["seed"], int)
+    """A voice whose last own value is taken back has nothing of its own any more."""
+    kept = own_settings.written({}, "a", "seed", 3.0)
+    assert kept == {"a": EMPTY | {"seed": 3.0}}
+    kept = own_settings.written(kept, "base", "has_system", True)  # an empty prompt is one too
+    assert own_settings.label(kept, "en") == "Settings of one voice · 2"
+    systems, sampling = own_settings.read(kept, ["base", "a"])
+    assert (systems, sampling) == ({"base": ""}, {"a": {"seed": 3}})
+    assert isinstance(sampling["a"]["seed"], int)
+    assert own_settings.read(kept, ["base"]) == ({"base": ""}, {})
+    assert own_settings.written(kept, "a", "seed", None) == {"base": kept["base"]}
+    assert own_settings.label({}, "zh") == "单个声音的设置"
 
 
 def test_a_new_voice_begins_with_its_own_trained_prompt_and_a_staying_one_keeps_all():
+    """Of the voices before, `a` stays and has its seed; `gone` goes with all that it had."""
     with gr.Blocks():
         own = own_settings.build()
+    kept = {"a": EMPTY | {"seed": 5}, "gone": TRAINED}
+    names = {"base": "base", "a": "oak", "b": "keeper"}
     prompts = ["You are Mara.", "You are Mara.", "You are Shen."]
-    updates = own_settings.put_on(own, VOICES, ["n"] * 3, [*VOICES, "b"], prompts)
-    assert [updates[one.box].visible for one in own] == [True, True, True, False]
-    assert own[1].system not in updates
-    assert (updates[own[2].has_system], updates[own[2].system]) == (True, "You are Shen.")
-    assert updates[own[2].sampling["seed"]] is None
-    alone = own_settings.put_on(own, VOICES, ["n"], ["base"], [""])
-    assert not any(alone[one.box].visible for one in own)
+    updates = own_settings.put_on(own, kept, ["base", "a", "gone"], names, prompts, "en")
+    assert updates[own.kept] == {"a": kept["a"], "b": TRAINED}
+    assert (updates[own.box].visible, updates[own.box].label) == (True, "Settings of one voice · 2")
+    assert updates[own.whose].choices == [("base", "base"), ("oak", "a"), ("keeper", "b")]
+    assert updates[own.whose].value == "base"
+    alone = own_settings.put_on(own, kept, ["base", "a"], {"base": "base"}, [""], "en")
+    assert (alone[own.box].visible, alone[own.kept]) == (False, {})

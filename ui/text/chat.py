@@ -77,7 +77,9 @@ WORDS = {
     "chat_doing": Sentence("{what} ...", "{what}……"),
     "chat_fetching": Sentence("Fetching {what} from the Hub ...", "正在从 Hub 下载 {what}……"),
     "chat_unload": Sentence("Unload", "卸载"),
-    "chat_own": Sentence("Own settings of {name}", "{name} 的单独设置"),
+    "chat_own": Sentence("Settings of one voice", "单个声音的设置"),
+    "chat_own_some": Sentence("Settings of one voice · {count}", "单个声音的设置 · {count}"),
+    "chat_own_whose": Sentence("Whose", "哪个声音"),
     "chat_own_has_system": Sentence(
         "A system prompt of its own (may be empty)", "单独的系统提示词（可以留空）"
     ),
