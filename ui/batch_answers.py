@@ -122,26 +122,31 @@ def _wire_choices(parts: Parts, chosen: Chosen, box: gr.Accordion) -> None:
 
 
 def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
-    def begin(source: str, prompts: str, dataset: str, request: gr.Request):
-        return batch_flow.begin(parts, go, source, prompts, dataset, language(request))
-
-    def ask(request: gr.Request, goes, voices, source, prompts, dataset, *others):
-        if not goes:  # a generator that yields nothing would empty its outputs
-            yield {parts.notice: gr.skip()}
-            return
+    def begin(request: gr.Request, source, prompts, dataset, *others):
+        if wrong := batch_flow.wrong(source, prompts, dataset):
+            said = cards.sentence(say(wrong, language(request)), "mild")
+            return {wanted: None, parts.notice: said}
         count, unseen, instruction, system, *values = others
         asked = {"prompts": prompts, "instruction": instruction, "system_prompt": system}
         if source == "drawn":
             asked |= {"dataset": dataset, "count": int(count or 0), "unseen": unseen}
         sampling = dict(zip(panel.sampling, values, strict=True))
-        yield from batch_flow.ask(parts, voices, asked, sampling, language(request))
+        return {wanted: (asked, sampling)} | batch_flow.begin(parts, language(request))
 
-    go = gr.State(False)
-    questions = [parts.source, parts.prompts, parts.dataset]
-    begun = [go, parts.run, parts.notice, parts.said]
-    begins = parts.run.click(begin, questions, begun, **QUIET)
-    wanted = [parts.count, parts.unseen, parts.instruction, panel.system]
-    inputs = [go, chosen.voices, *questions, *wanted, *panel.sampling.values()]
-    asking = begins.then(ask, inputs, [getattr(parts, one.name) for one in fields(Parts)], **MODEL)
+    def ask(request: gr.Request, voices, wanted):
+        if not wanted:  # a generator that yields nothing would empty its outputs
+            yield {parts.notice: gr.skip()}
+            return
+        yield from batch_flow.ask(parts, voices, *wanted, language(request))
+
+    # A State is read when its event's turn comes: one that waits for the model takes what was
+    # pressed for last.
+    wanted = gr.State(None)
+    questions = [parts.source, parts.prompts, parts.dataset, parts.count, parts.unseen]
+    how = [parts.instruction, panel.system, *panel.sampling.values()]
+    begun = [wanted, parts.run, parts.notice, parts.said]
+    begins = parts.run.click(begin, [*questions, *how], begun, **QUIET)
+    outputs = [getattr(parts, one.name) for one in fields(Parts)]
+    asking = begins.then(ask, [chosen.voices, wanted], outputs, **MODEL)
     asking.failure(lambda: batch_flow.ready(parts), None, [parts.run, parts.stop], **QUIET)
     parts.stop.click(client.stop, None, None, **QUIET)

@@ -45,18 +45,20 @@ class Parts:
     table: gr.HTML
 
 
-def begin(parts: Parts, go: gr.State, source: str, prompts: str, dataset: str, lang: str) -> dict:
-    """Said at once, whatever the answers have to wait for."""
-    wrong = ""
+def wrong(source: str, prompts: str, dataset: str | None) -> str:
+    """The key of the sentence that says why nothing can be asked, "" when it can."""
     if source == "typed" and not prompts.strip():
-        wrong = "judging_empty"
-    elif source == "drawn" and not dataset:
-        wrong = "judging_no_dataset"
-    if wrong:
-        return {go: False, parts.notice: cards.sentence(say(wrong, lang), "mild")}
-    waiting = cards.card("", cards.waiting(say("judging_loading", lang)))
-    hidden = gr.Button(visible=False)
-    return {go: True, parts.run: hidden, parts.notice: cards.nothing(), parts.said: waiting}
+        return "judging_empty"
+    return "judging_no_dataset" if source == "drawn" and not dataset else ""
+
+
+def begin(parts: Parts, lang: str) -> dict:
+    """Said at once, whatever the answers have to wait for."""
+    return {
+        parts.run: gr.Button(visible=False),
+        parts.notice: cards.nothing(),
+        parts.said: cards.card("", cards.waiting(say("judging_loading", lang))),
+    }
 
 
 def ask(parts: Parts, voices: list[str], asked: dict, sampling: dict, lang: str) -> Iterator[dict]:
