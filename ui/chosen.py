@@ -17,4 +17,3 @@ class Chosen:
     question: gr.State  # a question that Chat shall ask by itself, "" for none
     tabs: gr.Tabs  # ids: data, train, runs, chat, export
     tick: gr.Timer  # five seconds: thread and memory
-    slow: gr.Timer  # ten seconds: runs that come or go; every tick costs the browser work

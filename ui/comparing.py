@@ -8,7 +8,6 @@ from engine.errors import UserError
 from engine.training import runs
 from engine.training.runs import Run
 from ui import comparison
-from ui.chosen import Chosen
 from ui.text import language, t
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -45,7 +44,7 @@ def build() -> Comparing:
     return Comparing(box, ids, along, only, clear, shown)
 
 
-def wire(parts: Comparing, table: gr.HTML, chosen: Chosen) -> None:
+def wire(parts: Comparing, table: gr.HTML, looks: list) -> None:
     """Drawn at each tick of a box, at each switch, and again while one of the runs goes on."""
 
     def ticked(event: gr.EventData, along: str, only: bool, request: gr.Request):
@@ -74,7 +73,7 @@ def wire(parts: Comparing, table: gr.HTML, chosen: Chosen) -> None:
         parts.shown,
         **QUIET,
     )
-    chosen.slow.tick(follow, [parts.ids, *switches], parts.shown, **QUIET)
+    gr.on(looks, follow, [parts.ids, *switches], parts.shown, **QUIET)
     parts.clear.click(None, None, None, js=CLEAR, **QUIET)
 
 

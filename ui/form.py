@@ -104,27 +104,23 @@ def learn_choices() -> list[tuple]:
 
 def place(fields: Fields) -> gr.Accordion:
     """Draws the form where it is called, but the base model, which stands above it. Returns the
-    Advanced accordion, whose label counts."""
+    Advanced accordion, whose label counts. The style sheet lays fields out in two columns: a Row
+    for each two would make the page's tree, which Gradio walks at each event, half as large again.
+    """
     fields["system_prompt"].render()
     plain = [n for n, one in OPTIONS.items() if one.metadata["group"] == "basic"]
     small = [n for n in plain if n not in ("model_name_or_path", "system_prompt")]
-    _place_in_pairs(fields, sorted(small, key=lambda n: KINDS[n] is bool))
+    for name in sorted(small, key=lambda n: KINDS[n] is bool):
+        fields[name].render()
     with gr.Accordion(t("train_advanced"), open=False, elem_id="advanced") as advanced:
         for group in GROUPS:
             if group == "basic":
                 continue
             gr.Markdown(t(f"group_{group}"), elem_classes="group-title")
-            _place_in_pairs(
-                fields, [n for n, one in OPTIONS.items() if one.metadata["group"] == group]
-            )
+            for name, one in OPTIONS.items():
+                if one.metadata["group"] == group:
+                    fields[name].render()
     return advanced
-
-
-def _place_in_pairs(fields: Fields, names: list[str]) -> None:
-    for i in range(0, len(names), 2):
-        with gr.Row():
-            for name in names[i : i + 2]:
-                fields[name].render()
 
 
 def hidden_changes(config: TrainConfig) -> int:

@@ -81,16 +81,18 @@ def build(open_to: str = "") -> gr.Blocks:
         lines = thread.build(chosen), memory.build()
         chosen.tabs.render()
         with chosen.tabs:
-            with _tab("data"):
+            tabs = {name: _tab(name) for name in ("data", "train", "runs", "chat", "export")}
+            looks = _wire_looks(tabs)
+            with tabs["data"]:
                 data = tab_data.build(chosen, fields, facts, revised)
-            with _tab("train"):
+            with tabs["train"]:
                 card = tab_train.build(chosen, fields, outlook, revised, wanted)
-            with _tab("runs"):
-                tab_runs.build(chosen)
-            with _tab("chat"):
-                chat = tab_chat.build(chosen)
-            with _tab("export"):
-                tab_export.build(chosen)
+            with tabs["runs"]:
+                tab_runs.build(chosen, looks["runs"])
+            with tabs["chat"]:
+                chat = tab_chat.build(chosen, looks["chat"])
+            with tabs["export"]:
+                tab_export.build(chosen, looks["export"])
         character_box.wire_training(chat.panel.box, chosen, fields, revised)
         show_me.wire(guided, chosen, data, fields, revised, wanted)
         _wire_pulse(page, chosen, lines, [facts, fields["model_name_or_path"], outlook])
@@ -121,12 +123,24 @@ def _nothing_chosen() -> Chosen:
         question=gr.State(""),
         tabs=gr.Tabs(elem_id="tabs", render=False),
         tick=gr.Timer(5),
-        slow=gr.Timer(10),
     )
 
 
 def _tab(name: str) -> gr.Tab:
     return gr.Tab(t(f"shell_{name}"), id=name, elem_id=f"tab_{name}")
+
+
+def _wire_looks(tabs: dict[str, gr.Tab]) -> dict[str, list]:
+    """For each tab that shows what comes and goes by itself, the events at which it looks: it is
+    opened, and ten seconds more have passed with it open. Every tick costs the browser work."""
+    timers = {name: gr.Timer(10, active=False) for name in ("runs", "chat", "export")}
+    for name, tab in tabs.items():
+
+        def turn_to(opened=name):
+            return [gr.Timer(active=one == opened) for one in timers]
+
+        tab.select(turn_to, None, list(timers.values()), **QUIET)
+    return {name: [tabs[name].select, timer.tick] for name, timer in timers.items()}
 
 
 def _warning(open_to: str) -> str:

@@ -26,12 +26,13 @@ from ui.conversation import BASE
 from ui.text import language, say
 
 
-def build(chosen: Chosen) -> Parts:
+def build(chosen: Chosen, looks: list) -> Parts:
+    """`looks`: the events at which runs and what is loaded are looked at anew."""
     parts = lay_out()
     chat_panel.wire(parts.panel, parts.toggle, parts.summary, chosen.sampling)
     _wire_voices(parts, chosen)
     _wire_panel(parts)
-    _wire_following(parts, chosen)
+    _wire_following(parts, chosen, looks)
     chat_asking.wire(parts, chosen)
     voting.wire(parts)
     keep_answers.wire(parts.keep, parts.talk, parts.panel.system, chosen)
@@ -135,7 +136,7 @@ def _wire_panel(parts: Parts) -> None:
     panel.marks.input(redraw, [parts.talk, panel.marks], parts.columns, **QUIET)
 
 
-def _wire_following(parts: Parts, chosen: Chosen) -> None:
+def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
     """Runs that come, go or get another name, and what the chat process holds."""
 
     def follow(
@@ -164,4 +165,4 @@ def _wire_following(parts: Parts, chosen: Chosen) -> None:
 
     inputs = [parts.seen, parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     outputs = [parts.seen, parts.status, parts.unload, chosen.voices, *chat_asking.scene(parts)]
-    chosen.slow.tick(follow, inputs, outputs, **QUIET)
+    gr.on(looks, follow, inputs, outputs, **QUIET)

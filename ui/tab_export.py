@@ -23,16 +23,17 @@ FETCH = "() => document.querySelector('#export_file')?.click()"
 _GOING = ("going", "stopping")
 
 
-def build(chosen: Chosen) -> None:
+def build(chosen: Chosen, looks: list) -> None:
+    """`looks`: the events at which the runs are looked at anew."""
     parts = lay_out()
-    _wire_choice(parts, chosen)
-    _wire_drawing(parts, chosen)
+    _wire_choice(parts, chosen, looks)
+    _wire_drawing(parts, looks)
     _wire_ways(parts)
     _wire_hub(parts)
     _wire_zips(parts)
 
 
-def _wire_choice(parts: Parts, chosen: Chosen) -> None:
+def _wire_choice(parts: Parts, chosen: Chosen, looks: list) -> None:
     """The run that the page speaks of comes first; then whatever is chosen here."""
 
     def listen(voices: list[str], shown: str | None, request: gr.Request):
@@ -49,7 +50,7 @@ def _wire_choice(parts: Parts, chosen: Chosen) -> None:
     chosen.run.change(watch, [chosen.run, parts.run], outputs, **QUIET)
     inputs = [chosen.voices, chosen.run, parts.run, parts.listed]
     Context.root_block.load(look, inputs, outputs, **QUIET)
-    chosen.slow.tick(look, inputs, outputs, **QUIET)
+    gr.on(looks, look, inputs, outputs, **QUIET)
 
 
 def _choices(parts: Parts, wanted: tuple, listed: str, lang: str) -> dict:
@@ -72,7 +73,7 @@ def _choices(parts: Parts, wanted: tuple, listed: str, lang: str) -> dict:
     }
 
 
-def _wire_drawing(parts: Parts, chosen: Chosen) -> None:
+def _wire_drawing(parts: Parts, looks: list) -> None:
     """The rows follow the run, what is asked of it, and an export that goes on."""
 
     def draw(run_id: str | None, plan: dict | None, kind: str, seen: str, request: gr.Request):
@@ -105,8 +106,7 @@ def _wire_drawing(parts: Parts, chosen: Chosen) -> None:
     )
     turned.then(look_at_needs, [parts.run, parts.quantization], [*drawn, parts.plan], **SLOW)
     inputs = [parts.run, parts.plan, parts.quantization, parts.seen]
-    for asked in (parts.quantization.change, parts.watching.tick, chosen.slow.tick):
-        asked(draw, inputs, drawn, **QUIET)
+    gr.on([parts.quantization.change, parts.watching.tick, *looks], draw, inputs, drawn, **QUIET)
 
 
 def _outputs(parts: Parts) -> list:

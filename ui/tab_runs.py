@@ -56,12 +56,13 @@ class Parts:
     report: gr.Markdown
 
 
-def build(chosen: Chosen) -> None:
+def build(chosen: Chosen, looks: list) -> None:
+    """`looks`: the events at which the table is looked at anew."""
     parts = _components()
-    _wire_table(parts, chosen)
+    _wire_table(parts, chosen, looks)
     _wire_ways_on(parts, chosen)
     _wire_changes(parts)
-    comparing.wire(parts.comparing, parts.table, chosen)
+    comparing.wire(parts.comparing, parts.table, looks)
 
 
 def _components() -> Parts:
@@ -106,7 +107,7 @@ def _components() -> Parts:
     return Parts(**made)
 
 
-def _wire_table(parts: Parts, chosen: Chosen) -> None:
+def _wire_table(parts: Parts, chosen: Chosen, looks: list) -> None:
     """The table follows the run folders; a click selects."""
     shown = [parts.seen, parts.selected, parts.table, *_detail(parts)]
 
@@ -121,7 +122,7 @@ def _wire_table(parts: Parts, chosen: Chosen) -> None:
 
     inputs = [parts.seen, parts.selected]
     Context.root_block.load(refresh, inputs, shown, **QUIET)
-    chosen.slow.tick(refresh, inputs, shown, **QUIET)
+    gr.on(looks, refresh, inputs, shown, **QUIET)
     asks = [parts.ask_rename, parts.ask_delete, parts.notice]
     parts.table.click(pick, inputs, [*shown, *asks, chosen.tabs], **QUIET)
 
