@@ -1,5 +1,6 @@
 """What happens in a chat, as updates of the page: voices put on, a question, streaming answers."""
 
+import time
 from collections.abc import Iterator
 
 import gradio as gr
@@ -14,6 +15,8 @@ from ui.chat_parts import Parts
 from ui.conversation import BASE, LETTERS
 from ui.own_settings import number
 from ui.text import both, say
+
+SECONDS_A_LOOK = 0.08  # each makes the browser work, and nobody reads faster
 
 
 def set_voices(
@@ -172,9 +175,12 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
         for status, line in load(voices, lang):
             turn["model"] = status.get("model")
             yield {parts.status: line}
+        drawn_at = 0.0
         for heard in client.chat(histories, own, **sampling):
             turn["answers"] = {voice: dict(answer) for voice, answer in heard.items()}
-            if not all(answer["done"] for answer in heard.values()):
+            done = all(answer["done"] for answer in heard.values())
+            if not done and time.monotonic() - drawn_at > SECONDS_A_LOOK:
+                drawn_at = time.monotonic()
                 yield shown(parts, talk, marks, lang)
     except UserError as error:
         yield (
