@@ -45,7 +45,7 @@ def _wire_questions(parts: Parts) -> None:
         if question.strip():
             return question.strip(), "", cards.nothing()
         said = say("chat_empty_question", language(request))
-        return "", question, cards.sentence(said, "mild")
+        return gr.skip(), question, cards.sentence(said, "mild")  # another may wait to be asked
 
     def clicked(event: gr.EventData):
         return event.question
@@ -133,12 +133,13 @@ def _then_ask(event, parts: Parts):
 
     buttons = [parts.send, parts.stop]
     begun = [parts.pending, parts.notice, *buttons, *parts.columns]
-    outputs = [parts.talk, parts.question, parts.status, parts.unload, *begun[1:]]
+    outputs = [parts.talk, parts.question, parts.status, parts.unload, *begun]
     how = [panel.marks, parts.blind.on]
     drawn_from = [panel.own.kept, *panel.sampling.values()]
     inputs = [parts.pending, parts.talk, panel.system, *how, *drawn_from]
     started = event.then(begin, [parts.pending, parts.talk, *how], begun, **QUIET)
-    asked = started.then(ask, inputs, outputs, **MODEL)
+    # What is asked while voices speak, or load, comes after it.
+    asked = started.then(ask, inputs, outputs, trigger_mode="always_last", **MODEL)
     asked.failure(lambda: chat_flow.ready(parts), None, buttons, **QUIET)
     return asked
 

@@ -171,6 +171,7 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
     if settings["blind"] and len(voices) > 1:
         turn = conversation.blinded(turn, voices, histories)
     talk = talk | {"turns": [*talk["turns"], turn]}
+    yield {parts.pending: "", **speaking(parts)}
     try:
         for status, line in load(voices, lang):
             turn["model"] = status.get("model")
@@ -215,11 +216,13 @@ def begin(parts: Parts, question: str, talk: dict, marks: bool, is_blind: bool, 
     if is_blind and len(talk["voices"]) > 1:
         turn["hidden"] = True
     talk = talk | {"turns": [*talk["turns"], turn]}
-    return drawn(parts, talk, marks, is_blind, lang) | {
-        parts.send: gr.Button(visible=False),
-        parts.stop: gr.Button(visible=True),
-        parts.notice: cards.nothing(),
-    }
+    beginning = speaking(parts) | {parts.notice: cards.nothing()}
+    return drawn(parts, talk, marks, is_blind, lang) | beginning
+
+
+def speaking(parts: Parts) -> dict:
+    """Stop stands where Send stood; while it does, chat.css hides what would change the talk."""
+    return {parts.send: gr.Button(visible=False), parts.stop: gr.Button(visible=True)}
 
 
 def load(voices: list[str], lang: str) -> Iterator[tuple[dict, str]]:

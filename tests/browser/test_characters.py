@@ -61,7 +61,7 @@ def test_a_png_card_comes_in_and_opens_the_talk(visit, tmp_path):
     expect(person.see("chat_1", "[data-testid=bot]")).to_have_text(re.compile("You are late"))
     ask(person, "Hello!")
     person.see("chat_1_line", "summary").click()
-    expect(person.see("chat_1_line", "pre")).to_contain_text("assistant\nYou are late.")
+    expect(person.see("chat_1_line", "pre")).to_contain_text("You are late.<|im_end|>")
 
 
 def test_what_i_would_have_said_becomes_a_row(visit, server):

@@ -81,6 +81,7 @@ def test_turns_retry_edit_undo_and_clear(visit, finished_run):
     expect(questions).to_have_text([re.compile("Hello!"), re.compile("Who are you?")])
     person.see("chat_retry").click()
     expect(person.see("chat_summary")).to_contain_text("seed 1")
+    expect(person.see("chat_1_line", ".proof")).to_contain_text(re.compile(r"Seed\s*1"))
     person.wait_for_answers(2)
     expect(questions).to_have_count(2)
     assert person.said_by(1)[0] == first[0]
