@@ -23,6 +23,7 @@ from engine.models.adapter_state import can_switch_off, update_norms
 from engine.places import DATA_DIR
 from engine.training import runs
 from engine.training.checkpoints import write_whole
+from engine.training.live_files import read_json_lines
 from engine.training.once import greedy_ids
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _prompts(sequence: dict[str, list[int]]) -> Iterator[list[int]]:
 def _best(path: Path) -> dict[str, Any] | None:
     """The eval loss of the start (the base's), where it was lowest later and at last, and the
     checkpoint of that step if it is kept."""
-    rows = runs.read_json_lines(path / "metrics.jsonl")
+    rows = read_json_lines(path / "metrics.jsonl")
     evals = [(row["eval_loss"], row["step"]) for row in rows if row.get("eval_loss") is not None]
     after = [one for one in evals if one[1] > 0]
     if not after:

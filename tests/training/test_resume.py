@@ -18,6 +18,7 @@ import torch
 
 from engine.config import TrainConfig
 from engine.training import checkpoints, runs
+from engine.training.live_files import read_json_lines
 from engine.training.progress import Progress
 from engine.training.train import train
 
@@ -62,7 +63,7 @@ def begun(config, **changes):
 def told(path):
     """All that must not differ: each row without its clock and its memory, and the weights."""
     aside = ("tokens_per_second", "memory", "seconds")
-    rows = runs.read_json_lines(path / "metrics.jsonl")
+    rows = read_json_lines(path / "metrics.jsonl")
     rows = [{k: v for k, v in row.items() if k not in aside} for row in rows]
     return rows, safetensors.torch.load_file(path / "adapter" / "adapter_model.safetensors")
 
