@@ -195,6 +195,15 @@ def small_dataset(tmp_path_factory, write_rows):
     return write_rows(tmp_path_factory.mktemp("data") / "small.jsonl", rows)
 
 
+@pytest.fixture
+def same_signals():
+    """For tests that call train(): it sets SIGTERM's handler, which is right for a process of its
+    own."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture(scope="session")
 def make_adapter(tiny_model_folder, tokenizer):
     """Saves an adapter of random weights (not zero, so that it is heard) on a tiny model."""
