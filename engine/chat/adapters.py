@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.models.adapter import base_of, read_card, read_json, same_base
+from engine.models.adapter import read_card, read_json, require_base, same_base
 from engine.options.adapter import CHANGES_THE_BASE
 from engine.training import checkpoints, runs
 from engine.training.runs import Run
@@ -125,12 +125,7 @@ def _cached(hub_id: str) -> Path | None:
 
 
 def _of_run(voice: str, run: Run, checkpoint: str | None) -> Adapter:
-    if not checkpoint and not run.has_adapter:
-        raise _wrong(
-            f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
-            f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
-        )
-    folder = run.path / (checkpoint or "adapter")
+    folder = run.path / checkpoint if checkpoint else run.require_adapter()
     if checkpoint and _is_not_saved_whole(run):
         raise _wrong(
             f"The checkpoints of {run.name} do not fit the unchanged base, because it was begun "
@@ -159,14 +154,7 @@ def _of_run(voice: str, run: Run, checkpoint: str | None) -> Adapter:
 
 def _from_elsewhere(voice: str, folder: Path) -> Adapter:
     card = read_card(folder)
-    base = base_of(folder)
-    if not base:
-        raise _wrong(
-            f"{voice} does not say which base it was trained on; write it into its "
-            "adapter_config.json as base_model_name_or_path.",
-            f"{voice} 没有写明在哪个底座上训练；"
-            "请在它的 adapter_config.json 里填写 base_model_name_or_path。",
-        )
+    base = require_base(folder, voice)
     trained = card.get("config", {})
     return Adapter(
         voice,

@@ -201,6 +201,21 @@ def base_of(folder: Path) -> str:
     return named.get("base_model_name_or_path") or ""
 
 
+def require_base(folder: Path, name: str) -> str:
+    """As `base_of`, of an adapter that a person calls `name`. Raises UserError (field "adapter")
+    where nothing names its base."""
+    base = base_of(folder)
+    if not base:
+        raise UserError(
+            f"{name} does not say which base it was trained on; write it into its "
+            "adapter_config.json as base_model_name_or_path.",
+            f"{name} 没有写明在哪个底座上训练；"
+            "请在它的 adapter_config.json 里填写 base_model_name_or_path。",
+            field="adapter",
+        )
+    return base
+
+
 def is_own(folder: Path) -> bool:
     """Whether an adapter was made here, so that it names its base as it is named here."""
     return (folder / "greenroom.json").is_file()

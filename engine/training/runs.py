@@ -66,6 +66,16 @@ class Run:
         """Also when it is a whole model, as after full fine-tuning."""
         return any((self.path / "adapter").glob("*.safetensors"))
 
+    def require_adapter(self) -> Path:
+        """The adapter's folder. Raises UserError (field "adapter") while there is none."""
+        if not self.has_adapter:
+            raise UserError(
+                f"{self.name} has no adapter yet; let it train to its end, or stop and keep it.",
+                f"{self.name} 还没有适配器；请等训练结束，或选择停止并保留。",
+                field="adapter",
+            )
+        return self.path / "adapter"
+
     @property
     def can_resume(self) -> bool:
         return not self.alive and self.state in ("stopped", "failed")
