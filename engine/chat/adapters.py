@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 from engine.models.adapter import read_card, read_json, require_base, same_base
 from engine.options.adapter import CHANGES_THE_BASE
 from engine.training import checkpoints, runs
@@ -108,7 +108,7 @@ def fetched(hub_id: str) -> Path:
     try:
         return Path(snapshot_download(hub_id, allow_patterns=list(_FILES)))
     except Exception as error:  # the Hub's own errors are many, and of several libraries
-        why = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0][:200]
+        why = f"{type(error).__name__}: {first_line(error)}"
         raise _wrong(
             f"The adapter {hub_id} could not be fetched from the Hugging Face Hub ({why}). Check "
             "its name and the network; a private or gated one needs HF_TOKEN.",

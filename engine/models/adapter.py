@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 from engine.models.folder import refuse_programs
 from engine.models.load import load_tokenizer, locate
 from engine.models.methods import peft_config
@@ -40,7 +40,7 @@ def attach(
     try:
         tuned = _attached(model, wanted, config)
     except ValueError as error:
-        first = str(error).strip().split("\n")[0][:160]
+        first = first_line(error)
         raise UserError(
             f"{config.peft_type} cannot be put on this model: {first} Choose lora.",
             f"{config.peft_type} 不能用于这个模型：{first} 请改用 lora。",
