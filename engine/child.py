@@ -137,7 +137,7 @@ def answers(calls: dict[str, Callable[..., Iterator[Any]]], question: dict) -> I
     try:
         for value in calls[question["call"]](**question["arguments"]):
             yield {"value": value}
-    except Exception as error:
+    except Exception as error:  # said at the other end; ours also in the log
         yield {"error": _sentence(error)}
     else:
         yield {}

@@ -23,3 +23,8 @@ class UserError(Exception):
         self.sentence = Sentence(en, zh)
         self.field = field
         self.remedy = remedy
+
+
+def first_line(said: object) -> str:
+    """Of what a library's error says, as much as a sentence of ours can quote."""
+    return str(said).strip().split("\n")[0][:200]

@@ -1,6 +1,7 @@
 """Where things lie: what ships in data/, and the one folder that holds all state (env RUNS_DIR)."""
 
 import os
+import tempfile
 from pathlib import Path
 
 DATA_DIR = Path(__file__).resolve().parent.parent / "data"
@@ -15,6 +16,11 @@ def runs_dir() -> Path:
 def votes_dir() -> Path:
     """Where blind votes are kept, beside the runs."""
     return runs_dir() / "votes"
+
+
+def temporary_file(name: str) -> Path:
+    """A place for a file that is handed out; Gradio may serve what lies in the temporary folder."""
+    return Path(tempfile.mkdtemp(prefix="greenroom-")) / name
 
 
 def characters_dir() -> Path:

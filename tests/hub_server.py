@@ -25,7 +25,8 @@ class HubServer:
         self.gated, self.fails, self.hold, self.cut = set(), set(), {}, {}
         self.asked = []  # (method, path, Range or "")
         self._go_on = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.hub = self
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -65,94 +66,95 @@ def _is_large(name):
     return name.endswith((".safetensors", ".bin"))
 
 
-def _handler(hub):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
-        def log_message(self, *words):
-            pass
+    @property
+    def hub(self):
+        return self.server.hub
 
-        def handle(self):
-            with contextlib.suppress(ConnectionError):  # whoever asked has left
-                super().handle()
+    def log_message(self, *words):
+        pass
 
-        def do_HEAD(self):
-            self.answer()
+    def handle(self):
+        with contextlib.suppress(ConnectionError):  # whoever asked has left
+            super().handle()
 
-        def do_GET(self):
-            self.answer()
+    def do_HEAD(self):
+        self.answer()
 
-        def answer(self):
-            path = unquote(urlsplit(self.path).path).strip("/")
-            hub.asked.append((self.command, path, self.headers.get("Range", "")))
-            if path.startswith("api/models/"):
-                return self.api(path.removeprefix("api/models/"))
-            id, _, rest = path.partition("/resolve/")
-            _, _, name = rest.partition("/")
-            return self.file(id, name)
+    def do_GET(self):
+        self.answer()
 
-        def api(self, path):
-            id = next((one for one in hub.models if path == one or path.startswith(f"{one}/")), "")
-            if not id:
-                return self.refuse(401, "Invalid username or password.")
-            files = hub.models[id]
-            if "/tree/" in path:
-                return self.json([_entry(name, files[name]) for name in sorted(files)])
-            return self.json(
-                {
-                    "id": id,
-                    "sha": REVISION,
-                    "gated": "manual" if id in hub.gated else False,
-                    "cardData": {"license": hub.licences[id]},
-                    "siblings": [_sibling(name, files[name]) for name in sorted(files)],
-                }
-            )
+    def answer(self):
+        path = unquote(urlsplit(self.path).path).strip("/")
+        self.hub.asked.append((self.command, path, self.headers.get("Range", "")))
+        if path.startswith("api/models/"):
+            return self.api(path.removeprefix("api/models/"))
+        id, _, rest = path.partition("/resolve/")
+        _, _, name = rest.partition("/")
+        return self.file(id, name)
 
-        def file(self, id, name):
-            if id not in hub.models:
-                return self.refuse(401, "Invalid username or password.")
-            if id in hub.gated and self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                has_token = "Authorization" in self.headers
-                return self.refuse(403 if has_token else 401, "Access is restricted.", "GatedRepo")
-            if name not in hub.models[id]:
-                return self.refuse(404, "Entry not found", "EntryNotFound")
-            if name in hub.fails and self.command == "GET":
-                return self.refuse(503, "Down for a while")
-            content = hub.models[id][name]
-            begin = int(self.headers.get("Range", "bytes=0-").split("=")[1].split("-")[0])
-            self.send_response(206 if begin else 200)
-            self.send_header("ETag", f'"{_etag(name, content)}"')
-            self.send_header("X-Repo-Commit", REVISION)
-            self.send_header("Content-Length", str(len(content) - begin))
-            self.end_headers()
-            if self.command == "GET":
-                self.send(name, content, begin)
+    def api(self, path):
+        id = next((one for one in self.hub.models if path == one or path.startswith(f"{one}/")), "")
+        if not id:
+            return self.refuse(401, "Invalid username or password.")
+        files = self.hub.models[id]
+        if "/tree/" in path:
+            return self.json([_entry(name, files[name]) for name in sorted(files)])
+        return self.json(
+            {
+                "id": id,
+                "sha": REVISION,
+                "gated": "manual" if id in self.hub.gated else False,
+                "cardData": {"license": self.hub.licences[id]},
+                "siblings": [_sibling(name, files[name]) for name in sorted(files)],
+            }
+        )
 
-        def send(self, name, content, begin):
-            cut, held = hub.cut.pop(name, len(content)), hub.hold.get(name)
-            for at in range(begin, cut, _PIECE):
-                if held is not None and at >= held:
-                    hub.wait_until_let_go()
-                self.wfile.write(content[at : min(at + _PIECE, cut)])
-            self.close_connection = cut < len(content)
+    def file(self, id, name):
+        if id not in self.hub.models:
+            return self.refuse(401, "Invalid username or password.")
+        if id in self.hub.gated and self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            has_token = "Authorization" in self.headers
+            return self.refuse(403 if has_token else 401, "Access is restricted.", "GatedRepo")
+        if name not in self.hub.models[id]:
+            return self.refuse(404, "Entry not found", "EntryNotFound")
+        if name in self.hub.fails and self.command == "GET":
+            return self.refuse(503, "Down for a while")
+        content = self.hub.models[id][name]
+        begin = int(self.headers.get("Range", "bytes=0-").split("=")[1].split("-")[0])
+        self.send_response(206 if begin else 200)
+        self.send_header("ETag", f'"{_etag(name, content)}"')
+        self.send_header("X-Repo-Commit", REVISION)
+        self.send_header("Content-Length", str(len(content) - begin))
+        self.end_headers()
+        if self.command == "GET":
+            self.send(name, content, begin)
 
-        def json(self, answer):
-            body = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def send(self, name, content, begin):
+        cut, held = self.hub.cut.pop(name, len(content)), self.hub.hold.get(name)
+        for at in range(begin, cut, _PIECE):
+            if held is not None and at >= held:
+                self.hub.wait_until_let_go()
+            self.wfile.write(content[at : min(at + _PIECE, cut)])
+        self.close_connection = cut < len(content)
 
-        def refuse(self, status, message, code=""):
-            self.send_response(status)
-            self.send_header("X-Error-Message", message)
-            if code:
-                self.send_header("X-Error-Code", code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def json(self, answer):
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-    return Handler
+    def refuse(self, status, message, code=""):
+        self.send_response(status)
+        self.send_header("X-Error-Message", message)
+        if code:
+            self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 def _sibling(name, content):

@@ -3,7 +3,7 @@
 Colours of our own cards are variables (--g-...), set once for light and once for dark.
 """
 
-import importlib.util
+import importlib
 from pathlib import Path
 
 import gradio as gr
@@ -52,15 +52,12 @@ STONE = Color(
     c950="#121412",
 )
 MODULES_WITH_CSS = (
-    *(
-        "ui.base_line",
-        "ui.fitting",
-        "ui.recipes",
-        "ui.runs_table",
-        "ui.learned_card",
-        "ui.tab_chat",
-        "ui.chat_panel",
-    ),
+    "ui.base_line",
+    "ui.fitting",
+    "ui.recipes",
+    "ui.runs_table",
+    "ui.learned_card",
+    "ui.chat_panel",
     "ui.batch_answers",
     "ui.export_rows",
 )
@@ -129,6 +126,5 @@ def css() -> str:
     """The page's CSS and that of the tabs that bring their own (a module-level `CSS`)."""
     parts = [CSS_FILE.read_text(encoding="utf-8")]
     for name in MODULES_WITH_CSS:
-        if importlib.util.find_spec(name):
-            parts.append(getattr(importlib.import_module(name), "CSS", ""))
+        parts.append(importlib.import_module(name).CSS)
     return "\n".join(parts)

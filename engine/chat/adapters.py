@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import UserError
-from engine.models.adapter import base_of, read_card, read_json, same_base
+from engine.errors import UserError, first_line
+from engine.models.adapter import read_card, read_json, require_base, same_base
 from engine.options.adapter import CHANGES_THE_BASE
 from engine.training import checkpoints, runs
 from engine.training.runs import Run
@@ -108,7 +108,7 @@ def fetched(hub_id: str) -> Path:
     try:
         return Path(snapshot_download(hub_id, allow_patterns=list(_FILES)))
     except Exception as error:  # the Hub's own errors are many, and of several libraries
-        why = f"{type(error).__name__}: {str(error).strip()}".split("\n")[0][:200]
+        why = f"{type(error).__name__}: {first_line(error)}"
         raise _wrong(
             f"The adapter {hub_id} could not be fetched from the Hugging Face Hub ({why}). Check "
             "its name and the network; a private or gated one needs HF_TOKEN.",
@@ -125,12 +125,7 @@ def _cached(hub_id: str) -> Path | None:
 
 
 def _of_run(voice: str, run: Run, checkpoint: str | None) -> Adapter:
-    if not checkpoint and not run.has_adapter:
-        raise _wrong(
-            f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
-            f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
-        )
-    folder = run.path / (checkpoint or "adapter")
+    folder = run.path / checkpoint if checkpoint else run.require_adapter()
     if checkpoint and _is_not_saved_whole(run):
         raise _wrong(
             f"The checkpoints of {run.name} do not fit the unchanged base, because it was begun "
@@ -159,14 +154,7 @@ def _of_run(voice: str, run: Run, checkpoint: str | None) -> Adapter:
 
 def _from_elsewhere(voice: str, folder: Path) -> Adapter:
     card = read_card(folder)
-    base = base_of(folder)
-    if not base:
-        raise _wrong(
-            f"{voice} does not say which base it was trained on; write it into its "
-            "adapter_config.json as base_model_name_or_path.",
-            f"{voice} 没有写明在哪个底座上训练；"
-            "请在它的 adapter_config.json 里填写 base_model_name_or_path。",
-        )
+    base = require_base(folder, voice)
     trained = card.get("config", {})
     return Adapter(
         voice,

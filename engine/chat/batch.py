@@ -47,6 +47,11 @@ class Batch:
         if self._captured is None:
             self._drop_done()
 
+    @property
+    def captured(self) -> bool:
+        """Whether decoding goes through the captured step."""
+        return self._captured is not None
+
     def _speaking(self) -> AbstractContextManager:
         return self._tuned.speaking([speaker.name for speaker in self.speakers])
 

@@ -17,7 +17,7 @@ from peft.utils import ModulesToSaveWrapper
 from safetensors import SafetensorError
 from transformers import DynamicCache
 
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 from engine.hardware import GIB, Device, memory_now
 from engine.models.adapter import method_of, only_task, weights
 from engine.models.load import Quantization, footprint_gib, load_base, load_config
@@ -56,7 +56,7 @@ class Tuned:
                 raise
             except (ValueError, RuntimeError, OSError, KeyError, SafetensorError) as error:
                 self.remove()
-                first = str(error).strip().split("\n")[0][:160]
+                first = first_line(error)
                 raise UserError(
                     f"The adapter {name} does not fit {base.name_or_path}: {first}",
                     f"适配器 {name} 与 {base.name_or_path} 不相配：{first}",

@@ -119,8 +119,9 @@ class Voices:
         """Streams snapshots {voice: answer} about every 40 ms, the last one with all done.
 
         Each history ends with a user's turn; `own` holds the settings in which a voice differs
-        from the others. Raises UserError for a voice that is not loaded, a
-        setting out of range, or a conversation that does not fit the model.
+        from the others. `captured` says of an answer whether it was decoded through the captured
+        step. Raises UserError for a voice that is not loaded, a setting out of range, or a
+        conversation that does not fit the model.
         """
         speakers = {
             name: self.speaker(name, turns, checked(settings | (own or {}).get(name, {})))
@@ -128,13 +129,18 @@ class Voices:
         }
         groups = self.tuned.together(list(speakers))
         batches = [self._batch([speakers[name] for name in group]) for group in groups]
+        how = {
+            name: {
+                "together": len(groups) == 1,
+                "captured": batch.captured,
+                "adapter": "" if name == BASE else name,
+            }
+            for group, batch in zip(groups, batches, strict=True)
+            for name in group
+        }
 
         def snapshots() -> dict[str, dict[str, Any]]:
-            more = {"together": len(groups) == 1}
-            return {
-                name: one.snapshot() | more | {"adapter": "" if name == BASE else name}
-                for name, one in speakers.items()
-            }
+            return {name: one.snapshot() | how[name] for name, one in speakers.items()}
 
         shown = time.monotonic()
         while any(not batch.done for batch in batches):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.chat.sampling import DEFAULTS, RANGES, checked
 from engine.commands.models import download
-from engine.models.adapter import read_card
+from engine.models.adapter import read_card, require_base
 from engine.places import SPROUT
 from engine.training import runs
 
@@ -45,7 +45,7 @@ def folders(options: argparse.Namespace) -> list[Path]:
     found = []
     for one in options.adapter:
         folder = Path(one).expanduser()
-        found.append(folder if folder.is_dir() else runs.get(one).path / "adapter")
+        found.append(folder if folder.is_dir() else runs.get(one).require_adapter())
         read_card(found[-1])  # before the base is loaded in vain
     return found
 
@@ -54,8 +54,8 @@ def base(options: argparse.Namespace) -> str:
     """The model's name. Raises UserError."""
     if options.model:
         return options.model
-    cards = [read_card(folder) for folder in folders(options)]
-    return cards[0].get("base_model", SPROUT) if cards else SPROUT
+    found = folders(options)
+    return require_base(found[0], options.adapter[0]) if found else SPROUT
 
 
 def load(options: argparse.Namespace) -> "Voices":

@@ -13,6 +13,7 @@ from typing import Any
 from engine import library
 from engine.child import Child
 from engine.errors import UserError
+from engine.places import temporary_file
 
 _child = Child("engine.desk.process")
 _SECONDS_A_LOOK = 0.1
@@ -109,7 +110,7 @@ def table(dataset: str, start: int = 0, count: int = 50, search: str = "") -> di
 
 def dropped(dataset: str, mapping: str = "", speaker: str = "") -> Path:
     """The rows that are left out, each with its number and its reason, as a JSON Lines file."""
-    out = _temporary(f"{Path(dataset).stem}-dropped.jsonl")
+    out = temporary_file(f"{Path(dataset).stem}-dropped.jsonl")
     path = str(library.require(dataset))
     _child.answer("dropped", path=path, mapping=mapping, speaker=speaker, out=str(out))
     return out
@@ -118,7 +119,7 @@ def dropped(dataset: str, mapping: str = "", speaker: str = "") -> Path:
 def report(dataset: str, facts: dict[str, Any], language: str) -> Path:
     """What `inspect` or `understood` said of a dataset as a Markdown file, with how it was made
     where that is known."""
-    out = _temporary(f"{Path(dataset).stem}-report.md")
+    out = temporary_file(f"{Path(dataset).stem}-report.md")
     _write_report(dataset, facts, language, out, made=library.report_file(dataset, language))
     return out
 
@@ -155,7 +156,7 @@ def convert(
 ) -> tuple[Path, dict[str, Any]]:
     """Writes the dataset in another format into the temporary folder: the file, and {"rows",
     "lost": [sentences]}. Raises UserError (field "dataset" or "to")."""
-    out = _temporary(f"{Path(dataset).stem}-{to}{ending}")
+    out = temporary_file(f"{Path(dataset).stem}-{to}{ending}")
     path = str(library.require(dataset))
     said = _child.answer(
         "convert", path=path, to=to, mapping=mapping, speaker=speaker, out=str(out)
@@ -200,7 +201,7 @@ def repair(
 ) -> tuple[str, Path, list[dict[str, Any]]]:
     """A mended copy in the library, with a report beside it: its id, the list of changes as a file,
     and its counts [{"kind", "removed", "changed"}]. The dataset itself stays as it is."""
-    out = _temporary(f"{Path(dataset).stem}-repaired.jsonl")
+    out = temporary_file(f"{Path(dataset).stem}-repaired.jsonl")
     counts = _child.answer(
         "repair",
         path=str(library.require(dataset)),
@@ -241,8 +242,3 @@ def _looks(call: str, **asked: Any) -> Iterator[dict[str, Any]]:
         if "report" in look:
             return
         time.sleep(_SECONDS_A_LOOK)
-
-
-def _temporary(name: str) -> Path:
-    """A file to be handed out; Gradio may serve what lies in the temporary folder."""
-    return Path(tempfile.mkdtemp(prefix="greenroom-")) / name

@@ -49,7 +49,7 @@ class Job:
     def _run(self) -> None:
         try:
             self._report = self._work(self._told)
-        except Exception as error:
+        except Exception as error:  # for `look` to raise
             self._error = error
 
     def _told(self, share: float, so_far: Any = None) -> None:

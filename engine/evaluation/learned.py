@@ -7,7 +7,6 @@ tokens: six seconds of processor time for sprout (2026-11-21).
 
 import json
 import math
-import os
 import random
 import time
 import traceback
@@ -18,11 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.dataset.packing import alone
-from engine.dataset.tokens import IGNORED, encode_all, end_of_turn_ids
+from engine.dataset.tokens import IGNORED, encode_all
 from engine.evaluation.verdict import verdict
 from engine.models.adapter_state import can_switch_off, update_norms
 from engine.places import DATA_DIR
 from engine.training import runs
+from engine.training.checkpoints import write_whole
+from engine.training.live_files import read_json_lines
+from engine.training.once import greedy_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -76,9 +78,7 @@ def look_back(
         card = {"failed": f"{type(error).__name__}: {error}"}
     finally:
         model.train(was_training)
-    fresh = path / "learned.json.new"
-    fresh.write_text(json.dumps({"step": step} | card, ensure_ascii=False), encoding="utf-8")
-    os.replace(fresh, path / "learned.json")
+    write_whole(path / "learned.json", json.dumps({"step": step} | card, ensure_ascii=False))
 
 
 def measure(
@@ -154,9 +154,9 @@ def _answers(model, off, tokenizer, sequences, seed: int, go_on) -> dict[str, in
     for prompt in chosen:
         go_on()
         with off():
-            base = _greedy(model, tokenizer, prompt)
+            base = greedy_ids(model, tokenizer, prompt, ANSWER_TOKENS)
         go_on()
-        changed += _greedy(model, tokenizer, prompt) != base
+        changed += greedy_ids(model, tokenizer, prompt, ANSWER_TOKENS) != base
     return {"asked": len(chosen), "changed": changed} if chosen else None
 
 
@@ -171,27 +171,10 @@ def _prompts(sequence: dict[str, list[int]]) -> Iterator[list[int]]:
             yield ids[start:first]
 
 
-def _greedy(model, tokenizer, prompt: list[int]) -> list[int]:
-    import torch
-
-    ids = torch.tensor([prompt], device=model.device)
-    with torch.inference_mode():
-        output = model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            max_new_tokens=ANSWER_TOKENS,
-            use_cache=True,
-            eos_token_id=sorted(end_of_turn_ids(tokenizer)),
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    return output[0, len(prompt) :].tolist()
-
-
 def _best(path: Path) -> dict[str, Any] | None:
     """The eval loss of the start (the base's), where it was lowest later and at last, and the
     checkpoint of that step if it is kept."""
-    rows = runs.read_json_lines(path / "metrics.jsonl")
+    rows = read_json_lines(path / "metrics.jsonl")
     evals = [(row["eval_loss"], row["step"]) for row in rows if row.get("eval_loss") is not None]
     after = [one for one in evals if one[1] > 0]
     if not after:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Sentence
-from engine.training import runs
+from engine.training.live_files import read_json
 
 # The loss fell by less than this share, and at most this share of the answers changed: about what
 # two seeds of one run differ by, so nobody would hear it.
@@ -71,7 +71,7 @@ VERDICTS = {
 
 def read(path: Path, step: int) -> dict[str, Any]:
     """A run's learned.json; {} where there is none, or one of an earlier session."""
-    card = runs.read_json(path / "learned.json")
+    card = read_json(path / "learned.json")
     return card if card.get("step") == step else {}
 
 

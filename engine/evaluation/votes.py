@@ -21,7 +21,7 @@ from typing import Any
 
 from engine.errors import UserError
 from engine.places import votes_dir
-from engine.training.runs import read_json_lines
+from engine.training.live_files import read_json_lines
 
 TIE = ""
 BASE = "base"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.dataset.prompt import render
-from engine.dataset.tokens import end_of_turn_ids
 from engine.errors import Sentence
 from engine.export.prompts import Messages
+from engine.training.once import greedy_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -40,7 +40,7 @@ def listen(
 ) -> Heard:
     """Asks the tuned model; `base` is still empty."""
     ids = [_ids(tokenizer, one) for one in prompts]
-    answers = [greedy(model, tokenizer, one) for one in ids]
+    answers = [greedy_ids(model, tokenizer, one, ANSWER_TOKENS) for one in ids]
     return Heard(ids, answers, logits_along(model, ids, answers), [])
 
 
@@ -56,22 +56,6 @@ def logits_along(
         logits = model(input_ids=ids, use_cache=False).logits[0, -kept:]
         found.append(logits.float().cpu())
     return found
-
-
-def greedy(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", prompt: list[int]
-) -> list[int]:
-    ids = torch.tensor([prompt], device=model.device)
-    with torch.inference_mode():
-        output = model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            max_new_tokens=ANSWER_TOKENS,
-            eos_token_id=sorted(end_of_turn_ids(tokenizer)),
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    return output[0, len(prompt) :].tolist()
 
 
 def compare(
@@ -91,7 +75,7 @@ def compare(
     largest = max(one.abs().max().item() for one in heard.tuned)
     difference = _furthest(logits, heard.tuned) / largest
     tolerance = max(TOLERANCES[one] for one in precisions)
-    answers = [greedy(model, tokenizer, one) for one in heard.prompts]
+    answers = [greedy_ids(model, tokenizer, one, ANSWER_TOKENS) for one in heard.prompts]
     equal = sum(one == other for one, other in zip(answers, heard.answers, strict=True))
     exact = set(precisions) == {"float32"}
     passed = (

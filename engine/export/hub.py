@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 from engine.export import made
 from engine.export.parcel import pack
 from engine.export.source import Source
@@ -116,7 +116,7 @@ def _explained(error: Exception, name: str, token: str) -> UserError:
         if status == code:
             en, zh, field = words
             return UserError(en.format(name=name), zh.format(name=name), field=field)
-    why = str(error).strip().split("\n")[0][:200].replace(token, "***")
+    why = first_line(error).replace(token, "***")
     if status is None and _is_offline(error):
         return UserError(
             "The Hugging Face Hub cannot be reached, so nothing was sent; connect to a network, or "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.dataset.tokens import end_of_turn_ids
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 from engine.export.check import listen, logits_along
 from engine.export.plan import Needs
 from engine.export.prompts import prompts_for
@@ -79,7 +79,7 @@ def _with_adapter(source: Source, wanted: Needs):
     try:
         return PeftModel.from_pretrained(base, source.folder, is_trainable=False).eval()
     except (ValueError, RuntimeError, OSError, KeyError, SafetensorError) as error:
-        first = str(error).strip().split("\n")[0][:160]
+        first = first_line(error)
         raise UserError(
             f"The adapter {source.name} does not fit {source.base}: {first}",
             f"适配器 {source.name} 与 {source.base} 不相配：{first}",
@@ -108,7 +108,7 @@ def followed(work, look) -> Progress:
     def run() -> None:
         try:
             work()
-        except BaseException as error:
+        except BaseException as error:  # raised below, in the thread that waits
             errors.append(error)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -1,12 +1,10 @@
 """What leaves: the adapter of a run or a folder, with the base and the run behind it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
-from engine.models.adapter import method_of, read_card
+from engine.models.adapter import method_of, read_card, require_base
 from engine.training import runs
 from engine.training.runs import Run
 
@@ -33,13 +31,7 @@ class Source:
 def of_run(run_id: str) -> Source:
     """Raises UserError for a run that is not there or has no adapter yet."""
     run = runs.get(run_id)
-    if not run.has_adapter:
-        raise UserError(
-            f"{run.name} has no adapter yet; let it train to its end, or stop and keep it.",
-            f"{run.name} 还没有适配器；请等训练结束，或选择停止并保留。",
-            field="adapter",
-        )
-    return _source(run.path / "adapter", run)
+    return _source(run.require_adapter(), run)
 
 
 def find(adapter: str) -> Source:
@@ -53,24 +45,9 @@ def find(adapter: str) -> Source:
 
 
 def _source(folder: Path, run: Run | None) -> Source:
-    card = read_card(folder)
-    base = card.get("base_model") or _base_in_config(folder)
-    if not base:
-        raise UserError(
-            f"{folder.name} does not say which base it belongs to; write it into "
-            "adapter_config.json as base_model_name_or_path.",
-            f"{folder.name} 没有写明底座；请在 adapter_config.json 里填 base_model_name_or_path。",
-            field="adapter",
-        )
     name = run.name if run else folder.name
-    return Source(name, folder, base, method_of(folder), card, run)
-
-
-def _base_in_config(folder: Path) -> str:
-    file = folder / "adapter_config.json"
-    if not file.is_file():
-        return ""
-    return json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path") or ""
+    base = require_base(folder, name)
+    return Source(name, folder, base, method_of(folder), read_card(folder), run)
 
 
 def tokenizer_of(source: Source) -> "PreTrainedTokenizerBase":

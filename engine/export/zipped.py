@@ -11,6 +11,7 @@ from engine.errors import UserError
 from engine.export.parcel import pack
 from engine.export.source import Source, of_run
 from engine.hardware import GIB
+from engine.places import temporary_file
 from engine.training import checkpoints, runs
 
 _WEIGHTS = (".safetensors", ".gguf")  # they hardly get smaller
@@ -20,7 +21,7 @@ _PIECE = 1 << 24
 
 def adapter(run_id: str) -> Path:
     """A run's adapter as a zip in the temporary folder. Raises UserError without one."""
-    return adapter_of(of_run(run_id), _temporary(f"{run_id}.zip"))
+    return adapter_of(of_run(run_id), temporary_file(f"{run_id}.zip"))
 
 
 def adapter_of(source: Source, target: Path) -> Path:
@@ -40,7 +41,7 @@ def report(run_id: str) -> Path:
             f"{run.name} 还没有报告；训练结束时才会生成。",
         )
     files = [file for name in _REPORT for file in sorted(run.path.glob(name))]
-    target = _temporary(f"{run.id}-report.zip")
+    target = temporary_file(f"{run.id}-report.zip")
     _all_of(_written(files, run.path, target))
     return target
 
@@ -54,7 +55,7 @@ def folder_as(folder: Path, target: Path) -> Iterator[dict[str, Any]]:
 def exported(folder: Path) -> Iterator[dict[str, Any]]:
     """A merged model or a GGUF as a zip in the temporary folder; yields as `folder_as`, and at last
     {"file": its path}."""
-    target = _temporary(f"{folder.parent.parent.name}-{folder.name}.zip")  # run, way
+    target = temporary_file(f"{folder.parent.parent.name}-{folder.name}.zip")  # run, way
     yield from folder_as(folder, target)
     yield {"file": target}
 
@@ -93,10 +94,6 @@ def _no_room(size: int, folder: Path) -> UserError:
         "请腾出空间，或直接到文件夹里取文件。",
         field="out",
     )
-
-
-def _temporary(name: str) -> Path:
-    return Path(tempfile.mkdtemp(prefix="greenroom-")) / name
 
 
 def _all_of(steps: Iterator[Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 from engine.models.folder import refuse_programs
 from engine.models.load import load_tokenizer, locate
 from engine.models.methods import peft_config
@@ -40,7 +40,7 @@ def attach(
     try:
         tuned = _attached(model, wanted, config)
     except ValueError as error:
-        first = str(error).strip().split("\n")[0][:160]
+        first = first_line(error)
         raise UserError(
             f"{config.peft_type} cannot be put on this model: {first} Choose lora.",
             f"{config.peft_type} 不能用于这个模型：{first} 请改用 lora。",
@@ -199,6 +199,21 @@ def base_of(folder: Path) -> str:
     file = folder / "adapter_config.json"
     named = read_json(file) if file.is_file() else {}
     return named.get("base_model_name_or_path") or ""
+
+
+def require_base(folder: Path, name: str) -> str:
+    """As `base_of`, of an adapter that a person calls `name`. Raises UserError (field "adapter")
+    where nothing names its base."""
+    base = base_of(folder)
+    if not base:
+        raise UserError(
+            f"{name} does not say which base it was trained on; write it into its "
+            "adapter_config.json as base_model_name_or_path.",
+            f"{name} 没有写明在哪个底座上训练；"
+            "请在它的 adapter_config.json 里填写 base_model_name_or_path。",
+            field="adapter",
+        )
+    return base
 
 
 def is_own(folder: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
 from engine.dataset.prompt import with_template
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, first_line
 from engine.hardware import GIB, Device
 from engine.models.folder import bin_files, check_folder, refuse_programs
 from engine.models.old.conversion import load_native
@@ -236,7 +236,7 @@ def _guarded(load: Any, name: str) -> Any:
     except torch.OutOfMemoryError:
         raise
     except (*odd, RuntimeError) as error:
-        first = str(error).strip().split("\n")[0][:200]
+        first = first_line(error)
         raise _wrong(
             f"{name} cannot be loaded as a causal language model: {first}",
             f"{name} 无法作为因果语言模型载入：{first}",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
-from engine.models.old.names import old_kind, todays_targets
+from engine.models.old.names import ends_in, old_kind, todays_targets
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +46,7 @@ def target_modules(model: "PreTrainedModel", wanted: str) -> str | list[str]:
     if all(_NAME.fullmatch(name) for name in names):
         renamed = renamed_targets(model, wanted)
         names = list(dict.fromkeys(new for name in names for new in renamed.get(name, [name])))
-        unknown = [name for name in names if not any(_ends(full, name) for full in linear)]
+        unknown = [name for name in names if not any(ends_in(full, name) for full in linear)]
         if unknown or not names:
             raise _no_module(model, ", ".join(unknown))
         return names
@@ -61,7 +61,7 @@ def renamed_targets(model: "PreTrainedModel", wanted: str) -> dict[str, list[str
         return {}
     linear = [name for name, _ in linear_layers(model)]
     names = [name.strip() for name in wanted.split(",")]
-    old = [name for name in names if name and not any(_ends(full, name) for full in linear)]
+    old = [name for name in names if name and not any(ends_in(full, name) for full in linear)]
     renamed = {name: todays_targets(kind, name) for name in old}
     return {name: new for name, new in renamed.items() if new}
 
@@ -74,7 +74,7 @@ def matching(model: "PreTrainedModel", wanted: str) -> list[str]:
         return linear
     if isinstance(targets, str):
         return [name for name in linear if re.fullmatch(targets, name)]
-    return [full for full in linear if any(_ends(full, name) for name in targets)]
+    return [full for full in linear if any(ends_in(full, name) for name in targets)]
 
 
 def in_attention(name: str) -> bool:
@@ -115,10 +115,6 @@ def _attention(model: "PreTrainedModel") -> list[str]:
     if not found:
         raise _no_module(model, "attention")
     return sorted(found)
-
-
-def _ends(full: str, name: str) -> bool:
-    return full == name or full.endswith(f".{name}")
 
 
 def _no_module(model: "PreTrainedModel", wanted: str) -> UserError:

@@ -121,15 +121,6 @@ def _plan(task: Task, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _shared_out(parts: dict[str, float], processes: int, layers: int) -> dict[str, float]:
-    """GiB on each GPU under FSDP: all parameters and what belongs to them in equal shares, and the
-    one layer that is gathered to compute with it."""
-    kept = ("activations", "runtime")
-    shares = {n: gib if n in kept else gib / processes for n, gib in parts.items()}
-    gathered = parts["weights"] / layers if processes > 1 else 0.0
-    return shares | {"weights": shares["weights"] + gathered}
-
-
 @lru_cache(maxsize=2)
 def kept_tokenizer(model_name_or_path: str, chat_template: str):
     """As load_tokenizer; the same object for the same base, so that its rows stay known."""

@@ -1,4 +1,4 @@
-"""One greedy answer to one question, for samples during training and for exams."""
+"""One greedy answer to one question: for samples during training, exams and checks."""
 
 from typing import TYPE_CHECKING
 
@@ -17,24 +17,37 @@ def greedy_answer(
     max_new_tokens: int = 128,
 ) -> str:
     """Leaves the model in the mode (training or not) in which it was."""
-    import torch
-
     messages = with_system([{"role": "user", "content": question}], system_prompt)
     prompt = render(tokenizer, messages, add_generation_prompt=True).text
-    batch = tokenizer(prompt, add_special_tokens=False, return_tensors="pt").to(model.device)
+    prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
-            output = model.generate(
-                **batch,
-                do_sample=False,
-                max_new_tokens=max_new_tokens,
-                use_cache=True,
-                eos_token_id=sorted(end_of_turn_ids(tokenizer)),
-                pad_token_id=tokenizer.pad_token_id,
-            )
+        ids = greedy_ids(model, tokenizer, prompt_ids, max_new_tokens)
     finally:
         model.train(was_training)
-    ids = output[0, batch["input_ids"].shape[1] :]
     return tokenizer.decode(ids, skip_special_tokens=True).strip()
+
+
+def greedy_ids(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompt_ids: list[int],
+    max_new_tokens: int,
+) -> list[int]:
+    """What follows a prompt, with the token that ends it where one came. The model is in its mode
+    of inference."""
+    import torch
+
+    ids = torch.tensor([prompt_ids], device=model.device)
+    with torch.inference_mode():
+        output = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            eos_token_id=sorted(end_of_turn_ids(tokenizer)),
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    return output[0, len(prompt_ids) :].tolist()

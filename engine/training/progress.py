@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.models.adapter_state import can_switch_off
 from engine.training import checkpoints, ranks, runs
 from engine.training.answers import BASE
+from engine.training.live_files import read_json_lines
 from engine.training.memory import measured
 from engine.training.once import greedy_answer
 
@@ -139,7 +140,7 @@ class Samples(TrainerCallback):
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
         begin = time.monotonic()
-        known = runs.read_json_lines(self.file)
+        known = read_json_lines(self.file)
         if can_switch_off(model) and not any(row.get("voice") == BASE for row in known):
             with model.disable_adapter():
                 self._answer(model, 0, voice=BASE)
@@ -149,7 +150,7 @@ class Samples(TrainerCallback):
 
     def on_evaluate(self, args, state, control, model=None, **kwargs):
         step, begin = state.global_step, time.monotonic()
-        known = runs.read_json_lines(self.file)
+        known = read_json_lines(self.file)
         if not any(row["step"] == step and row.get("voice") != BASE for row in known):
             self._answer(model, step)
         self.progress.set_aside(time.monotonic() - begin)
@@ -172,7 +173,7 @@ def append_json_line(path: Path, row: dict[str, Any]) -> None:
 
 def cut_after(path: Path, step: int) -> None:
     """Forgets rows beyond a step, so that a resumed curve continues where its checkpoint stood."""
-    rows = [row for row in runs.read_json_lines(path) if row["step"] <= step]
+    rows = [row for row in read_json_lines(path) if row["step"] <= step]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     fresh = path.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8")

@@ -8,12 +8,12 @@ from engine.training.curves import points, smooth
 from engine.training.picture import Line, draw
 from engine.training.report_parts import PARTS
 
-FILES = ("report.md", "report.zh.md", "curves.svg", "curves.zh.svg")
 _RAW, _SMOOTHED, _EVAL = "#a5a79d", "#2f8a6a", "#c8940a"
 
 
 def write_report(path: Path) -> None:
-    """Writes FILES; without a point to draw there is no picture."""
+    """Writes report.md and curves.svg, and both in Chinese (report.zh.md, curves.zh.svg); without a
+    point to draw there is no picture."""
     run = runs.get(path.name)
     for language, ending in (("en", ""), ("zh", ".zh")):
         picture = curves(run.metrics(), language)

@@ -15,7 +15,8 @@ from engine.evaluation import verdict
 from engine.models.old.recognise import config_of, kind_of
 from engine.places import SPROUT
 from engine.training.answers import asked
-from engine.training.runs import Run, read_json
+from engine.training.live_files import read_json
+from engine.training.runs import Run
 
 _PLACES = ("dataset", "eval_dataset", "model_name_or_path")  # options that may hold a path
 _SIGNS = re.compile(r"([\\`*_\[\]<>|#~$])")

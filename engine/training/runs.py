@@ -19,6 +19,7 @@ from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.places import runs_dir
 from engine.training import line
+from engine.training.live_files import read_json, read_json_lines, tail
 
 ACTIVE = ("queued", "running", "stopping")
 _ID = re.compile(r"[a-z]+-[a-z]+-[0-9a-f]{4}")
@@ -65,6 +66,16 @@ class Run:
         """Also when it is a whole model, as after full fine-tuning."""
         return any((self.path / "adapter").glob("*.safetensors"))
 
+    def require_adapter(self) -> Path:
+        """The adapter's folder. Raises UserError (field "adapter") while there is none."""
+        if not self.has_adapter:
+            raise UserError(
+                f"{self.name} has no adapter yet; let it train to its end, or stop and keep it.",
+                f"{self.name} 还没有适配器；请等训练结束，或选择停止并保留。",
+                field="adapter",
+            )
+        return self.path / "adapter"
+
     @property
     def can_resume(self) -> bool:
         return not self.alive and self.state in ("stopped", "failed")
@@ -83,7 +94,7 @@ class Run:
         return read_json(self.path / "placement.json")
 
     def log_tail(self, lines: int = 30) -> str:
-        return log_tail(self.path, lines)
+        return tail(self.path / "train.log", lines)
 
 
 def get(run_id: str) -> Run:
@@ -175,24 +186,6 @@ def write_status(path: Path, **changes: Any) -> None:
 def status_of(path: Path) -> dict[str, Any]:
     """status.json as it stands; {} when it is not there."""
     return read_json(path / "status.json")
-
-
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """An unfinished last line is skipped: its writer may be writing or have been killed."""
-    if not path.is_file():
-        return []
-    *lines, _ = path.read_bytes().split(b"\n")  # it may end within a character
-    return [json.loads(line) for line in lines if line.strip()]
-
-
-def log_tail(path: Path, lines: int) -> str:
-    log = path / "train.log"
-    if not log.is_file():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 65536))
-        text = file.read().decode("utf-8", errors="replace")
-    return "\n".join(text.rstrip().split("\n")[-lines:])
 
 
 def is_training(pid: int | None, run_id: str) -> bool:
@@ -298,17 +291,9 @@ _LEFT_WAITING = Sentence(
 
 
 def _died(path: Path) -> Sentence:
-    last = log_tail(path, 3) or "(the log is empty)"
+    last = tail(path / "train.log", 3) or "(the log is empty)"
     return Sentence(
         f"Its process ended without a word; memory may have run out. Resume it from its last "
         f"checkpoint. The log ends: {last}",
         f"训练进程突然结束，可能是内存不足。可以从上一个检查点继续。日志末尾：{last}",
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """{} where nothing can be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not written yet, or by somebody else: nothing is known
-        return {}

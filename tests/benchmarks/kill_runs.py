@@ -22,6 +22,7 @@ from pathlib import Path
 from engine.config import TrainConfig
 from engine.hardware import child_environment
 from engine.training import checkpoints, runs
+from engine.training.live_files import read_json_lines
 
 STEPS = 150
 SECONDS_AFTER_A_STEP = 1.5  # a death comes at most that long after a session's first step
@@ -124,7 +125,7 @@ def _is_whole(after: Path | None, before: Path | None) -> bool:
 
 
 def _losses(path: Path) -> dict[int, float]:
-    rows = runs.read_json_lines(path / "metrics.jsonl")
+    rows = read_json_lines(path / "metrics.jsonl")
     return {row["step"]: row["loss"] for row in rows if "loss" in row}
 
 

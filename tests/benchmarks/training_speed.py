@@ -20,6 +20,7 @@ from pathlib import Path
 
 from engine.config import TrainConfig
 from engine.training import runs
+from engine.training.live_files import read_json_lines
 from engine.training.memory import RUNTIME_GIB
 
 WARM, STEPS = 6, 20
@@ -131,7 +132,7 @@ def measure(flags: dict, without: str, folder: Path, steps: int = WARM + STEPS) 
     rows: list[dict] = []
     while process.poll() is None and len(rows) < steps:
         threading.Event().wait(0.2)
-        seen = runs.read_json_lines(path / "metrics.jsonl")
+        seen = read_json_lines(path / "metrics.jsonl")
         rows = [row for row in seen if row.get("tokens_per_second")]
     took = time.monotonic() - began
     process.kill()

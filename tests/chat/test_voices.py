@@ -231,11 +231,11 @@ def test_a_snapshot_has_the_keys_of_the_contract(voices):
     answer = last(voices, [BASE])[BASE]
     assert answer.keys() == {
         *("text", "done", "stopped_by", "tokens", "tokens_per_second", "prompt_tokens"),
-        *("prompt", "checksum", "sampling", "together", "adapter", "pieces"),
+        *("prompt", "checksum", "sampling", "together", "captured", "adapter", "pieces"),
     }
     assert "".join(answer["pieces"]) == answer["prompt"]
     assert answer["sampling"] == checked(GREEDY)
-    assert (answer["adapter"], answer["together"]) == ("", True)
+    assert (answer["adapter"], answer["together"], answer["captured"]) == ("", True, False)
 
 
 def test_a_voice_may_have_settings_of_its_own(voices):

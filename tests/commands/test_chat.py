@@ -68,6 +68,21 @@ def test_runs_characters_and_what_was_trained_with(say, adapter, tiny_model_fold
         assert ("system" in prompt) == bool(words)
 
 
+def test_an_adapter_made_elsewhere_speaks_on_its_own_base(say, make_adapter, tmp_path):
+    """PEFT's file names it; without --model nothing else is taken for it."""
+    folder = make_adapter(tmp_path / "adapter", 1)
+    (folder / "greenroom.json").unlink()
+    status, out, _ = say("Hello\n", "--adapter", folder, "--json")
+    (turn,) = json.loads(out)["turns"]
+    assert (status, [one["voice"] for one in turn["answers"]]) == (0, ["base", "adapter"])
+    config = folder / "adapter_config.json"
+    said = json.loads(config.read_text()) | {"base_model_name_or_path": None}
+    config.write_text(json.dumps(said))
+    status, _, err = say("Hello\n", "--adapter", folder)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "does not say which base it was trained on" in err
+
+
 def test_what_does_not_fit_is_said_and_the_talk_goes_on(say, tiny_model_folder):
     lines = f"{'word ' * 600}\nHello\n"
     status, out, err = say(lines, "--model", tiny_model_folder, "--json")

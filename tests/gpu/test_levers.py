@@ -16,6 +16,7 @@ from engine.models.load import Quantization, load_base
 from engine.training import levers
 from engine.training.loop import PackedTrainer, arguments
 from engine.training.micro_steps import Layout
+from tests.training.test_levers import losses, padded_side_by_side, row
 
 pytestmark = pytest.mark.gpu
 
@@ -54,10 +55,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "small"
     Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     return folder
-
-
-def row(ids):
-    return {"input_ids": ids, "labels": [-100, *ids[1:]]}
 
 
 def rows_to_learn():
@@ -105,22 +102,6 @@ def test_a_row_sees_only_itself_bit_for_bit(folder):
     first = logits([5, 9, 300, 41], mine, [8, 7, 6])
     assert torch.equal(first, logits([400, 8, 77, 2], mine, [100, 200, 300]))
     assert not torch.equal(first[-1], logits([5, 9, 300, 41], [7, *mine[1:]], [8, 7, 6])[-1])
-
-
-def losses(trainer):
-    return [one["loss"] for one in trainer.state.log_history if "loss" in one]
-
-
-def padded_side_by_side(rows):
-    """As tutorials collate."""
-    longest = max(len(one["input_ids"]) for one in rows)
-
-    def column(name, fill):
-        return torch.tensor([one[name] + [fill] * (longest - len(one[name])) for one in rows])
-
-    real = torch.tensor([[i < len(one["input_ids"]) for i in range(longest)] for one in rows])
-    mask = {"attention_mask": real.long()}
-    return {"input_ids": column("input_ids", 0), "labels": column("labels", -100)} | mask
 
 
 def adapted(folder, quantization, device):

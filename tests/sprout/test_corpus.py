@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engine.sprout import corpus, exam, phrases
+from engine.sprout import corpus, exam, inflection, phrases
 from engine.sprout.exercises import common_characters, number_word, small_sum
 from engine.sprout.grammar import English, made_sentence, with_article
 from engine.sprout.variants import noisy, normal
@@ -176,25 +176,25 @@ def test_every_shape_can_be_filled(code):
 
 
 def test_verbs_nouns_and_qualities_have_their_forms():
-    assert [phrases.verb("carry", form) for form in "sdng"] == [
+    assert [inflection.verb("carry", form) for form in "sdng"] == [
         *("carries", "carried", "carried", "carrying"),
     ]
-    assert [phrases.verb("write", form) for form in "sdng"] == [
+    assert [inflection.verb("write", form) for form in "sdng"] == [
         *("writes", "wrote", "written", "writing"),
     ]
-    assert phrases.deed_in("give a little and ^take a little", "d") == (
+    assert inflection.deed_in("give a little and ^take a little", "d") == (
         "gave a little and took a little"
     )
-    assert phrases.fact_in("the rust: never sleep", "") == "the rust never sleeps"
-    assert phrases.fact_in("*the gulls: steal the bread", "") == "the gulls steal the bread"
-    assert phrases.fact_in("the rain: fall", "w") == "the rain will fall"
-    assert [phrases.plural(noun) for noun in ("box", "berry", "loaf", "old man")] == [
+    assert inflection.fact_in("the rust: never sleep", "") == "the rust never sleeps"
+    assert inflection.fact_in("*the gulls: steal the bread", "") == "the gulls steal the bread"
+    assert inflection.fact_in("the rain: fall", "w") == "the rain will fall"
+    assert [inflection.plural(noun) for noun in ("box", "berry", "loaf", "old man")] == [
         *("boxes", "berries", "loaves", "old men"),
     ]
-    assert [phrases.comparative(word) for word in ("busy", "wide", "wet", "careful")] == [
+    assert [inflection.comparative(word) for word in ("busy", "wide", "wet", "careful")] == [
         *("busier", "wider", "wetter", "more careful"),
     ]
-    assert phrases.capitals('a old hat. "so?"') == 'An old hat. "So?"'
+    assert inflection.capitals('a old hat. "so?"') == 'An old hat. "So?"'
 
 
 def test_plain_words_and_old_words_speak_of_the_same():

@@ -1,7 +1,6 @@
 """Every method, whole: it trains, its voice is what was trained, and it goes on where it stood."""
 
 import shutil
-import signal
 
 import pytest
 import torch
@@ -12,6 +11,8 @@ from engine.models.load import Quantization
 from engine.models.row_lora import read_as_trained
 from engine.training import runs, train
 from engine.training.assemble import build_model
+
+pytestmark = pytest.mark.usefixtures("same_signals")
 
 STEPS = 8
 PROMPT = torch.tensor([[5, 9, 300, 41, 7, 2, 60, 61, 62]])
@@ -48,14 +49,6 @@ METHODS = {
     "adaption_prompt": {"peft_type": "adaption_prompt", "adapter_len": 4, "learning_rate": 0.1},
     "full": {"peft_type": "full", "learning_rate": 3e-3},
 }
-
-
-@pytest.fixture(autouse=True)
-def _same_signals():
-    """train() sets SIGTERM's handler, which is right for a process of its own."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import errno
 import re
 import resource
 import shutil
-import signal
 import sys
 
 import pytest
@@ -18,8 +17,11 @@ import torch
 
 from engine.config import TrainConfig
 from engine.training import checkpoints, runs
+from engine.training.live_files import read_json_lines
 from engine.training.progress import Progress
 from engine.training.train import train
+
+pytestmark = pytest.mark.usefixtures("same_signals")
 
 STEPS = 7
 
@@ -28,30 +30,11 @@ class Killed(BaseException):
     pass
 
 
-@pytest.fixture(autouse=True)
-def _same_signals():
-    """train() sets SIGTERM's handler, which is right for a process of its own."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
 @pytest.fixture(scope="module")
-def config(tiny_model_folder, small_dataset):
+def config(short_run):
     """Three epochs of two steps and a bit; one checkpoint is kept, the hardest case."""
-    return TrainConfig(
-        dataset=str(small_dataset),
-        model_name_or_path=str(tiny_model_folder),
-        max_length=64,
-        lora_r=4,
-        lora_dropout=0.1,
-        learning_rate=3e-3,
-        per_device_train_batch_size=2,
-        max_steps=STEPS,
-        save_steps=2,
-        save_total_limit=1,
-        eval_steps=4,
-        eval_size=0.2,
+    return short_run(
+        lora_dropout=0.1, max_steps=STEPS, save_steps=2, save_total_limit=1, eval_steps=4
     )
 
 
@@ -62,7 +45,7 @@ def begun(config, **changes):
 def told(path):
     """All that must not differ: each row without its clock and its memory, and the weights."""
     aside = ("tokens_per_second", "memory", "seconds")
-    rows = runs.read_json_lines(path / "metrics.jsonl")
+    rows = read_json_lines(path / "metrics.jsonl")
     rows = [{k: v for k, v in row.items() if k not in aside} for row in rows]
     return rows, safetensors.torch.load_file(path / "adapter" / "adapter_model.safetensors")
 

@@ -14,21 +14,10 @@ STEPS = 4
 
 
 @pytest.fixture
-def config(tiny_model_folder, small_dataset):
+def config(short_run):
     """Dropout, evaluation and samples: all that a next slot must not mix up."""
-    return TrainConfig(
-        dataset=str(small_dataset),
-        model_name_or_path=str(tiny_model_folder),
-        max_length=64,
-        lora_r=4,
-        lora_dropout=0.1,
-        learning_rate=3e-3,
-        per_device_train_batch_size=2,
-        max_steps=STEPS,
-        save_steps=3,
-        eval_steps=2,
-        eval_size=0.2,
-        sample_prompts="你好",
+    return short_run(
+        lora_dropout=0.1, max_steps=STEPS, save_steps=3, eval_steps=2, sample_prompts="你好"
     )
 
 

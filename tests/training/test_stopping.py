@@ -1,7 +1,6 @@
 """A run that ends early says why, keeps the best, and counts on when it is resumed."""
 
 import json
-import signal
 
 import pytest
 from safetensors.torch import load_file
@@ -12,14 +11,9 @@ from engine.training import runs, train
 from engine.training.curves import smooth
 from engine.training.stopping import Stopping
 
+pytestmark = pytest.mark.usefixtures("same_signals")
+
 LARGE = 0.5
-
-
-@pytest.fixture(autouse=True)
-def _same_signals():
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
@@ -91,19 +85,8 @@ def test_smoothing_exactly():
 
 
 @pytest.fixture
-def config(tiny_model_folder, small_dataset):
-    return TrainConfig(
-        dataset=str(small_dataset),
-        model_name_or_path=str(tiny_model_folder),
-        max_length=64,
-        lora_r=4,
-        learning_rate=3e-3,
-        per_device_train_batch_size=2,
-        max_steps=12,
-        save_steps=100,
-        eval_steps=2,
-        eval_size=0.2,
-    )
+def config(short_run):
+    return short_run(max_steps=12, save_steps=100, eval_steps=2)
 
 
 def trained(config, **changes):

@@ -17,34 +17,21 @@ from engine.training.loop import PackedTrainer
 from engine.training.progress import Progress
 from engine.training.train import train
 
+pytestmark = pytest.mark.usefixtures("same_signals")
+
 STEPS = 8
 METRICS = {"step", "seconds", "epoch", "tokens", "tokens_per_second", "memory"}
 
 
-@pytest.fixture(autouse=True)
-def _same_signals():
-    """train() sets SIGTERM's handler, which is right for a process of its own."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
 @pytest.fixture(scope="module")
-def config(tiny_model_folder, small_dataset):
+def config(short_run):
     """Small batches, dropout and evaluation: all that a resumed run must not mix up."""
-    return TrainConfig(
-        dataset=str(small_dataset),
-        model_name_or_path=str(tiny_model_folder),
+    return short_run(
         system_prompt="Be kind.",
-        max_length=64,
-        lora_r=4,
         lora_dropout=0.1,
-        learning_rate=3e-3,
-        per_device_train_batch_size=2,
         max_steps=STEPS,
         save_steps=3,
         eval_steps=4,
-        eval_size=0.2,
         sample_prompts="你好\nWho are you?",
     )
 

@@ -40,9 +40,6 @@ WORDS = {
         "{own} GiB Greenroom · {others} others · {free} free of {total}",
         "本页占用 {own} GiB · 其他 {others} · 空闲 {free} / 共 {total}",
     ),
-    "shell_memory_unknown": Sentence(
-        "The memory cannot be read at the moment.", "暂时读不到内存的使用情况。"
-    ),
     "shell_open": Sentence(
         "Anyone who can reach this machine can use this page: it listens on {host} without a "
         "password. Set GREENROOM_AUTH=user:password, or GRADIO_SERVER_NAME=127.0.0.1.",

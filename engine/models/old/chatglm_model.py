@@ -32,6 +32,7 @@ from engine.models.old.chatglm_prompts import Prompts, places_after, read_prompt
 class ChatGLMPreTrainedModel(PreTrainedModel):
     config_class = ChatGLMConfig
     base_model_prefix = "transformer"
+    _input_embed_layer = "word_embeddings"
     supports_gradient_checkpointing = True
     reads_prompts_whole = True  # engine.models.attention: its rows cannot share a sequence
     _no_split_modules = ["ChatGLMLayer"]
@@ -51,12 +52,6 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         self.final_layernorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.gradient_checkpointing = False
         self.post_init()
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.word_embeddings
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        self.word_embeddings = value
 
     @merge_with_config_defaults
     @capture_outputs
@@ -142,12 +137,6 @@ class ChatGLMForCausalLM(ChatGLMPreTrainedModel, GenerationMixin):
         self.transformer = ChatGLMModel(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
-
-    def get_output_embeddings(self) -> nn.Module:
-        return self.lm_head
-
-    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        self.lm_head = new_embeddings
 
     @staticmethod
     def create_masks_for_generate(attention_mask: Tensor | None, **kwargs) -> Tensor | None:

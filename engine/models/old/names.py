@@ -64,12 +64,13 @@ def todays_modules(kind: str, full: str) -> tuple[str, ...]:
 def todays_targets(kind: str, name: str) -> list[str]:
     """What the short or dotted end of an old module's name ("c_attn", "mlp.c_proj") ends in today;
     [] when no linear layer was called so."""
-    return [one for old, new in _linear(kind) if _ends(old, name) for one in new]
+    return [one for old, new in _linear(kind) if ends_in(old, name) for one in new]
 
 
 def _linear(kind: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     return ((old, new) for old, new in PARTS[kind].items() if "." in old)
 
 
-def _ends(full: str, name: str) -> bool:
+def ends_in(full: str, name: str) -> bool:
+    """Whether the last parts of a dotted name are `name`."""
     return full == name or full.endswith(f".{name}")

@@ -3,6 +3,7 @@
 How far it is is read from the disk, so that whoever waits for another's download sees it too.
 """
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -127,13 +128,16 @@ class _Work:
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set():
-                self._left.popleft()()
-        except IndexError:  # nothing is left
-            return
-        except Exception as error:
+            while not self._stop.is_set() and (task := self._next()):
+                task()
+        except Exception as error:  # for `going` to raise
             self._error = error
             self._stop.set()
+
+    def _next(self) -> Callable[[], Any] | None:
+        with contextlib.suppress(IndexError):  # nothing is left
+            return self._left.popleft()
+        return None
 
 
 class _Meter:

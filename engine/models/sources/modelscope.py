@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 from engine.models.sources.files import File, has_small, small
 from engine.models.sources.names import MODELSCOPE, wrong
 
@@ -89,7 +89,7 @@ def _require() -> None:
 
 
 def _explained(id: str, error: Exception) -> UserError:
-    why = f"{type(error).__name__}: {error}".strip().split("\n")[0][:200]
+    why = f"{type(error).__name__}: {first_line(error)}"
     return wrong(
         f"{MODELSCOPE}{id} could not be had from ModelScope ({why}); check its spelling and the "
         "network, or take the model from the Hub.",

@@ -12,7 +12,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 from engine.models.sources.names import wrong
 
 
@@ -100,7 +100,7 @@ def near_names(id: str) -> list[str]:
 
 def _answered(id: str, error: HfHubHTTPError) -> UserError:
     status = error.response.status_code
-    said = (error.server_message or str(error)).strip().split("\n")[0][:200]
+    said = first_line(error.server_message or error)
     if status == 401 and "credentials" not in said:  # so it says of what is not there
         return _not_found(id)
     if status == 401:

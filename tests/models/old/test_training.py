@@ -2,7 +2,6 @@
 whole run leaves a native adapter, or a native model, that is heard."""
 
 import json
-import signal
 
 import pytest
 import torch
@@ -31,19 +30,13 @@ from engine.training.train import train
 from tests.models.old import layouts
 from tests.models.test_attention import by_rows
 
+pytestmark = pytest.mark.usefixtures("same_signals")
+
 ROWS = [[5, 9, 300, 41, 7, 2], [8, 100, 77], [6, 60, 61, 62, 63, 64, 65, 2]]
 RULES = {
     "chatglm3": (layouts.chatglm3_weights, layouts.chatglm3_logits),
     "qwen": (layouts.qwen_weights, layouts.qwen_logits),
 }
-
-
-@pytest.fixture(autouse=True)
-def _same_signals():
-    """train() sets SIGTERM's handler, which is right for a process of its own."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(params=RULES)

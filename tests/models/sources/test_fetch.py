@@ -93,6 +93,17 @@ def test_a_server_that_gives_up_is_a_sentence(hub, monkeypatch):
     assert len(hub.ranges(WEIGHTS)) == 3
 
 
+def test_a_mistake_of_ours_is_not_taken_for_the_end_of_the_work(hub, monkeypatch):
+    """Whatever kind of error it is."""
+
+    def broken(*_):
+        raise IndexError("ours")
+
+    monkeypatch.setattr(hub_source, "fetch_file", broken)
+    with pytest.raises(IndexError, match="ours"):
+        list(fetch("me/large"))
+
+
 def test_an_index_that_names_more_than_there_is(hub):
     files = hub.models["me/large"]
     del files[WEIGHTS]
