@@ -47,6 +47,15 @@ def _wire_voices(parts: Parts, chosen: Chosen) -> None:
     def choose(picked: list[str], before: list[str], request: gr.Request):
         yield from _choose(parts, chosen, picked, before, language(request))
 
+    def typed(event: gr.SelectData, picked: list[str], before: list[str], request: gr.Request):
+        """Gradio's `input` does not come for what is typed, and its `select` comes before it is in
+        the value."""
+        if event.index >= 0 or not event.selected:  # one of the listed: `input` comes for it
+            yield {parts.voices: gr.skip()}
+            return
+        picked = [*(one for one in picked if one != event.value), event.value]
+        yield from _choose(parts, chosen, picked, before, language(request))
+
     def put_on(talk: dict, voices: list[str], own: dict, is_blind: bool, request: gr.Request):
         return chat_flow.set_voices(parts, talk, voices, own, is_blind, language(request))
 
@@ -76,6 +85,7 @@ def _wire_voices(parts: Parts, chosen: Chosen) -> None:
     picking = [chosen.voices, parts.voices, parts.status, parts.notice]
     picked = [parts.voices, chosen.voices]
     parts.voices.input(choose, picked, picking, trigger_mode="always_last", **TELLING)
+    parts.voices.select(typed, picked, picking, trigger_mode="always_last", **TELLING)
     inputs = [parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     scene = chat_asking.scene(parts)
     Context.root_block.load(first, inputs, [*scene, *standing], **QUIET)
