@@ -18,10 +18,10 @@ from engine.models.sources.known import KNOWN
 from engine.places import SPROUT
 from ui import cards
 from ui.cards import gib
+from ui.events import QUIET
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("base_line.css").read_text(encoding="utf-8")
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ import gradio as gr
 from engine.chat import client
 from ui import batch_flow, cards, data_choice
 from ui.batch_flow import Parts
-from ui.chat_asking import MODEL
-from ui.chat_panel import QUIET, Panel
+from ui.chat_panel import Panel
 from ui.chosen import Chosen
+from ui.events import MODEL, QUICK
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("judging.css").read_text(encoding="utf-8")
-# Whatever touches the model waits for whatever does: one group with the talk, one at a time.
 COUNT = 20
 
 
@@ -117,8 +116,8 @@ def _wire_choices(parts: Parts, chosen: Chosen, box: gr.Accordion) -> None:
 
     inputs = [parts.source, chosen.dataset, parts.dataset]
     outputs = [parts.prompts, parts.drawn, parts.dataset]
-    gr.on([box.expand, parts.source.input], listed, inputs, outputs, **QUIET)
-    parts.preset.input(preset, parts.preset, parts.instruction, **QUIET)
+    gr.on([box.expand, parts.source.input], listed, inputs, outputs, **QUICK)
+    parts.preset.input(preset, parts.preset, parts.instruction, **QUICK)
 
 
 def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
@@ -145,8 +144,8 @@ def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
     questions = [parts.source, parts.prompts, parts.dataset, parts.count, parts.unseen]
     how = [parts.instruction, panel.system, *panel.sampling.values()]
     begun = [wanted, parts.run, parts.notice, parts.said]
-    begins = parts.run.click(begin, [*questions, *how], begun, **QUIET)
+    begins = parts.run.click(begin, [*questions, *how], begun, **QUICK)
     outputs = [getattr(parts, one.name) for one in fields(Parts)]
     asking = begins.then(ask, [chosen.voices, wanted], outputs, **MODEL)
-    asking.failure(lambda: batch_flow.ready(parts), None, [parts.run, parts.stop], **QUIET)
-    parts.stop.click(client.stop, None, None, **QUIET)
+    asking.failure(lambda: batch_flow.ready(parts), None, [parts.run, parts.stop], **QUICK)
+    parts.stop.click(client.stop, None, None, **QUICK)

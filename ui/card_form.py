@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 
 from engine.characters.card import Character
+from ui.events import QUICK
 from ui.text import t
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 BETWEEN = "+++"  # on a line of its own, between greetings
 # Name -> lines of the field.
 TEXTS = {
@@ -114,5 +114,5 @@ def wire_delete(fields: Fields) -> None:
         lambda: (gr.Button(visible=False), gr.Button(visible=True)),
         None,
         [fields.delete, fields.delete_now],
-        **QUIET,
+        **QUICK,
     )

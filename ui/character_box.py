@@ -15,10 +15,9 @@ from engine.characters.card import Character, character
 from engine.errors import UserError
 from ui import card_form, cards
 from ui.chosen import Chosen
+from ui.events import QUICK, TELLING
 from ui.text import language, say, t
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-PRIVATE = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 ENDINGS = [".yaml", ".yml", ".json", ".png"]
 
 
@@ -139,17 +138,17 @@ def wire(box: Box, sampling: dict) -> list:
         gone = {box.file: gr.DownloadButton(visible=False)}
         return gone | card_form.show(box.fields, card, picture(card))
 
-    box.export.click(export, [box.picker, box.form], [box.file, box.said], **PRIVATE)
-    box.picker.change(shown, box.picker, [box.file, *card_form.outputs(box.fields)], **QUIET)
+    box.export.click(export, [box.picker, box.form], [box.file, box.said], **TELLING)
+    box.picker.change(shown, box.picker, [box.file, *card_form.outputs(box.fields)], **QUICK)
     card_form.wire_delete(box.fields)
     fields = box.fields
     asked = [box.picker, *fields.texts.values(), fields.avatar, fields.sampling]
     asked += sampling.values()
     done = [box.wanted, box.said]
     return [
-        box.bring.upload(_bring, box.bring, done, **PRIVATE),
-        fields.save.click(_save(box, list(sampling)), asked, done, **PRIVATE),
-        fields.delete_now.click(_delete, box.picker, done, **PRIVATE),
+        box.bring.upload(_bring, box.bring, done, **TELLING),
+        fields.save.click(_save(box, list(sampling)), asked, done, **TELLING),
+        fields.delete_now.click(_delete, box.picker, done, **TELLING),
     ]
 
 
@@ -168,7 +167,7 @@ def wire_training(box: Box, chosen: Chosen, fields: dict, revised: gr.State) -> 
         }
 
     written = [fields["system_prompt"], fields["sample_prompts"]]
-    box.train.click(put, [box.picker, revised], [*written, revised, chosen.tabs], **PRIVATE)
+    box.train.click(put, [box.picker, revised], [*written, revised, chosen.tabs], **TELLING)
 
 
 def _bring(path: str, request: gr.Request):

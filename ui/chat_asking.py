@@ -5,18 +5,11 @@ import gradio as gr
 
 from engine.chat import client
 from ui import cards, chat_flow, conversation, own_settings
-from ui.chat_panel import QUIET, TELLING, Panel
+from ui.chat_panel import Panel
 from ui.chat_parts import Parts
 from ui.chosen import Chosen
+from ui.events import MODEL, QUICK, TELLING
 from ui.text import language, say
-
-# Whatever touches the model waits for whatever does: one group, one at a time.
-MODEL = {
-    "concurrency_id": "chat",
-    "concurrency_limit": 1,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
 
 
 def wire(parts: Parts, chosen: Chosen) -> None:
@@ -24,7 +17,7 @@ def wire(parts: Parts, chosen: Chosen) -> None:
     _wire_elsewhere(parts, chosen)
     _wire_once_more(parts)
     _wire_second_thoughts(parts)
-    parts.stop.click(client.stop, None, None, **QUIET)
+    parts.stop.click(client.stop, None, None, **QUICK)
 
 
 def scene(parts: Parts) -> list:
@@ -55,10 +48,10 @@ def _wire_questions(parts: Parts) -> None:
         send,
         parts.question,
         [parts.pending, parts.question, parts.notice],
-        **QUIET,
+        **QUICK,
     )
     _then_ask(sent, parts)
-    _then_ask(parts.chips.click(clicked, None, parts.pending, **QUIET), parts)
+    _then_ask(parts.chips.click(clicked, None, parts.pending, **QUICK), parts)
 
 
 def _wire_elsewhere(parts: Parts, chosen: Chosen) -> None:
@@ -81,7 +74,7 @@ def _wire_elsewhere(parts: Parts, chosen: Chosen) -> None:
         from_elsewhere,
         [chosen.question, parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on],
         [*scene(parts), parts.pending],
-        **QUIET,
+        **QUICK,
     )
     _then_ask(elsewhere, parts).then(lambda: "", None, chosen.question, **TELLING)
 
@@ -102,11 +95,11 @@ def _wire_once_more(parts: Parts) -> None:
 
     seed = parts.panel.sampling["seed"]
     again, outputs = [parts.talk, seed], [parts.talk, parts.pending, seed]
-    _then_ask(parts.retry.click(retry, again, outputs, **QUIET), parts)
+    _then_ask(parts.retry.click(retry, again, outputs, **QUICK), parts)
     chats = parts.chats.values()
-    _then_ask(gr.on([one.retry for one in chats], retry_there, again, outputs, **QUIET), parts)
+    _then_ask(gr.on([one.retry for one in chats], retry_there, again, outputs, **QUICK), parts)
     asked = [parts.talk, parts.pending]
-    _then_ask(gr.on([one.edit for one in chats], edited, parts.talk, asked, **QUIET), parts)
+    _then_ask(gr.on([one.edit for one in chats], edited, parts.talk, asked, **QUICK), parts)
 
 
 def _then_ask(event, parts: Parts):
@@ -137,10 +130,10 @@ def _then_ask(event, parts: Parts):
     how = [panel.marks, parts.blind.on]
     drawn_from = [panel.own.kept, *panel.sampling.values()]
     inputs = [parts.pending, parts.talk, panel.system, *how, *drawn_from]
-    started = event.then(begin, [parts.pending, parts.talk, *how], begun, **QUIET)
+    started = event.then(begin, [parts.pending, parts.talk, *how], begun, **QUICK)
     # What is asked while voices speak, or load, comes after it.
     asked = started.then(ask, inputs, outputs, trigger_mode="always_last", **MODEL)
-    asked.failure(lambda: chat_flow.ready(parts), None, buttons, **QUIET)
+    asked.failure(lambda: chat_flow.ready(parts), None, buttons, **QUICK)
     return asked
 
 
@@ -167,10 +160,10 @@ def _wire_second_thoughts(parts: Parts) -> None:
 
     inputs = [parts.talk, parts.panel.marks, parts.blind.on]
     outputs = [parts.talk, parts.question, *parts.columns]
-    parts.undo.click(undo, inputs, outputs, **QUIET)
+    parts.undo.click(undo, inputs, outputs, **QUICK)
     chats = parts.chats.values()
-    gr.on([one.undo for one in chats], undo_there, inputs, outputs, **QUIET)
-    gr.on([parts.clear.click, *(one.clear for one in chats)], clear, inputs, outputs, **QUIET)
+    gr.on([one.undo for one in chats], undo_there, inputs, outputs, **QUICK)
+    gr.on([parts.clear.click, *(one.clear for one in chats)], clear, inputs, outputs, **QUICK)
 
 
 def _words(value) -> str:

@@ -10,13 +10,11 @@ from engine.chat.sampling import DEFAULTS, RANGES
 from ui import cards, character_box, own_settings
 from ui.cast import card
 from ui.character_box import Box
+from ui.events import QUICK
 from ui.own_settings import Own
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("chat.css").read_text(encoding="utf-8")
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-# A gr.State tells its listeners of a change only when the event that wrote it was queued.
-TELLING = QUIET | {"queue": True, "concurrency_limit": None}
 SLIDERS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens")
 
 
@@ -83,21 +81,21 @@ def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML, asked: gr.State) -> 
     ):
         return summary_line(character, system, temperature, seed, language(request))
 
-    toggle.click(fold, is_open, [is_open, panel.column, toggle], **QUIET)
+    toggle.click(fold, is_open, [is_open, panel.column, toggle], **QUICK)
 
     def take(settings: dict):
         return {panel.sampling[name]: value for name, value in settings.items()} or gr.skip()
 
-    asked.change(take, asked, list(panel.sampling.values()), **QUIET)
+    asked.change(take, asked, list(panel.sampling.values()), **QUICK)
     panel.defaults.click(
         lambda: [DEFAULTS[name] for name in panel.sampling],
         None,
         list(panel.sampling.values()),
-        **QUIET,
+        **QUICK,
     )
     told = [panel.box.picker, panel.system, panel.sampling["temperature"], panel.sampling["seed"]]
     gr.on(
-        [one.change for one in told], summed_up, told, summary, trigger_mode="always_last", **QUIET
+        [one.change for one in told], summed_up, told, summary, trigger_mode="always_last", **QUICK
     )
 
 

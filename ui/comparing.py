@@ -8,9 +8,9 @@ from engine.errors import UserError
 from engine.training import runs
 from engine.training.runs import Run
 from ui import comparison
+from ui.events import QUICK
 from ui.text import language, t
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 CLEAR = "() => document.querySelector('#runs_table .runs-box')?.dispatchEvent("
 CLEAR += "new Event('clear', {bubbles: true}))"
 
@@ -65,16 +65,16 @@ def wire(parts: Comparing, table: gr.HTML, looks: list) -> None:
         return comparison.html(found, along, only, language(request))
 
     switches = [parts.along, parts.only]
-    table.input(ticked, switches, [parts.ids, parts.box, parts.shown], **QUIET)
+    table.input(ticked, switches, [parts.ids, parts.box, parts.shown], **QUICK)
     gr.on(
         [parts.along.change, parts.only.change],
         switched,
         [parts.ids, *switches],
         parts.shown,
-        **QUIET,
+        **QUICK,
     )
-    gr.on(looks, follow, [parts.ids, *switches], parts.shown, **QUIET)
-    parts.clear.click(None, None, None, js=CLEAR, **QUIET)
+    gr.on(looks, follow, [parts.ids, *switches], parts.shown, **QUICK)
+    parts.clear.click(None, None, None, js=CLEAR, **QUICK)
 
 
 def _known(ids: str) -> list[Run]:

@@ -11,9 +11,8 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from ui import cards
 from ui.chosen import Chosen
+from ui.events import QUIET
 from ui.text import both, language, say, t
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)

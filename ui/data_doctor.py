@@ -9,9 +9,8 @@ from engine.errors import UserError
 from ui import cards, form
 from ui.cards import number
 from ui.chosen import Chosen
+from ui.events import QUICK
 from ui.text import both, language, say, t
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def build(chosen: Chosen, fields: form.Fields) -> Doctor:
         [chosen.dataset, made, said, changes],
         api_visibility="private",
     )
-    chosen.dataset.change(_forget, [chosen.dataset, made], [said, changes], queue=False, **QUIET)
+    chosen.dataset.change(_forget, [chosen.dataset, made], [said, changes], **QUICK)
     return Doctor(findings, box, kinds, fill)
 
 

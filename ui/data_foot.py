@@ -7,11 +7,11 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from ui import cards, form
 from ui.chosen import Chosen
+from ui.events import QUICK, QUIET
 from ui.text import both, language, say, t
 
 FORMATS = ("messages", "alpaca", "sharegpt", "prompt-completion", "context-target", "text")
 ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(chosen: Chosen, fields: form.Fields) -> tuple[gr.DownloadButton, gr.DownloadButton]:
@@ -57,7 +57,7 @@ def _build_keep(chosen: Chosen, read_as: list) -> None:
         nobody = (say("data_keep_nobody", language(request)), "")
         return gr.Dropdown([nobody, *((one.name, one.id) for one in characters.list_characters())])
 
-    box.expand(cast_now, None, cast, queue=False, **QUIET)
+    box.expand(cast_now, None, cast, **QUICK)
     keep.click(
         kept, [chosen.dataset, cast, *read_as], [chosen.dataset, said], api_visibility="private"
     )
@@ -94,8 +94,7 @@ def _build_convert(chosen: Chosen, read_as: list) -> None:
         lambda: (gr.DownloadButton(visible=False), cards.nothing()),
         None,
         [download, said],
-        queue=False,
-        **QUIET,
+        **QUICK,
     )
 
 

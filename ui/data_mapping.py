@@ -8,9 +8,9 @@ import gradio as gr
 from engine.dataset.meaning.columns import mapping_text, parse_mapping
 from engine.errors import UserError
 from ui import form
+from ui.events import QUICK
 from ui.text import t
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 ROLES = ("user", "input", "assistant", "system", "messages", "text")
 
 
@@ -55,9 +55,9 @@ def wire(pickers: Pickers, fields: form.Fields) -> None:
         return text_of(columns)
 
     for one in pickers.roles.values():
-        one.input(picked, list(pickers.roles.values()), fields["mapping"], **QUIET)
-    pickers.again.click(lambda: "", None, fields["mapping"], **QUIET)
-    pickers.speaker.input(lambda name: name or "", pickers.speaker, fields["speaker"], **QUIET)
+        one.input(picked, list(pickers.roles.values()), fields["mapping"], **QUICK)
+    pickers.again.click(lambda: "", None, fields["mapping"], **QUICK)
+    pickers.speaker.input(lambda name: name or "", pickers.speaker, fields["speaker"], **QUICK)
 
 
 def text_of(picked: Sequence[str | list[str] | None]) -> str:

@@ -11,9 +11,9 @@ from engine.errors import UserError
 from ui import cards, data_doctor, data_mapping, data_pictures, data_views, form
 from ui.cards import number
 from ui.chosen import Chosen
+from ui.events import QUIET
 from ui.text import language, say
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 SHOWN_BY = ("max_length", "loss_on", "chat_template", "system_prompt", "mapping", "speaker")
 READ_BY = ("model_name_or_path", *SHOWN_BY, "eval_dataset")
 _TYPING_SECONDS = 0.3

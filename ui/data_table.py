@@ -6,10 +6,10 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from ui import cards
 from ui.chosen import Chosen
+from ui.events import QUIET
 from ui.text import language, say, t
 
 PAGE = 50
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(chosen: Chosen) -> None:

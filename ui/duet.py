@@ -8,10 +8,10 @@ from engine.chat import client, duet
 from engine.chat.duet import BASE, MOST_TURNS, Speaker
 from engine.errors import UserError
 from ui import answers, cards, cast, character_box
+from ui.events import QUICK
 from ui.own_settings import number
 from ui.text import language, say, t
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 SIDES = ("first", "second")
 
 
@@ -114,13 +114,13 @@ def wire(made: Duet, sampling: dict, status: gr.HTML, model: dict) -> None:
             }
 
     who = [*made.cast.values(), *made.voices.values()]
-    made.box.expand(offer, who, who, **QUIET)
+    made.box.expand(offer, who, who, **QUICK)
     buttons = [made.start, made.stop]
     asked = [*who, made.opening, made.turns, *sampling.values()]
-    started = made.start.click(begin, None, [*buttons, made.said], **QUIET)
+    started = made.start.click(begin, None, [*buttons, made.said], **QUICK)
     talked = started.then(talk, asked, [made.chat, made.said, status], **model)
-    talked.then(ready, None, buttons, **QUIET)
-    made.stop.click(duet.stop, None, None, **QUIET)
+    talked.then(ready, None, buttons, **QUICK)
+    made.stop.click(duet.stop, None, None, **QUICK)
 
 
 def _talk(made: Duet, status: gr.HTML, ids, voices, opening, turns, sampling, lang):

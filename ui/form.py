@@ -14,6 +14,7 @@ from engine.config import GROUPS, TrainConfig, default_config
 from engine.errors import Sentence, UserError
 from engine.options.declare import choices, matters
 from engine.places import SPROUT
+from ui.events import QUICK
 from ui.text import say, t
 
 OPTIONS = {one.name: one for one in dataclasses.fields(TrainConfig) if one.name != "dataset"}
@@ -82,9 +83,7 @@ def wire(fields: Fields) -> None:
             show,
             fields[name],
             outputs,
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
+            **QUICK,
         )
 
 

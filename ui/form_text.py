@@ -11,9 +11,9 @@ from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.options.as_text import from_text, to_command
 from ui import cards
+from ui.events import QUIET
 from ui.text import language, say, t
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 _LARGEST_BYTES = 1_000_000
 
 

@@ -12,10 +12,8 @@ from engine.chat import conversations, kept_answers
 from engine.errors import UserError
 from ui import cards, cast, conversation
 from ui.chosen import Chosen
+from ui.events import QUICK, TELLING
 from ui.text import language, say, t
-
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-PRIVATE = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +110,13 @@ def wire(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen) -> None
     asked = [talk, keep.whose, keep.into, keep.name, system]
     done = [keep.said, keep.kept, keep.into, keep.name, keep.see, keep.words, keep.save]
     followed = [keep.whose, keep.into, keep.name, keep.file]
-    gr.on([keep.box.expand, talk.change], follow, [talk, keep.whose, keep.into], followed, **QUIET)
-    keep.into.input(lambda into: gr.Textbox(visible=not into), keep.into, keep.name, **QUIET)
+    gr.on([keep.box.expand, talk.change], follow, [talk, keep.whose, keep.into], followed, **QUICK)
+    keep.into.input(lambda into: gr.Textbox(visible=not into), keep.into, keep.name, **QUICK)
     keep.better.click(
-        begin_better, [talk, keep.whose, system], [keep.words, keep.save, keep.said], **QUIET
+        begin_better, [talk, keep.whose, system], [keep.words, keep.save, keep.said], **QUICK
     )
-    keep.good.click(_keeper(keep), asked, done, **PRIVATE)
-    keep.save.click(_keeper(keep), [*asked, keep.words], done, **PRIVATE)
+    keep.good.click(_keeper(keep), asked, done, **TELLING)
+    keep.save.click(_keeper(keep), [*asked, keep.words], done, **TELLING)
     _wire_leaving(keep, talk, system, chosen)
 
 
@@ -171,14 +169,14 @@ def _wire_leaving(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen
         label = say("keep_download", lang, name=name)
         return gr.DownloadButton(label, value=str(path), visible=True), gr.skip()
 
-    keep.export.click(export, [talk, keep.form, system], [keep.file, keep.said], **PRIVATE)
-    keep.form.input(lambda: gr.DownloadButton(visible=False), None, keep.file, **QUIET)
+    keep.export.click(export, [talk, keep.form, system], [keep.file, keep.said], **TELLING)
+    keep.form.input(lambda: gr.DownloadButton(visible=False), None, keep.file, **QUICK)
     # By way of nothing: what is shown there may have grown since.
-    keep.see.click(lambda: "", None, chosen.dataset, **PRIVATE).then(
+    keep.see.click(lambda: "", None, chosen.dataset, **TELLING).then(
         lambda kept: (kept, gr.Tabs(selected="data")),
         keep.kept,
         [chosen.dataset, chosen.tabs],
-        **PRIVATE,
+        **TELLING,
     )
 
 

@@ -9,9 +9,8 @@ from engine.errors import UserError
 from engine.hardware import LARGEST_GIB, check_size
 from engine.measure import measuring
 from ui import cards, fitting, form
+from ui.events import QUIET
 from ui.text import language, say, t
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import gradio as gr
 
 from engine.chat.sampling import RANGES
+from ui.events import QUICK
 from ui.text import language, say, t
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 WHOLE = ("top_k", "max_new_tokens", "seed")
 
 
@@ -65,14 +65,14 @@ def _wire(own: Own) -> None:
     # By what is in it: Gradio's `input` does not come for every way of typing.
     for name, field in own.fields.items():
         inputs = [own.whose, field, own.kept]
-        field.change(_writer(name), inputs, [own.kept, own.box], **QUIET)
+        field.change(_writer(name), inputs, [own.kept, own.box], **QUICK)
     has_system, system = own.fields["has_system"], own.fields["system"]
-    system.change(counts, [system, has_system], has_system, **QUIET)
+    system.change(counts, [system, has_system], has_system, **QUICK)
 
     def show(voice: str, kept: dict):
         return [kept.get(voice, {}).get(name, one) for name, one in _EMPTY.items()]
 
-    own.whose.change(show, [own.whose, own.kept], list(own.fields.values()), **QUIET)
+    own.whose.change(show, [own.whose, own.kept], list(own.fields.values()), **QUICK)
 
 
 def _writer(name: str):

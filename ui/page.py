@@ -45,9 +45,9 @@ from ui import (
 )
 from ui.chosen import Chosen
 from ui.conversation import BASE
+from ui.events import QUICK, QUIET
 from ui.text import language, say, switch, t
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # The name of an option in its tooltip; it is the name in files, flags and the API.
 TOOLTIPS = """() => document.addEventListener('mouseover', event => {
   const option = event.target.closest?.('[id^=option_]');
@@ -139,7 +139,7 @@ def _wire_looks(tabs: dict[str, gr.Tab]) -> dict[str, list]:
         def turn_to(opened=name):
             return [gr.Timer(active=one == opened) for one in timers]
 
-        tab.select(turn_to, None, list(timers.values()), **QUIET)
+        tab.select(turn_to, None, list(timers.values()), **QUICK)
     return {name: [tabs[name].select, timer.tick] for name, timer in timers.items()}
 
 
@@ -168,8 +168,8 @@ def _wire_pulse(page: gr.Blocks, chosen: Chosen, lines: tuple, looked: list) -> 
         return now, *shown
 
     inputs = [seen, chosen.dataset, chosen.run, chosen.voices, *looked]
-    page.load(pulse, inputs, [seen, *lines], **QUIET)
-    chosen.tick.tick(pulse, inputs, [seen, *lines], **QUIET)
+    page.load(pulse, inputs, [seen, *lines], **QUICK)
+    chosen.tick.tick(pulse, inputs, [seen, *lines], **QUICK)
 
 
 def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, notice, card):
@@ -215,8 +215,7 @@ def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, n
         opened,
         [show.at, who],
         [*outputs, who, notice, data.picker, card],
-        show_progress="hidden",
-        api_visibility="private",
+        **QUIET,
     )
 
 
@@ -236,7 +235,6 @@ def _wire_language(page: gr.Blocks, data, fields: form.Fields, revised: gr.State
         [switched, revised],
         [revised, data.picker, fields["eval_dataset"]],
         js=LANGUAGE_SHOWN,
-        show_progress="hidden",
-        api_visibility="private",
+        **QUIET,
     )
     page.load(None, js=FOLLOW_LANGUAGE)

@@ -18,10 +18,10 @@ from engine.desk import client as desk
 from engine.recipes import TODAY, Recipe
 from ui import cards, form, recipe_card
 from ui.chosen import Chosen
+from ui.events import QUIET
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("recipes.css").read_text(encoding="utf-8")
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 # What belongs to the person's data and machine; a recipe says it only where it names it.
 KEPT = ("mapping", "speaker", "eval_dataset", "sample_prompts", "system_prompt", "gpu_ids")
 

@@ -12,9 +12,8 @@ from engine.training.runs import Run
 from ui import cards, learned_card, plots, run_views, runs_line, timeline
 from ui.chosen import Chosen
 from ui.conversation import BASE
+from ui.events import QUICK, QUIET
 from ui.text import language, say, t
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 _FILES = ("metrics.jsonl", "samples.jsonl", "train.log", "learned.json")
 
@@ -116,12 +115,11 @@ def _wire_watching(chosen: Chosen, side: RunSide, curves: gr.Accordion) -> None:
         return updates or gr.skip()
 
     inputs = [chosen.run, side.seen, curves_open]
-    quick = {"queue": False, **QUIET}
-    curves.expand(lambda: (True, {}), None, [curves_open, side.seen], **quick)
-    curves.collapse(lambda: False, None, curves_open, **quick)
+    curves.expand(lambda: (True, {}), None, [curves_open, side.seen], **QUICK)
+    curves.collapse(lambda: False, None, curves_open, **QUICK)
     # A timer of its own: each tick costs the browser work for every component that it may change.
     watching = gr.Timer(2, active=False)
-    watching.tick(watch, inputs, drawn, **quick)
+    watching.tick(watch, inputs, drawn, **QUICK)
 
     def turn_to(run_id: str, request: gr.Request):
         closed = {side.ask: gr.Column(visible=False), side.said: cards.nothing()}
@@ -137,8 +135,7 @@ def _wire_watching(chosen: Chosen, side: RunSide, curves: gr.Accordion) -> None:
         turn_to,
         chosen.run,
         [*drawn, side.box, side.ask, side.said, watching],
-        queue=False,
-        **QUIET,
+        **QUICK,
     )
 
 
@@ -220,10 +217,9 @@ def _wire_buttons(chosen: Chosen, side: RunSide, answers: dict[str, gr.Button]) 
     def redraw(run_id: str, lang: str) -> dict:
         return draw(side, runs.get(run_id), {}, lang)
 
-    quick = {"queue": False, **QUIET}
     runs_line.wire(side.line, chosen.run, side.said, redraw, _drawn(side))
-    side.stop.click(lambda: _asking(True), None, [side.ask, side.stop], **quick)
-    answers["go_on"].click(lambda: _asking(False), None, [side.ask, side.stop], **quick)
+    side.stop.click(lambda: _asking(True), None, [side.ask, side.stop], **QUICK)
+    answers["go_on"].click(lambda: _asking(False), None, [side.ask, side.stop], **QUICK)
     answers["keep"].click(keep, chosen.run, [side.said, side.ask, side.stop], **QUIET)
     answers["delete"].click(
         delete,

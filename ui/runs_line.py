@@ -11,9 +11,9 @@ from engine.errors import UserError
 from engine.training import turns
 from engine.training.runs import Run
 from ui import cards
+from ui.events import QUICK
 from ui.text import language, t
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 ACTIONS = {
     "forward": lambda run_id: turns.move(run_id, -1),
     "back": lambda run_id: turns.move(run_id, 1),
@@ -61,4 +61,4 @@ def wire(
                 return {said: cards.sentence(error.sentence.in_language(language(request)))}
             return redraw(at, language(request)) | {said: cards.nothing()}
 
-        button.click(press, run_id, [*outputs, said], queue=False, **QUIET)
+        button.click(press, run_id, [*outputs, said], **QUICK)

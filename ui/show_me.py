@@ -15,11 +15,11 @@ from engine.training import runs
 from ui import cards, form, tab_train
 from ui.chosen import Chosen
 from ui.conversation import BASE
+from ui.events import QUIET
 from ui.tab_data import DataTab
 from ui.text import language, say, t
 
 # Queued, because unqueued events do not wake listeners of a State.
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 SAMPLES = {"en": "lighthouse-keeper", "zh": "palace-secretary"}
 ROWS_SHOWN = 3
 SECONDS_A_ROW = 2.4

@@ -18,11 +18,10 @@ from ui import (
     keep_answers,
     voting,
 )
-from ui.chat_asking import MODEL
-from ui.chat_panel import QUIET, TELLING
 from ui.chat_parts import Parts, lay_out
 from ui.chosen import Chosen
 from ui.conversation import BASE
+from ui.events import MODEL, QUICK, TELLING
 from ui.text import language, say
 
 
@@ -88,12 +87,12 @@ def _wire_voices(parts: Parts, chosen: Chosen) -> None:
     parts.voices.select(typed, picked, picking, trigger_mode="always_last", **TELLING)
     inputs = [parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     scene = chat_asking.scene(parts)
-    Context.root_block.load(first, inputs, [*scene, *standing], **QUIET)
-    chosen.voices.change(put_on, inputs, scene, **QUIET).then(
+    Context.root_block.load(first, inputs, [*scene, *standing], **QUICK)
+    chosen.voices.change(put_on, inputs, scene, **QUICK).then(
         load, chosen.voices, [*standing, parts.notice], **MODEL
     )
     # The running answer ends first, and what it said stays.
-    parts.unload.click(client.stop, None, None, **QUIET).then(unload, None, standing, **MODEL)
+    parts.unload.click(client.stop, None, None, **QUICK).then(unload, None, standing, **MODEL)
 
 
 def _choose(parts: Parts, chosen: Chosen, picked: list[str], before: list[str], lang: str):
@@ -139,11 +138,11 @@ def _wire_panel(parts: Parts) -> None:
 
     panel, box, talk = parts.panel, parts.panel.box, [parts.talk, parts.blind.on]
     outputs = [parts.talk, *chat_asking.worn(panel), parts.chips, *parts.columns]
-    box.picker.input(change_character, [box.picker, *talk], outputs, **QUIET)
-    box.greeting.input(change_greeting, [box.greeting, box.picker, *talk], outputs, **QUIET)
+    box.picker.input(change_character, [box.picker, *talk], outputs, **QUICK)
+    box.greeting.input(change_greeting, [box.greeting, box.picker, *talk], outputs, **QUICK)
     for event in character_box.wire(box, panel.sampling):
-        event.then(change_character, [box.wanted, *talk], outputs, **QUIET)
-    panel.marks.input(redraw, [parts.talk, panel.marks], parts.columns, **QUIET)
+        event.then(change_character, [box.wanted, *talk], outputs, **QUICK)
+    panel.marks.input(redraw, [parts.talk, panel.marks], parts.columns, **QUICK)
 
 
 def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
@@ -175,4 +174,4 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
 
     inputs = [parts.seen, parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     outputs = [parts.seen, parts.status, parts.unload, chosen.voices, *chat_asking.scene(parts)]
-    gr.on(looks, follow, inputs, outputs, **QUIET)
+    gr.on(looks, follow, inputs, outputs, **QUICK)

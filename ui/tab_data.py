@@ -20,9 +20,8 @@ from ui import (
     form,
 )
 from ui.chosen import Chosen
+from ui.events import QUICK
 from ui.text import language, say, t
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def build(chosen: Chosen, fields: form.Fields, facts: gr.State, revised: gr.Stat
             learn, views = _right_side(chosen, fields, facts, statement)
     data_mapping.wire(views.pickers, fields)
     _wire_reading(chosen, choice, fields, learn, views, revised)
-    go.click(lambda: gr.Tabs(selected="train"), None, chosen.tabs, queue=False, **QUIET)
+    go.click(lambda: gr.Tabs(selected="train"), None, chosen.tabs, **QUICK)
     return DataTab(choice.picker, views.row, facts)
 
 
@@ -103,15 +102,14 @@ def _wire_reading(chosen: Chosen, choice, fields, learn, views, revised) -> None
         _begin,
         [chosen.dataset, chosen.clone, *own[:2]],
         [*begun, *own],
-        queue=False,
-        **QUIET,
+        **QUICK,
     ).then(**read)
     typed = [fields[name].input for name in data_reading.READ_BY]
     written = [fields[name].change for name in ("mapping", "speaker")]  # by the pickers
     gr.on([revised.change, *typed, *written], **read)
     views.row.input(**data_reading.row_reader(views, chosen, fields))
-    learn.input(lambda v: v, learn, fields["loss_on"], queue=False, **QUIET).then(**read)
-    fields["loss_on"].change(lambda v: v, fields["loss_on"], learn, queue=False, **QUIET)
+    learn.input(lambda v: v, learn, fields["loss_on"], **QUICK).then(**read)
+    fields["loss_on"].change(lambda v: v, fields["loss_on"], learn, **QUICK)
 
 
 def _begin(dataset: str, clone: str, system_prompt: str, questions: str, request: gr.Request):

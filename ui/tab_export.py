@@ -13,12 +13,10 @@ from engine.export.source import of_run
 from engine.training import runs
 from ui import cards, export_rows, report_view
 from ui.chosen import Chosen
+from ui.events import QUICK, TELLING
 from ui.export_parts import Parts, lay_out
 from ui.text import language, say
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-# What takes longer than a moment, and generators.
-SLOW = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 FETCH = "() => document.querySelector('#export_file')?.click()"
 _GOING = ("going", "stopping")
 
@@ -46,11 +44,11 @@ def _wire_choice(parts: Parts, chosen: Chosen, looks: list) -> None:
         return _choices(parts, (shown, *voices, watched), listed, language(request))
 
     outputs = [parts.run, parts.rows, parts.facts, parts.listed]
-    chosen.voices.change(listen, [chosen.voices, parts.run], outputs, **QUIET)
-    chosen.run.change(watch, [chosen.run, parts.run], outputs, **QUIET)
+    chosen.voices.change(listen, [chosen.voices, parts.run], outputs, **QUICK)
+    chosen.run.change(watch, [chosen.run, parts.run], outputs, **QUICK)
     inputs = [chosen.voices, chosen.run, parts.run, parts.listed]
-    Context.root_block.load(look, inputs, outputs, **QUIET)
-    gr.on(looks, look, inputs, outputs, **QUIET)
+    Context.root_block.load(look, inputs, outputs, **QUICK)
+    gr.on(looks, look, inputs, outputs, **QUICK)
 
 
 def _choices(parts: Parts, wanted: tuple, listed: str, lang: str) -> dict:
@@ -102,11 +100,11 @@ def _wire_drawing(parts: Parts, looks: list) -> None:
         turn_to,
         [parts.run, parts.quantization],
         [*drawn, parts.plan, parts.facts, parts.notice],
-        **QUIET,
+        **QUICK,
     )
-    turned.then(look_at_needs, [parts.run, parts.quantization], [*drawn, parts.plan], **SLOW)
+    turned.then(look_at_needs, [parts.run, parts.quantization], [*drawn, parts.plan], **TELLING)
     inputs = [parts.run, parts.plan, parts.quantization, parts.seen]
-    gr.on([parts.quantization.change, parts.watching.tick, *looks], draw, inputs, drawn, **QUIET)
+    gr.on([parts.quantization.change, parts.watching.tick, *looks], draw, inputs, drawn, **QUICK)
 
 
 def _outputs(parts: Parts) -> list:
@@ -166,10 +164,10 @@ def _wire_ways(parts: Parts) -> None:
     shown = [parts.run, parts.plan, parts.quantization]
     outputs = [*_outputs(parts), parts.notice]
     for name in made.KINDS:
-        parts.ways[name].go.click(begin(name), [*shown, parts.dtype], outputs, **QUIET)
+        parts.ways[name].go.click(begin(name), [*shown, parts.dtype], outputs, **QUICK)
     for way in parts.ways.values():
         if way.stop:
-            way.stop.click(stop, shown, _outputs(parts), **QUIET)
+            way.stop.click(stop, shown, _outputs(parts), **QUICK)
 
 
 def _tried(parts: Parts, run_id, plan, kind, lang: str, action, *asked) -> dict:
@@ -193,7 +191,7 @@ def _wire_hub(parts: Parts) -> None:
     shown = [parts.run, parts.plan, parts.quantization]
     fields = [parts.what, parts.repo_id, parts.token, parts.public]
     outputs = [*_outputs(parts), parts.notice, parts.token]
-    parts.ways[HUB].go.click(push, [*shown, *fields], outputs, **QUIET)
+    parts.ways[HUB].go.click(push, [*shown, *fields], outputs, **QUICK)
 
 
 def _wire_zips(parts: Parts) -> None:
@@ -231,8 +229,8 @@ def _wire_zips(parts: Parts) -> None:
     for name, way in parts.ways.items():
         button = way.go if name == "adapter" else way.zip
         if button:
-            ready = button.click(pack(name), parts.run, [parts.file, way.said], **SLOW)
-            ready.then(None, None, None, js=FETCH, **QUIET)
+            ready = button.click(pack(name), parts.run, [parts.file, way.said], **TELLING)
+            ready.then(None, None, None, js=FETCH, **QUICK)
 
 
 def _packing(way: str, run: runs.Run):

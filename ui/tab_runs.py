@@ -13,12 +13,9 @@ from engine.training.runs import Run
 from ui import cards, comparing, learned_card, report_view, runs_line, runs_table, timeline
 from ui.chosen import Chosen
 from ui.conversation import BASE
+from ui.events import QUICK, TELLING
 from ui.text import language, say, t
 
-# What every handler of this tab shares: none of it is API, none of it waits in a queue.
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-# A gr.State tells its listeners of a change only when the event that wrote it was queued.
-TELLING = QUIET | {"queue": True, "concurrency_limit": None}
 FETCH = "() => document.querySelector('#runs_file')?.click()"
 
 
@@ -121,10 +118,10 @@ def _wire_table(parts: Parts, chosen: Chosen, looks: list) -> None:
         return updates | _questions_closed(parts) | {parts.notice: cards.nothing()}
 
     inputs = [parts.seen, parts.selected]
-    Context.root_block.load(refresh, inputs, shown, **QUIET)
-    gr.on(looks, refresh, inputs, shown, **QUIET)
+    Context.root_block.load(refresh, inputs, shown, **QUICK)
+    gr.on(looks, refresh, inputs, shown, **QUICK)
     asks = [parts.ask_rename, parts.ask_delete, parts.notice]
-    parts.table.click(pick, inputs, [*shown, *asks, chosen.tabs], **QUIET)
+    parts.table.click(pick, inputs, [*shown, *asks, chosen.tabs], **QUICK)
 
 
 def _wire_ways_on(parts: Parts, chosen: Chosen) -> None:
@@ -206,18 +203,18 @@ def _wire_changes(parts: Parts) -> None:
         return _shown(parts, "", run_id, lang)
 
     runs_line.wire(parts.line, parts.selected, parts.notice, redraw, shown)
-    parts.rename.click(ask_name, parts.selected, [*asks, parts.new_name], **QUIET)
+    parts.rename.click(ask_name, parts.selected, [*asks, parts.new_name], **QUICK)
     gr.on(
         [parts.save_name.click, parts.new_name.submit],
         save_name,
         [parts.selected, parts.new_name],
         [*shown, *asks],
-        **QUIET,
+        **QUICK,
     )
-    parts.delete.click(ask_delete, parts.selected, [*asks, parts.delete_question], **QUIET)
-    parts.delete_yes.click(delete, parts.selected, [*shown, *asks], **QUIET)
+    parts.delete.click(ask_delete, parts.selected, [*asks, parts.delete_question], **QUICK)
+    parts.delete_yes.click(delete, parts.selected, [*shown, *asks], **QUICK)
     for button in (parts.leave_name, parts.delete_no):
-        button.click(lambda: _questions_closed(parts), None, asks, **QUIET)
+        button.click(lambda: _questions_closed(parts), None, asks, **QUICK)
     _wire_download(parts)
 
 
@@ -244,14 +241,14 @@ def _wire_download(parts: Parts) -> None:
         said = say("runs_packing", language(request), name=runs.get(run_id).name)
         return cards.waiting(said)
 
-    packed = parts.download.click(packing, parts.selected, parts.notice, **QUIET).then(
+    packed = parts.download.click(packing, parts.selected, parts.notice, **QUICK).then(
         pack, parts.selected, [parts.file, parts.notice], **TELLING
     )
     report = parts.take_report.click(
         pack_report, parts.selected, [parts.file, parts.notice], **TELLING
     )
     for ready in (packed, report):
-        ready.then(None, None, None, js=FETCH, **QUIET)
+        ready.then(None, None, None, js=FETCH, **QUICK)
 
 
 def _detail(parts: Parts) -> list:

@@ -11,9 +11,8 @@ from engine.errors import UserError
 from engine.training import runs
 from ui import base_line, cards, form, form_text, memory_box, recipes, run_side, summary
 from ui.chosen import Chosen
+from ui.events import QUICK, QUIET
 from ui.text import language, t
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def build(
     _wire_filling(chosen, parts, picker, revised)
     memory_box.wire_ladders(memory, fields, _inputs(chosen, parts))
     memory_box.wire_measure(memory, _inputs(chosen, parts))
-    chosen.run.change(_ready_side, chosen.run, [ready, said], queue=False, **QUIET)
+    chosen.run.change(_ready_side, chosen.run, [ready, said], **QUICK)
     return card
 
 
@@ -196,8 +195,7 @@ def _wire_filling(chosen: Chosen, parts: _Parts, picker: recipes.Picker, revised
         follow,
         inputs_kwargs=_inputs(chosen, parts, base=parts.base),
         outputs=[*parts.fields.values(), parts.base],
-        queue=False,
-        **QUIET,
+        **QUICK,
     )
     form_outputs = [*parts.fields.values(), chosen.dataset, revised, parts.base]
     chosen.clone.change(clone, [chosen.clone, revised], [*form_outputs, chosen.run], **QUIET)

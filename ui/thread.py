@@ -14,6 +14,7 @@ from engine.training import runs
 from ui import cards, cast, run_views
 from ui.chosen import Chosen
 from ui.conversation import BASE
+from ui.events import QUICK
 from ui.text import say
 
 # A click anywhere in a part tells the page which tab is meant.
@@ -27,9 +28,7 @@ element.addEventListener('click', event => {
 
 def build(chosen: Chosen) -> gr.HTML:
     line = gr.HTML(elem_id="thread", elem_classes="bare", js_on_load=ON_LOAD)
-    line.click(
-        _open_tab, None, chosen.tabs, queue=False, show_progress="hidden", api_visibility="private"
-    )
+    line.click(_open_tab, None, chosen.tabs, **QUICK)
     return line
 
 

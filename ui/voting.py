@@ -11,8 +11,8 @@ from engine.errors import UserError
 from engine.evaluation import votes
 from engine.places import votes_dir
 from ui import blind, cards, chat_flow, conversation
-from ui.chat_panel import QUIET
 from ui.chat_parts import Parts
+from ui.events import QUICK
 from ui.text import language
 
 
@@ -26,19 +26,19 @@ def wire(parts: Parts) -> None:
         def vote(talk: dict, marks: bool, is_on: bool, request: gr.Request, column=column):
             return _vote(parts, talk, column, marks, is_on, language(request))
 
-        button.click(vote, [parts.talk, panel.marks, made.on], drawn, **QUIET)
+        button.click(vote, [parts.talk, panel.marks, made.on], drawn, **QUICK)
 
     def switch(is_on: bool, talk: dict, marks: bool, request: gr.Request):
         lang = language(request)
         talk = talk if is_on else conversation.revealed(talk)
         return {parts.talk: talk} | chat_flow.drawn(parts, talk, marks, is_on, lang)
 
-    made.on.input(switch, [made.on, parts.talk, panel.marks], [parts.talk, *parts.columns], **QUIET)
+    made.on.input(switch, [made.on, parts.talk, panel.marks], [parts.talk, *parts.columns], **QUICK)
 
     def opened(request: gr.Request):
         return _counted(parts, language(request))
 
-    Context.root_block.load(opened, None, counted, **QUIET)
+    Context.root_block.load(opened, None, counted, **QUICK)
 
 
 def _vote(
