@@ -13,6 +13,7 @@ from engine import characters
 from engine.characters import exchange, shelf
 from engine.characters.card import Character, character
 from engine.errors import UserError
+from engine.places import temporary_file
 from ui import card_form, cards
 from ui.chosen import Chosen
 from ui.events import QUICK, TELLING
@@ -128,7 +129,7 @@ def wire(box: Box, sampling: dict) -> list:
             name, content = exchange.write(characters.get(id), form)
         except UserError as error:
             return gr.DownloadButton(visible=False), _told(error, lang)
-        path = Path(tempfile.mkdtemp(prefix="greenroom-")) / name
+        path = temporary_file(name)
         path.write_bytes(content)
         label = say("card_download", lang, name=name)
         return gr.DownloadButton(label, value=str(path), visible=True), cards.nothing()

@@ -1,15 +1,14 @@
 """Under the conversation: an answer that was good or said better goes into a dataset, the whole
 talk into a file."""
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
 from engine import library
 from engine.chat import conversations, kept_answers
 from engine.errors import UserError
+from engine.places import temporary_file
 from ui import cards, cast, conversation
 from ui.chosen import Chosen
 from ui.events import QUICK, TELLING
@@ -164,7 +163,7 @@ def _wire_leaving(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen
         except UserError as error:
             said = cards.sentence(error.sentence.in_language(lang), "mild")
             return gr.DownloadButton(visible=False), said
-        path = Path(tempfile.mkdtemp(prefix="greenroom-")) / name
+        path = temporary_file(name)
         path.write_text(text, encoding="utf-8")
         label = say("keep_download", lang, name=name)
         return gr.DownloadButton(label, value=str(path), visible=True), gr.skip()

@@ -1,15 +1,13 @@
 """What a blind vote does: it is kept, the names come back, and the table counts it."""
 
 import shutil
-import tempfile
-from pathlib import Path
 
 import gradio as gr
 from gradio.context import Context
 
 from engine.errors import UserError
 from engine.evaluation import votes
-from engine.places import votes_dir
+from engine.places import temporary_file, votes_dir
 from ui import blind, cards, chat_flow, conversation
 from ui.chat_parts import Parts
 from ui.events import QUICK
@@ -65,7 +63,7 @@ def _counted(parts: Parts, lang: str) -> dict:
     kept = votes_dir() / votes.DECIDED
     copy = None
     if kept.is_file():
-        copy = Path(tempfile.mkdtemp(prefix="greenroom-")) / "preferences.jsonl"
+        copy = temporary_file("preferences.jsonl")
         shutil.copyfile(kept, copy)
     return {
         made.box: gr.Accordion(visible=bool(standings or copy)),

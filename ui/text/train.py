@@ -44,7 +44,6 @@ WORDS = {
         "{name} is being trained at the moment. Wait for its end or stop it, then start this one.",
         "{name} 正在训练。请等它结束，或先停下它，再开始这一次。",
     ),
-    "train_watch": Sentence("Watch it", "去看看"),
     "train_step": Sentence("step {step} of {steps}", "第 {step} / {steps} 步"),
     "train_left": Sentence("{left} left, ends {end}", "还剩 {left}，{end} 结束"),
     "train_took": Sentence(
