@@ -83,7 +83,7 @@ WORDS = {
     "chat_own_has_system": Sentence(
         "A system prompt of its own (may be empty)", "单独的系统提示词（可以留空）"
     ),
-    "chat_own_as_all": Sentence("as for all", "同全体"),
+    "chat_own_as_all": Sentence("as all", "同全体"),
     "chat_loaded": Sentence(
         "{what} loaded · {gib} GiB in {precision} · {device}",
         "已加载 {what} · {gib} GiB，{precision} · {device}",
