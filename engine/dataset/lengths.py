@@ -19,15 +19,15 @@ _BARS = 24
 @dataclass(frozen=True, slots=True)
 class Lengths:
     """One number a conversation, in their order: tokens of the whole row, tokens that are learned,
-    tokens beyond max_length, whether an end of turn is learned, answers in the conversation,
-    whether the chat template leaves some of its reasoning out."""
+    tokens beyond max_length, answers in the conversation, whether the chat template leaves some of
+    its reasoning out. `end_is_learned` says whether an end of turn is in any of them."""
 
     total: "numpy.ndarray"
     trained: "numpy.ndarray"
     lost: "numpy.ndarray"
-    ends: "numpy.ndarray"
     turns: "numpy.ndarray"
     unread: "numpy.ndarray"
+    end_is_learned: bool
     max_length: int
 
 
@@ -50,16 +50,16 @@ def measure(
             ahead.append((sum(m["role"] == "assistant" for m in messages), reasons(messages)))
             yield one
 
-    rows = []
+    rows, end_is_learned = [], False
     for one in encode_all(tokenizer, counted(), max_length=max_length, **options):
         turns, thoughts = ahead.popleft()
         unread = any(thought not in one.text for thought in thoughts)
-        rows.append((len(one.all_ids), one.learned, one.lost, one.end_is_learned, turns, unread))
+        rows.append((one.total, one.learned, one.lost, turns, unread))
+        end_is_learned = end_is_learned or one.end_is_learned
         each(one)
-    total, trained, lost, ends, turns, unread = (
-        numpy.array(rows, dtype=numpy.int64).reshape(-1, 6).T.copy()
-    )
-    return Lengths(total, trained, lost, ends > 0, turns, unread > 0, max_length)
+    figures = numpy.array(rows, dtype=numpy.int64).reshape(-1, 5)
+    total, trained, lost, turns, unread = figures.T.copy()
+    return Lengths(total, trained, lost, turns, unread > 0, end_is_learned, max_length)
 
 
 def totals(lengths: Lengths) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def totals(lengths: Lengths) -> dict[str, Any]:
         "total_tokens": int(kept.sum()),
         "trained_tokens": int(lengths.trained.sum()),
         "zero_label_rows": int((lengths.trained == 0).sum()),
-        "end_token_trained": bool(lengths.ends.any()),
+        "end_token_trained": lengths.end_is_learned,
         "lengths": {
             "mean": round(float(ordered.mean()), 1),
             "p50": int(ordered[len(ordered) // 2]),

@@ -24,15 +24,22 @@ _changing = threading.Lock()
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One row as tokens. `input_ids` and `labels` are what is trained on (cut to max_length);
-    `all_ids` and `offsets` (characters in `text`) are of the whole row, `end_ids` end a turn,
-    `ranges` are the (first, last + 1) tokens of the whole row that are learned."""
+    `all_ids`, `total` (their number) and `offsets` (characters in `text`) are of the whole row, so
+    are `ranges`, the (first, last + 1) tokens that are learned; `end_ids` end a turn."""
 
     text: str
-    all_ids: list[int]
     ranges: list[tuple[int, int]]
     max_length: int
     end_ids: frozenset[int]
     encoding: "Encoding"
+
+    @property
+    def all_ids(self) -> list[int]:
+        return self.encoding.ids
+
+    @property
+    def total(self) -> int:
+        return len(self.encoding)
 
     @property
     def input_ids(self) -> list[int]:
@@ -40,9 +47,10 @@ class Encoded:
 
     @property
     def labels(self) -> list[int]:
-        labels = [IGNORED] * len(self.all_ids)
+        ids = self.all_ids
+        labels = [IGNORED] * len(ids)
         for first, last in self.ranges:
-            labels[first:last] = self.all_ids[first:last]
+            labels[first:last] = ids[first:last]
         return labels[: self.max_length]
 
     @property
@@ -56,14 +64,12 @@ class Encoded:
 
     @property
     def lost(self) -> int:
-        return max(0, len(self.all_ids) - self.max_length)
+        return max(0, self.total - self.max_length)
 
     @property
     def end_is_learned(self) -> bool:
-        return not all(
-            self.end_ids.isdisjoint(self.all_ids[first : min(last, self.max_length)])
-            for first, last in self.ranges
-        )
+        ids = self.input_ids
+        return not all(self.end_ids.isdisjoint(ids[first:last]) for first, last in self.ranges)
 
 
 def encode_all(
@@ -85,7 +91,7 @@ def encode_all(
     def finished(read, job) -> Iterator[Encoded]:
         for (text, spans), encoding in zip(read, job.result(), strict=True):
             ranges = [_tokens_of(span, encoding, len(text)) for span in spans]
-            yield Encoded(text, encoding.ids, ranges, max_length, end_ids, encoding)
+            yield Encoded(text, ranges, max_length, end_ids, encoding)
 
     rows, ahead = iter(conversations), None
     with ThreadPoolExecutor(1) as pool:

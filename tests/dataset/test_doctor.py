@@ -1,5 +1,6 @@
 """The dataset doctor's findings: each kind whole, on small inputs, and none on sound data."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy
@@ -254,9 +255,8 @@ def test_what_the_tokens_show():
     count = len(rows)
     total, trained, lost = (numpy.full(count, n) for n in (20, 5, 0))
     total[1], lost[1], trained[2] = 40, 20, 0
-    ends, turns = numpy.zeros(count, bool), numpy.ones(count, int)
-    unread = numpy.zeros(count, bool)
-    lengths = Lengths(total, trained, lost, ends, turns, unread, 20)
+    turns, unread = numpy.ones(count, int), numpy.zeros(count, bool)
+    lengths = Lengths(total, trained, lost, turns, unread, end_is_learned=False, max_length=20)
     findings = examine(found_in(rows), lengths=lengths)
     assert [(f.kind, f.rows, [(e["row"], e["text"]) for e in f.examples]) for f in findings] == [
         ("end_not_learned", count, []),
@@ -272,8 +272,8 @@ def test_what_the_tokens_show():
         "off and not learned.",
         "超过 20 个 token，最长的有 40 个。末尾共 20 个 token（占全部的 1.6%）会被截掉，学不到。",
     )
-    ends[0] = True
-    kinds = [finding.kind for finding in examine(found_in(rows), lengths=lengths)]
+    learned = replace(lengths, end_is_learned=True)
+    kinds = [finding.kind for finding in examine(found_in(rows), lengths=learned)]
     assert kinds == ["nothing_to_learn", "too_long"]
     rows[3] = thinking("Where?", "There.", "It was here.")
     unread[3] = True

@@ -27,9 +27,14 @@ def test_each_row_is_measured(tokenizer):
     assert lengths.total.tolist() == [13, 26, 3]
     assert lengths.trained.tolist() == [3, 3, 2]
     assert lengths.lost.tolist() == [1, 14, 0]
-    assert lengths.ends.tolist() == [True, True, True]
     assert lengths.turns.tolist() == [1, 2, 0]
     assert [len(text) for text in seen] == [64, 128, 12]
+
+
+def test_one_end_that_is_learned_is_enough(tokenizer):
+    """Cut at 5 tokens the conversations lose theirs; the text of three keeps its own."""
+    assert measure(tokenizer, ROWS, max_length=5).end_is_learned is True
+    assert measure(tokenizer, ROWS[:2], max_length=5).end_is_learned is False
 
 
 def test_reasoning_that_the_template_leaves_out_is_counted(tokenizer):
@@ -63,7 +68,7 @@ def lengths_of(total, trained, max_length):
     total, trained = numpy.array(total), numpy.array(trained)
     lost = numpy.maximum(0, total - max_length)
     one = numpy.ones_like(total)
-    return Lengths(total, trained, lost, trained > 0, one, one == 0, max_length)
+    return Lengths(total, trained, lost, one, one == 0, True, max_length)
 
 
 def test_pictures_exactly():

@@ -138,8 +138,8 @@ def _lengths(found: "Conversations", lengths: "Lengths") -> dict[str, Tally]:
         "tokens": int(lengths.lost.sum()),
         "percent": round(100 * float(lengths.lost.sum()) / max(1, int(lengths.total.sum())), 1),
     }
-    if not lengths.ends.any():
-        tallies["end_not_learned"].rows = len(lengths.ends)
+    if not lengths.end_is_learned:
+        tallies["end_not_learned"].rows = len(lengths.total)
     return tallies
 
 

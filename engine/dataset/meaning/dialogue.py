@@ -84,11 +84,13 @@ def messages_of(turns: list[Any]) -> list[Message]:
 
 def text_of(value: Any) -> str:
     """A cell as text without the white space around it; "" for an empty one. Raises Dropped."""
+    if isinstance(value, str):
+        return value.strip()
     if value is None:
         return ""
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, int | float):
         raise Dropped(NOT_TEXT)
-    return str(value).strip()
+    return str(value)
 
 
 def history_of(value: Any) -> list[Message]:
@@ -119,8 +121,10 @@ def well_formed(messages: list[Message]) -> tuple[list[Message], bool]:
     Raises Dropped for what holds no answer and for turns out of order.
     """
     talk = [m for m in messages if m["role"] != "system" or m["content"]]
-    at = next((i for i, m in enumerate(talk) if m["role"] != "system"), len(talk))
-    systems = list(dict.fromkeys(m["content"] for m in talk[:at]))
+    at = 0
+    while at < len(talk) and talk[at]["role"] == "system":
+        at += 1
+    systems = list(dict.fromkeys([m["content"] for m in talk[:at]]))
     turns = [m for m in talk[at:] if m["role"] != "system" or m["content"] not in systems]
     said = len(turns)
     while turns and not _answers(turns[-1]):
@@ -136,12 +140,12 @@ def _check_order(turns: list[Message]) -> None:
     if turns[0]["role"] != "user" or not turns[0]["content"]:
         raise Dropped(NO_QUESTION)
     for before, turn in zip(turns, turns[1:], strict=False):
-        if turn["role"] == "system":
+        earlier, role = before["role"], turn["role"]
+        if role == "system":
             raise Dropped(SYSTEM_IN_THE_MIDDLE)
-        asks = [one["role"] != "assistant" for one in (before, turn)]
-        if asks[0] == asks[1] and not before["role"] == turn["role"] == "tool":
+        if (earlier == "assistant") == (role == "assistant") and not earlier == role == "tool":
             raise Dropped(ROLE_ORDER)
-        if turn["role"] == "assistant" and not _answers(turn):
+        if role == "assistant" and not _answers(turn):
             raise Dropped(EMPTY_ANSWER)
 
 

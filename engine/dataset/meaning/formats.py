@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from engine.dataset.meaning.columns import Roles, chosen_roles, parse_mapping, readings
@@ -106,7 +107,7 @@ def _read_rows(
 ) -> Iterator[dict]:
     chosen = chosen and _judged(chosen, judging)
     for number, row in enumerate(rows):
-        found = _chosen(row, chosen) or _detected(row, judging)
+        found = (chosen and _chosen(row, chosen)) or _detected(row, judging)
         if not found:
             tally.dropped.append((number, UNKNOWN_COLUMNS))
             continue
@@ -124,19 +125,26 @@ def _read_rows(
         yield read.conversation
 
 
-def _chosen(row: dict[str, Any], roles: Roles | None) -> tuple[str, Roles] | None:
+def _chosen(row: dict[str, Any], roles: Roles) -> tuple[str, Roles] | None:
     """A person's choice goes for the rows that have one of the columns it learns from."""
-    learned = (*roles.assistant, *roles.messages, *roles.text) if roles else ()
+    learned = (*roles.assistant, *roles.messages, *roles.text)
     return ("mapped", roles) if any(column in row for column in learned) else None
 
 
 def _detected(row: dict[str, Any], judging: frozenset[str]) -> tuple[str, Roles] | None:
     """The likeliest reading whose columns this row fills; of a row that fills none, the first."""
-    possible = [(shape, _judged(roles, judging)) for shape, roles in readings(tuple(row))]
+    possible = _judged_readings(tuple(row), judging)
     for shape, roles in possible:
         if fits(row, shape, roles):
             return shape_of(row, shape, roles), roles
     return possible[0] if possible else None
+
+
+@lru_cache(maxsize=1024)
+def _judged_readings(
+    columns: tuple[str, ...], judging: frozenset[str]
+) -> tuple[tuple[str, Roles], ...]:
+    return tuple((shape, _judged(roles, judging)) for shape, roles in readings(columns))
 
 
 def _judged(roles: Roles, judging: frozenset[str]) -> Roles:

@@ -38,7 +38,9 @@ class Read(NamedTuple):
 
 
 def is_filled(value: Any) -> bool:
-    return value not in (None, "", [], {}) and not (isinstance(value, str) and value.isspace())
+    if isinstance(value, str):
+        return bool(value) and not value.isspace()
+    return value not in (None, [], {})
 
 
 def turns_of(value: Any) -> list[Any] | None:
@@ -90,8 +92,10 @@ def read_row(row: dict[str, Any], shape: str, roles: Roles) -> Read:
 
 def label_of(row: dict[str, Any], roles: Roles) -> bool | None:
     """What the columns of labels say of the answer; None when they say nothing."""
-    said = (verdict(row.get(column)) for column in roles.label)
-    return next((one for one in said if one is not None), None)
+    for column in roles.label:
+        if (said := verdict(row.get(column))) is not None:
+            return said
+    return None
 
 
 def _finished(messages: list[Message], tools: list[dict]) -> tuple[dict[str, Any], bool]:
@@ -129,11 +133,15 @@ def _question(row: dict[str, Any], roles: Roles) -> list[Message]:
     """What is asked, with the input below it; [] when there is nothing and turns stand before."""
     columns = [column for column in roles.user if is_filled(row.get(column))]
     cells = [row[column] for column in (columns if roles.joined else columns[:1])]
-    asked = [m for cell in cells if _is_turns(cell) for m in messages_of(cell)]
-    texts = [text_of(cell) for cell in cells if not _is_turns(cell)]
-    texts = [_unframed(text, columns[0]) for text in texts]
+    asked: list[Message] = []
+    texts: list[str] = []
+    for cell in cells:
+        if _is_turns(cell):
+            asked += messages_of(cell)
+        else:
+            texts.append(_unframed(text_of(cell), columns[0]))
     texts += [text_of(row.get(column)) for column in roles.input]
-    text = "\n".join(text for text in texts if text)
+    text = "\n".join([text for text in texts if text])
     if not text and (asked or roles.messages):
         return asked
     return [*asked, {"role": "user", "content": text}]

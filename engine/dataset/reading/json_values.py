@@ -18,6 +18,8 @@ DEEPEST = 100  # brackets within brackets; what is deeper could not be read agai
 _SPACE = re.compile(r"[ \t\n\r]*")
 _MARK = "\ufeff"  # left where files with a byte order mark were joined
 _CONTROL = re.compile(r"[\x00-\x1f]")
+# What nearly always stands between two elements, in one step.
+_COMMA = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(?=[{["\w-])')
 _NEXT_KEY = re.compile(r'\s*\n\s*"(?:[^"\\\n]|\\.)*"\s*:')
 _NEXT_OBJECT = re.compile(r"(?<=\})\s*\{")
 _FIRST_KEY = re.compile(r'\{\s*"((?:[^"\\]|\\.)*)"\s*:')
@@ -77,7 +79,7 @@ class Strict:
         brackets = self.text.count("[", at, end) + self.text.count("{", at, end)
         if brackets > DEEPEST and _deeper(value, DEEPEST):
             raise NotFlat
-        if any(self.text.find(mark, at, end) >= 0 for mark in self._halves):
+        if self._halves and any(self.text.find(mark, at, end) >= 0 for mark in self._halves):
             value = without_halves(value)
         return value, end
 
@@ -100,6 +102,8 @@ class Strict:
 
         `joined` is what tells, in the place of a comma, that the next element has begun.
         """
+        if comma := _COMMA.match(self.text, end):
+            return comma.end(), False
         at = self.skip(end)
         sign = self.text[at : at + 1]
         if sign == closer:

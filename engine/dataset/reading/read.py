@@ -114,5 +114,6 @@ def _stored(
 def _noting(rows: Iterable[dict[str, Any]], columns: dict[str, None]) -> Iterator[dict[str, Any]]:
     """The rows as they pass, their column names noted in order of first appearance."""
     for row in rows:
-        columns |= dict.fromkeys(row)
+        if not row.keys() <= columns.keys():
+            columns |= dict.fromkeys(row)
         yield row
