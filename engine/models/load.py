@@ -200,14 +200,7 @@ def _bitsandbytes(quantization: Quantization, device: Device) -> Any:
         bnb_4bit_quant_type=quantization.bnb_4bit_quant_type,
         bnb_4bit_use_double_quant=quantization.bnb_4bit_use_double_quant,
         bnb_4bit_compute_dtype=device.dtype,
-        # FSDP shares out floating weights only; bitsandbytes can keep its bytes in such a type.
-        bnb_4bit_quant_storage=device.dtype if _is_sharded() else None,
     )
-
-
-def _is_sharded() -> bool:
-    """Whether Accelerate's launcher has asked for FSDP."""
-    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
 
 
 def _keep_differentiable(model: "PreTrainedModel") -> None:

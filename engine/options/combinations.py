@@ -17,7 +17,7 @@ _READS_THE_BASE = ("orthogonal", *CHANGES_THE_BASE)
 
 def impossible(config: "TrainConfig") -> dict[str, Sentence]:
     """By field, what the others do not allow; {} when all go together."""
-    found = _quantised(config) | _method(config) | _evaluation(config) | _devices(config)
+    found = _quantised(config) | _method(config) | _evaluation(config)
     if config.peft_type == "lora":
         found |= _lora(config)
     return found
@@ -50,19 +50,6 @@ def _quantised(config: "TrainConfig") -> dict[str, Sentence]:
             )
         }
     return {}
-
-
-def _devices(config: "TrainConfig") -> dict[str, Sentence]:
-    if config.distributed_type == "ddp":
-        return {}
-    return {  # tried on two H200, 2026-11-21: it trained, and hung when the adapter was saved
-        "distributed_type": Sentence(
-            "FSDP is not finished: on two GPUs it trained, but its adapter could not be saved at "
-            "the end. Choose ddp, or device_map auto for a model that one card cannot hold.",
-            "FSDP 尚未完成：在两块显卡上能训练，但最后无法保存适配器。"
-            "请选择 ddp；单卡放不下的模型请把 device_map 设为 auto。",
-        )
-    }
 
 
 def _method(config: "TrainConfig") -> dict[str, Sentence]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from engine.options import declare
 
@@ -17,13 +16,5 @@ class Devices:
         (
             "0 or 0,1 or all; empty: the one with the most free memory",
             "如 0、0,1 或 all；留空则用空闲显存最多的一块",
-        ),
-    )
-    distributed_type: Literal["ddp", "fsdp"] = option(
-        "ddp",
-        ("Several GPUs", "多显卡方式"),
-        (
-            "ddp: a whole copy on each; fsdp, sharing it out, is not finished",
-            "ddp：每块一份完整模型；fsdp（分摊模型）尚未完成",
         ),
     )

@@ -91,9 +91,8 @@ def build_trainer(
 
 
 def _samples(path: Path, config: TrainConfig, tokenizer, progress: Progress) -> list[Samples]:
-    """One process answers; where the model is shared out among several, none can by itself."""
-    alone = ranks.is_main() and not ranks.shares_the_model(config)
-    return [Samples(path, config, tokenizer, progress)] if alone else []
+    """One process answers."""
+    return [Samples(path, config, tokenizer, progress)] if ranks.is_main() else []
 
 
 def _room_gib(config: TrainConfig, on_gpu: bool) -> float:
@@ -113,9 +112,7 @@ def _layout(
     shape, on_gpu = model_shape(config), device.type == "cuda"
     sequences, longest = prepared.train, max(prepared.train.longest, prepared.evaluation.longest)
     levers = pull(model, config, foresee(config, device, shape.varlen, max_steps))
-    task = Task(
-        shape, device, _room_gib(config, on_gpu), longest, len(sequences), max_steps, ranks.count()
-    )
+    task = Task(shape, device, _room_gib(config, on_gpu), longest, len(sequences), max_steps)
     outlook = task.outlook(config)
     size = outlook.capacity
     print(f"Micro-steps of up to {size:,} tokens, {outlook.peak_gib:.2f} GiB foreseen", flush=True)

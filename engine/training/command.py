@@ -32,24 +32,14 @@ def environment(gpus: list[int]) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
 
 
-def arguments(path: Path, config: TrainConfig, processes: int) -> list[str]:
+def arguments(path: Path, processes: int) -> list[str]:
     """What follows `python`."""
     train = ["-m", "engine", "train", str(path)]
     if processes == 1:
         return train
     shared = ["--num_processes", str(processes), "--num_machines", "1", "--main_process_port", "0"]
     plain = ["--mixed_precision", "no", "--dynamo_backend", "no"]  # the run's own options decide
-    way = ["--multi_gpu"]
-    if config.distributed_type == "fsdp":
-        way = [
-            "--use_fsdp",
-            *("--fsdp_version", "2"),
-            *("--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP"),
-            *("--fsdp_reshard_after_forward", "true"),
-            *("--fsdp_cpu_ram_efficient_loading", "false"),
-            *("--fsdp_state_dict_type", "FULL_STATE_DICT"),
-        ]
-    return ["-m", "accelerate.commands.launch", *shared, *plain, *way, *train]
+    return ["-m", "accelerate.commands.launch", *shared, *plain, "--multi_gpu", *train]
 
 
 def shown(path: Path, config: TrainConfig, gpus: list[int]) -> str:
@@ -61,7 +51,7 @@ def shown(path: Path, config: TrainConfig, gpus: list[int]) -> str:
         variables["RUNS_DIR"] = str(path.parent)
     words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     processes = devices.processes(len(gpus), config.device_map)
-    words += ["python", *map(shlex.quote, arguments(path, config, processes))]
+    words += ["python", *map(shlex.quote, arguments(path, processes))]
     return " ".join(words)
 
 
@@ -76,5 +66,5 @@ def launch_line(path: Path, config: TrainConfig, gpus: list[int]) -> list[str]:
     """The command for subprocess."""
     return [
         sys.executable,
-        *arguments(path, config, devices.processes(len(gpus), config.device_map)),
+        *arguments(path, devices.processes(len(gpus), config.device_map)),
     ]

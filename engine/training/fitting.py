@@ -43,7 +43,6 @@ class Task:
     longest: int  # tokens in the longest sequence
     sequences: int  # in an epoch
     max_steps: int
-    processes: int = 1
 
     def outlook(self, config: TrainConfig) -> Outlook:
         """With the largest micro-step that fits, or the smallest when none does."""
@@ -52,8 +51,6 @@ class Task:
         longest = min(self.longest, config.max_length)
         for capacity in capacities(config, longest, self.sequences, self.device.type == "cuda"):
             parts = predict(config, self.shape, levers, dtype, self.device.type, capacity)
-            if config.distributed_type == "fsdp" and self.processes > 1:
-                parts = _shared_out(parts, self.processes, self.shape.layers)
             fits = sum(parts.values()) <= self.free_gib * _MARGIN
             if fits:
                 break
@@ -90,14 +87,6 @@ class Task:
             else:
                 fewest = middle + 1
         return enough
-
-
-def _shared_out(parts: dict[str, float], processes: int, layers: int) -> dict[str, float]:
-    """GiB on each GPU under FSDP: all parameters and what belongs to them in equal shares, and the
-    one layer that is gathered to compute with it."""
-    shared = ("weights", "adapter", "gradients", "optimizer")
-    shares = {n: gib / processes if n in shared else gib for n, gib in parts.items()}
-    return shares | {"weights": shares["weights"] + parts["weights"] / layers}
 
 
 def _checkpointing(config: TrainConfig, layers: int) -> TrainConfig:

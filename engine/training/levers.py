@@ -16,7 +16,6 @@ from engine.models.attention import use_varlen
 from engine.models.fused_lora import fuse
 from engine.models.loss_head import give_loss_head
 from engine.options.adapter import PROMPTS
-from engine.training import ranks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -49,13 +48,10 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
     return Levers(
         varlen=varlen,
         fused_lora=fused,
-        loss_head="loss_head" not in without
-        and config.peft_type not in _OWN_FORWARD
-        and not ranks.shares_the_model(config),  # a head is gathered by its own call alone
+        loss_head="loss_head" not in without and config.peft_type not in _OWN_FORWARD,
         compiled=varlen
         and fused
         and "compiled" not in without
-        and not ranks.shares_the_model(config)
         and max_steps >= _STEPS_WORTH_COMPILING
         and (not device.is_here or can_compile()),
     )

@@ -144,10 +144,6 @@ class PackedTrainer(Trainer):
         )
         return metrics
 
-    def whole_state(self) -> dict[str, torch.Tensor]:
-        """The model's weights, gathered from all processes; all of them must ask."""
-        return self.accelerator.get_state_dict(self.model_wrapped)
-
     def floating_point_ops(self, inputs) -> int:
         return 0  # tokens are what is counted here
 

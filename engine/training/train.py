@@ -108,10 +108,9 @@ def _train(path: Path, ends_at: float) -> None:
     checkpoint = checkpoints.last_complete(path)
     _continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    state = trainer.whole_state() if ranks.shares_the_model(config) else None
     if not ranks.is_main():
         return
-    _save(path, config, model, tokenizer, first, state)
+    _save(path, config, model, tokenizer, first)
     message = stopping.message(trainer.state)
     stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
     runs.write_status(
@@ -123,8 +122,7 @@ def _train(path: Path, ends_at: float) -> None:
         seconds_left=0.0,
         peak_gib=measured()["peak_gib"],
     )
-    if not ranks.shares_the_model(config):
-        look_back(path, model, tokenizer, config, prepared, trainer.loss_over)
+    look_back(path, model, tokenizer, config, prepared, trainer.loss_over)
     write_report(path)
 
 
@@ -176,15 +174,12 @@ def _keep_facts(path: Path, facts: dict[str, Any]) -> None:
         )
 
 
-def _save(
-    path: Path, config: TrainConfig, model, tokenizer, first: dict, state: dict | None
-) -> None:
-    """The adapter with everything that its voice needs: template, system prompt, stop tokens.
-    `state` is the model's where it had to be gathered."""
+def _save(path: Path, config: TrainConfig, model, tokenizer, first: dict) -> None:
+    """The adapter with everything that its voice needs: template, system prompt, stop tokens."""
     folder = path / "adapter.new"
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here
     model.config.use_cache = True
-    save(model, folder, first, state)
+    save(model, folder, first)
     name_base(folder, config.model_name_or_path)
     tokenizer.save_pretrained(folder)
     card = {

@@ -302,16 +302,3 @@ def test_a_model_that_found_no_room_on_the_gpus_is_refused():
 def test_the_device_map_that_transformers_gets(cpu, wanted, on_gpu, on_cpu):
     assert load._device_map(dataclasses.replace(cpu, type="cuda"), wanted) == on_gpu
     assert load._device_map(cpu, wanted) == on_cpu
-
-
-@pytest.mark.parametrize(("sharded", "storage"), [("true", "float32"), ("", "uint8")])
-def test_4_bit_weights_are_stored_so_that_fsdp_can_share_them_out(
-    tiny_model_folder, cpu, monkeypatch, sharded, storage
-):
-    """FSDP shares out floating weights only; without it the usual bytes stay."""
-    from bitsandbytes.nn import Params4bit
-
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", sharded)
-    model = load_base(str(tiny_model_folder), cpu, Quantization(load_in_4bit=True))
-    kinds = {p.dtype for p in model.parameters() if isinstance(p, Params4bit)}
-    assert kinds == {getattr(torch, storage)}

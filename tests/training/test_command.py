@@ -28,23 +28,15 @@ SEVERAL = [
     *("-m", "accelerate.commands.launch", "--num_processes", "2", "--num_machines", "1"),
     *("--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"),
 ]
-FSDP = [
-    *("--use_fsdp", "--fsdp_version", "2"),
-    *("--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP"),
-    *("--fsdp_reshard_after_forward", "true", "--fsdp_cpu_ram_efficient_loading", "false"),
-    *("--fsdp_state_dict_type", "FULL_STATE_DICT"),
-]
 
 
 @pytest.mark.parametrize(
     ("options", "numbers", "expected"),
     [
         ({}, [3], ONE),
-        ({"distributed_type": "fsdp"}, [3], ONE),
         ({}, [0, 1], [*SEVERAL, "--multi_gpu", *ONE]),
-        ({"distributed_type": "fsdp"}, [2, 5], [*SEVERAL, *FSDP, *ONE]),
     ],
-    ids=["one", "one needs no sharing out", "ddp", "fsdp"],
+    ids=["one", "ddp"],
 )
 def test_the_exact_command(tmp_path, options, numbers, expected):
     words = [word.format(path=tmp_path) for word in expected]
@@ -56,10 +48,9 @@ def test_accelerate_knows_every_flag(tmp_path):
     """Its own parser reads the command, and hands the rest to the run."""
     from accelerate.commands.launch import launch_command_parser
 
-    line = command.arguments(tmp_path, TrainConfig(distributed_type="fsdp"), 2)
+    line = command.arguments(tmp_path, 2)
     read = launch_command_parser().parse_args(line[2:])
-    assert (read.num_processes, read.main_process_port, read.use_fsdp) == (2, 0, True)
-    assert (read.fsdp_version, read.fsdp_state_dict_type) == ("2", "FULL_STATE_DICT")
+    assert (read.num_processes, read.main_process_port, read.multi_gpu) == (2, 0, True)
     assert (read.module, read.training_script) == (True, "engine")
     assert read.training_script_args == ["train", str(tmp_path)]
 

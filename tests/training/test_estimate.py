@@ -200,7 +200,7 @@ def test_other_methods_are_foretold_too(values, method):
 
 
 def test_several_gpus_share_steps(values, monkeypatch):
-    """Four GPUs: a quarter of the steps, the same memory on each; FSDP is refused for now."""
+    """Four GPUs: a quarter of the steps, the same memory on each."""
     gpu = DeviceMemory("GPU", True, 0.0, 0.0, 80.0, 80.0)
     monkeypatch.setattr("engine.devices.gpu_count", lambda: 4)
     monkeypatch.setattr("engine.devices.memory_now", lambda: [gpu] * 4)
@@ -209,6 +209,3 @@ def test_several_gpus_share_steps(values, monkeypatch):
     assert (one["steps"], four["steps"]) == (44, 12)
     assert four["effective_batch_rows"] == 4 * one["effective_batch_rows"]
     assert four["parts"] == one["parts"]
-    (reason,) = estimate(short | {"gpu_ids": "all", "distributed_type": "fsdp"})["reasons"]
-    assert reason["field"] == "distributed_type"
-    assert reason["en"].startswith("FSDP is not finished: ")
