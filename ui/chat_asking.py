@@ -12,19 +12,20 @@ from ui.events import MODEL, QUICK, TELLING
 from ui.text import language, say
 
 
-def wire(parts: Parts, chosen: Chosen) -> None:
-    _wire_questions(parts)
-    _wire_elsewhere(parts, chosen)
-    _wire_once_more(parts)
-    _wire_second_thoughts(parts)
+def wire(parts: Parts, chosen: Chosen) -> list:
+    """Returns the events that ask; what begins another talk cancels them."""
+    asks = [*_wire_questions(parts), _wire_elsewhere(parts, chosen), *_wire_once_more(parts)]
+    _wire_second_thoughts(parts, asks)
     parts.stop.click(client.stop, None, None, **QUICK)
+    return asks
 
 
 def scene(parts: Parts) -> list:
     """All that depends on who speaks."""
     panel = parts.panel
     words = [parts.chips, parts.notice]
-    return [parts.talk, parts.voices, *worn(panel), *words, *panel.own.outputs, *parts.columns]
+    begun = [parts.talk, parts.send, parts.stop, *parts.columns]
+    return [parts.voices, *worn(panel), *words, *panel.own.outputs, *begun]
 
 
 def worn(panel: Panel) -> list:
@@ -33,7 +34,7 @@ def worn(panel: Panel) -> list:
     return [box.picker, box.greeting, box.train, panel.system, *panel.sampling.values()]
 
 
-def _wire_questions(parts: Parts) -> None:
+def _wire_questions(parts: Parts) -> list:
     def send(question: str, request: gr.Request):
         if question.strip():
             return question.strip(), "", cards.nothing()
@@ -50,11 +51,11 @@ def _wire_questions(parts: Parts) -> None:
         [parts.pending, parts.question, parts.notice],
         **QUICK,
     )
-    _then_ask(sent, parts)
-    _then_ask(parts.chips.click(clicked, None, parts.pending, **QUICK), parts)
+    chip = parts.chips.click(clicked, None, parts.pending, **QUICK)
+    return [_then_ask(sent, parts), _then_ask(chip, parts)]
 
 
-def _wire_elsewhere(parts: Parts, chosen: Chosen) -> None:
+def _wire_elsewhere(parts: Parts, chosen: Chosen):
     """Another tab has a question for voices that it has chosen."""
 
     def from_elsewhere(
@@ -76,10 +77,12 @@ def _wire_elsewhere(parts: Parts, chosen: Chosen) -> None:
         [*scene(parts), parts.pending],
         **QUICK,
     )
-    _then_ask(elsewhere, parts).then(lambda: "", None, chosen.question, **TELLING)
+    asked = _then_ask(elsewhere, parts)
+    asked.then(lambda: "", None, chosen.question, **TELLING)
+    return asked
 
 
-def _wire_once_more(parts: Parts) -> None:
+def _wire_once_more(parts: Parts) -> list:
     """Retry takes the next seed; a question that is edited is asked anew."""
 
     def retry(talk: dict, seed: float):
@@ -95,11 +98,13 @@ def _wire_once_more(parts: Parts) -> None:
 
     seed = parts.panel.sampling["seed"]
     again, outputs = [parts.talk, seed], [parts.talk, parts.pending, seed]
-    _then_ask(parts.retry.click(retry, again, outputs, **QUICK), parts)
     chats = parts.chats.values()
-    _then_ask(gr.on([one.retry for one in chats], retry_there, again, outputs, **QUICK), parts)
-    asked = [parts.talk, parts.pending]
-    _then_ask(gr.on([one.edit for one in chats], edited, parts.talk, asked, **QUICK), parts)
+    wanted = [
+        parts.retry.click(retry, again, outputs, **QUICK),
+        gr.on([one.retry for one in chats], retry_there, again, outputs, **QUICK),
+        gr.on([one.edit for one in chats], edited, parts.talk, outputs[:2], **QUICK),
+    ]
+    return [_then_ask(one, parts) for one in wanted]
 
 
 def _then_ask(event, parts: Parts):
@@ -137,8 +142,8 @@ def _then_ask(event, parts: Parts):
     return asked
 
 
-def _wire_second_thoughts(parts: Parts) -> None:
-    """Undo puts the last question back into the input; Clear begins anew."""
+def _wire_second_thoughts(parts: Parts, asks: list) -> None:
+    """Undo puts the last question back into the input; Clear begins anew, whoever speaks."""
 
     def undo(talk: dict, marks: bool, is_blind: bool, request: gr.Request):
         return _undone(talk, 2 * len(talk["turns"]) - 1, marks, is_blind, request)
@@ -156,14 +161,31 @@ def _wire_second_thoughts(parts: Parts) -> None:
     def clear(talk: dict, marks: bool, is_blind: bool, request: gr.Request):
         talk = conversation.anew(talk)
         drawn = chat_flow.drawn(parts, talk, marks, is_blind, language(request))
-        return drawn | {parts.talk: talk}
+        return drawn | chat_flow.ready(parts) | {parts.talk: talk}
 
     inputs = [parts.talk, parts.panel.marks, parts.blind.on]
     outputs = [parts.talk, parts.question, *parts.columns]
     parts.undo.click(undo, inputs, outputs, **QUICK)
     chats = parts.chats.values()
     gr.on([one.undo for one in chats], undo_there, inputs, outputs, **QUICK)
-    gr.on([parts.clear.click, *(one.clear for one in chats)], clear, inputs, outputs, **QUICK)
+    gr.on(
+        [parts.clear.click, *(one.clear for one in chats)],
+        clear,
+        inputs,
+        [*outputs, parts.send, parts.stop],
+        cancels=asks,
+        **QUICK,
+    ).then(*redrawing(parts), **QUICK)
+
+
+def redrawing(parts: Parts) -> tuple:
+    """(handler, inputs, outputs) that draw the talk as it stands. What is cancelled may have sent
+    words that the browser shows only after those of the event that cancelled it."""
+
+    def redraw(talk: dict, marks: bool, is_blind: bool, request: gr.Request):
+        return chat_flow.drawn(parts, talk, marks, is_blind, language(request))
+
+    return redraw, [parts.talk, parts.panel.marks, parts.blind.on], parts.columns
 
 
 def _words(value) -> str:

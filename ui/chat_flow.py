@@ -49,6 +49,7 @@ def set_voices(
             parts.chips: answers.chips(suggestions(character, adapter, lang), lang),
             parts.notice: notice,
         }
+        | ready(parts)
     )
 
 
@@ -66,6 +67,7 @@ def set_character(
     talk = conversation.new_talk(voices, character_id if character else "", opening)
     asked = suggestions(character, cast.lead(voices), lang)
     return columns(parts, talk, character, is_blind, lang) | {
+        **ready(parts),
         **worn(parts, character, lang, greeting),
         parts.talk: talk,
         parts.panel.system: character.system_prompt if character else gr.skip(),

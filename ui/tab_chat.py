@@ -29,10 +29,10 @@ def build(chosen: Chosen, looks: list) -> Parts:
     """`looks`: the events at which runs and what is loaded are looked at anew."""
     parts = lay_out()
     chat_panel.wire(parts.panel, parts.toggle, parts.summary, chosen.sampling)
-    _wire_voices(parts, chosen)
-    _wire_panel(parts)
+    asks = chat_asking.wire(parts, chosen)
+    _wire_voices(parts, chosen, asks)
+    _wire_panel(parts, asks)
     _wire_following(parts, chosen, looks)
-    chat_asking.wire(parts, chosen)
     voting.wire(parts)
     keep_answers.wire(parts.keep, parts.talk, parts.panel.system, chosen)
     duet.wire(parts.duet, parts.panel.sampling, parts.status, MODEL)
@@ -40,8 +40,8 @@ def build(chosen: Chosen, looks: list) -> Parts:
     return parts
 
 
-def _wire_voices(parts: Parts, chosen: Chosen) -> None:
-    """Voices chosen here or elsewhere are put on, then loaded."""
+def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
+    """Voices chosen here or elsewhere are put on, whoever speaks, then loaded."""
 
     def choose(picked: list[str], before: list[str], request: gr.Request):
         yield from _choose(parts, chosen, picked, before, language(request))
@@ -88,7 +88,8 @@ def _wire_voices(parts: Parts, chosen: Chosen) -> None:
     inputs = [parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     scene = chat_asking.scene(parts)
     Context.root_block.load(first, inputs, [*scene, *standing], **QUICK)
-    chosen.voices.change(put_on, inputs, scene, **QUICK).then(
+    worn = chosen.voices.change(put_on, inputs, scene, cancels=asks, **QUICK)
+    worn.then(*chat_asking.redrawing(parts), **QUICK).then(
         load, chosen.voices, [*standing, parts.notice], **MODEL
     )
     # The running answer ends first, and what it said stays.
@@ -118,8 +119,9 @@ def _choose(parts: Parts, chosen: Chosen, picked: list[str], before: list[str], 
     }
 
 
-def _wire_panel(parts: Parts) -> None:
-    """Another character or greeting begins anew; marks come and go on what was said."""
+def _wire_panel(parts: Parts, asks: list) -> None:
+    """Another character or greeting begins anew, whoever speaks; marks come and go on what was
+    said."""
 
     def change_character(character: str | None, talk: dict, is_blind: bool, request: gr.Request):
         if character is None:
@@ -137,9 +139,14 @@ def _wire_panel(parts: Parts) -> None:
         return chat_flow.shown(parts, talk, marks, language(request))
 
     panel, box, talk = parts.panel, parts.panel.box, [parts.talk, parts.blind.on]
-    outputs = [parts.talk, *chat_asking.worn(panel), parts.chips, *parts.columns]
-    box.picker.input(change_character, [box.picker, *talk], outputs, **QUICK)
-    box.greeting.input(change_greeting, [box.greeting, box.picker, *talk], outputs, **QUICK)
+    buttons = [parts.send, parts.stop]
+    outputs = [parts.talk, *buttons, *chat_asking.worn(panel), parts.chips, *parts.columns]
+    begins = {"cancels": asks, **QUICK}
+    for began in (
+        box.picker.input(change_character, [box.picker, *talk], outputs, **begins),
+        box.greeting.input(change_greeting, [box.greeting, box.picker, *talk], outputs, **begins),
+    ):
+        began.then(*chat_asking.redrawing(parts), **QUICK)
     for event in character_box.wire(box, panel.sampling):
         event.then(change_character, [box.wanted, *talk], outputs, **QUICK)
     panel.marks.input(redraw, [parts.talk, panel.marks], parts.columns, **QUICK)

@@ -104,8 +104,9 @@ def test_turns_retry_edit_undo_and_clear(visit, finished_run):
     expect(person.see("chat_1_line")).not_to_contain_text("tokens/s")
 
 
-def test_stop_ends_the_answers(visit, finished_run):
-    """Answers that would go on for long end at once, say so, and the input is ready again."""
+def test_stop_and_clear_end_the_answers(visit, finished_run):
+    """Answers that would go on for long end at once, say so, and the input is ready again; cleared
+    while they go on, they do not come back."""
     person = visit()
     person.speak_with(finished_run)
     settings(person)
@@ -120,6 +121,16 @@ def test_stop_ends_the_answers(visit, finished_run):
     person.wait_for_answers(1)
     expect(lines.filter(has_text="stopped by you")).not_to_have_count(0)
     expect(person.see("chat_send")).to_be_visible()
+    person.ask("Go on, everything.")
+    expect(lines.filter(has_text="writing")).to_have_count(2)
+    person.see("chat_clear").click()
+    expect(person.see("chat_send")).to_be_visible()
+    questions = person.see("chat_2", "[data-testid=user]")
+    expect(questions).to_have_count(0)
+    person.fill("chat_max_new_tokens", 3)
+    person.ask("Briefly?")
+    person.wait_for_answers(1)
+    expect(questions).to_have_text([re.compile("Briefly")])
 
 
 def test_the_system_prompt_and_the_character_are_read(visit, finished_run):
