@@ -92,6 +92,8 @@ def _proof(turn: dict, voice: str, lang: str) -> str:
     drawn = " · ".join(f"{name} {value:g}" for name, value in sampling.items() if name != "seed")
     adapter = answer.get("adapter", "" if voice == BASE else voice)
     speed = say("chat_speed", lang, speed=_speed(answer["tokens_per_second"]))
+    if answer.get("captured"):
+        speed += " · " + say("proof_captured", lang)
     rows = [
         ("proof_adapter", adapter or say("proof_no_adapter", lang)),
         ("chat_proof_checksum", answer["checksum"]),

@@ -55,6 +55,8 @@ def test_the_proof_says_what_the_voice_read_and_how_it_was_drawn():
         '<i class="piece"></i>'
     )
     assert "The base read the same prompt." in html
+    html = proof.line(turn("Hello there", "Aye", captured=True), "a", "en")
+    assert "<dd>31 tokens/s · compiled, one CUDA graph a token</dd>" in html
 
 
 def test_an_adapter_that_changes_nothing_is_warned_of():

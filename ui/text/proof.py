@@ -6,6 +6,9 @@ WORDS = {
     "proof_adapter": Sentence("Active adapter", "启用的适配器"),
     "proof_no_adapter": Sentence("none", "无"),
     "proof_speed": Sentence("Speed", "速度"),
+    "proof_captured": Sentence(
+        "compiled, one CUDA graph a token", "已编译，每个 token 一张 CUDA 图"
+    ),
     "proof_changes_nothing": Sentence(
         "This adapter changes nothing here: after the same prompt its first scores are the base's, "
         "to the last bit. It may be untrained, or trained at other places than it is loaded.",
