@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.child import serve, stopping
 from engine.errors import Sentence, UserError
+from engine.imports import importing
 
 _voices = None
 _folders: dict[str, Path] = {}
@@ -44,9 +45,10 @@ def load(
     what is loaded."""
     global _voices, _folders
     yield _doing("Starting the chat process", "正在启动对话进程")
-    from engine.chat.voices import Voices
-    from engine.hardware import pick_device
-    from engine.models.load import Quantization
+    with importing():
+        from engine.chat.voices import Voices
+        from engine.hardware import pick_device
+        from engine.models.load import Quantization
 
     yield from fetched(model_name_or_path, stopping)
     quantization = Quantization(load_in_4bit, load_in_8bit)

@@ -13,6 +13,7 @@ from engine.commands.asked import add_options, config_of
 from engine.commands.reporting import show
 from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.imports import importing
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +64,7 @@ def _train_folder(path: Path) -> int:
         config = TrainConfig.from_yaml(path / "config.yaml")
         if devices.processes(len(gpus), config.device_map) > 1:
             return subprocess.call(command.launch_line(path, config, gpus), cwd=command.ROOT)
-    from engine.training.train import train
+    with importing():
+        from engine.training.train import train
 
     return train(path)

@@ -1,6 +1,5 @@
 """The desk's other end: answers the page's questions. `python -m engine.desk.process`."""
 
-import gc
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any
 from engine.child import serve
 from engine.dataset import opened
 from engine.desk.jobs import Job
+from engine.imports import importing
 from engine.training.estimate import kept_tokenizer
 
 _JOBS_KEPT = 4
@@ -17,10 +17,9 @@ _jobs: dict[str, Job] = {}
 
 
 def _warm_up() -> Iterator[bool]:
-    import peft  # noqa: F401
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
-
-    gc.freeze()  # the libraries' million objects need not be looked at while rows are encoded
+    with importing():
+        import peft  # noqa: F401
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
     yield True
 
 
