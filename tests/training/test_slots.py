@@ -42,12 +42,6 @@ def start(monkeypatch, wait_until):
     return started
 
 
-@pytest.fixture
-def hasty(monkeypatch):
-    """Without looking back at what was learned, which is not what is tried."""
-    monkeypatch.setattr("engine.training.train.look_back", lambda *_: None)
-
-
 def curve(run, *names):
     return [[row.get(name) for name in names] for row in run.metrics()]
 

@@ -17,7 +17,7 @@ from engine.training.loop import PackedTrainer
 from engine.training.progress import Progress
 from engine.training.train import train
 
-pytestmark = pytest.mark.usefixtures("same_signals")
+pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
 
 STEPS = 8
 METRICS = {"step", "seconds", "epoch", "tokens", "tokens_per_second", "memory"}
