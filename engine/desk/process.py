@@ -10,7 +10,7 @@ from typing import Any
 from engine.child import serve
 from engine.dataset import opened
 from engine.desk.jobs import Job
-from engine.training.estimate import kept_tokenizer
+from engine.models.load import kept_tokenizer
 
 _JOBS_KEPT = 4
 _jobs: dict[str, Job] = {}
@@ -19,6 +19,8 @@ _jobs: dict[str, Job] = {}
 def _warm_up() -> Iterator[bool]:
     import peft  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+
+    import engine.training.estimate  # noqa: F401
 
     gc.freeze()  # the libraries' million objects need not be looked at while rows are encoded
     yield True
