@@ -46,7 +46,7 @@ def curve(run, *names):
     return [[row.get(name) for name in names] for row in run.metrics()]
 
 
-@pytest.mark.usefixtures("one_step_each")
+@pytest.mark.usefixtures("one_step_each", "hasty")
 def test_slots_make_the_same_run_as_one_session(start, config, zerogpu):
     """To the last digit: losses, gradients, answers; no row twice, none at a step of its own."""
     before = signal.getsignal(signal.SIGTERM)
