@@ -1,5 +1,6 @@
 """What the tests share: a folder of their own, no network, sprout's tokenizer, tiny models."""
 
+import gc
 import json
 import os
 import signal
@@ -29,6 +30,12 @@ def pytest_xdist_make_scheduler(config, log):
             return "page" if nodeid.startswith(_OF_THE_PAGE) else nodeid
 
     return PageTogether(config, log)
+
+
+def pytest_collection_finish():
+    """What was imported stays: a collection, of which every run makes some, need not walk it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

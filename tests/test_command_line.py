@@ -185,10 +185,13 @@ def test_estimate_says_what_cannot_work(ask, config_file):
 
 
 def test_train_a_file_then_chat_with_its_adapter(ask, config_file, tiny_model_folder):
-    """Flags lie over the file's options; the base and the adapter both answer."""
-    status, out, _ = ask("train", config_file, "--lora_r", "3", "--json")
+    """Flags lie over the file's options; nothing of the run's own process comes on stdout; the base
+    and the adapter both answer."""
+    status, out, err = ask("train", config_file, "--lora_r", "3", "--json")
     assert status == 0
     report = json.loads(out)
+    assert report.keys() == {"run", "state", "path"}
+    assert "Did it learn?" in err
     run = runs.get(report["run"])
     assert (report["state"], report["path"]) == ("finished", str(run.path))
     assert (run.config.lora_r, run.config.max_steps, run.step) == (3, 2, 2)
@@ -205,12 +208,6 @@ def test_train_a_file_then_chat_with_its_adapter(ask, config_file, tiny_model_fo
     )
     assert "You are Mara" in answers[0]["prompt"]
     assert answers[0]["checksum"] != answers[1]["checksum"]
-
-
-def test_train_with_json_prints_nothing_else_on_stdout(ask, config_file):
-    status, out, _ = ask("train", config_file, "--max_steps", "1", "--json")
-    assert status == 0
-    assert json.loads(out).keys() == {"run", "state", "path"}
 
 
 def test_several_gpus_are_several_processes(ask, monkeypatch):

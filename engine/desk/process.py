@@ -10,7 +10,7 @@ from engine.child import serve
 from engine.dataset import opened
 from engine.desk.jobs import Job
 from engine.imports import importing
-from engine.training.estimate import kept_tokenizer
+from engine.models.load import kept_tokenizer
 
 _JOBS_KEPT = 4
 _jobs: dict[str, Job] = {}
@@ -20,6 +20,8 @@ def _warm_up() -> Iterator[bool]:
     with importing():
         import peft  # noqa: F401
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+
+        import engine.training.estimate  # noqa: F401
     yield True
 
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,12 @@ def load_tokenizer(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer, with_template(tokenizer, chat_template)
+
+
+@lru_cache(maxsize=2)
+def kept_tokenizer(model_name_or_path: str, chat_template: str):
+    """As load_tokenizer; the same object for the same base, so that its rows stay known."""
+    return load_tokenizer(model_name_or_path, chat_template)
 
 
 def load_base(

@@ -14,7 +14,7 @@ from engine.errors import Sentence, UserError
 from engine.hardware import check_size, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
 from engine.models.attention import knows_boundaries, reads_prompts_whole
-from engine.models.load import empty_model, load_tokenizer
+from engine.models.load import empty_model, kept_tokenizer
 from engine.models.sources.facts import refusal
 from engine.models.targets import linear_layers, linear_names, renamed_targets
 from engine.options.adapter import Adapter
@@ -119,12 +119,6 @@ def _plan(task: Task, config: TrainConfig) -> dict[str, Any]:
         "micro_steps": outlook.micro_steps,
         "ladder": task.ladder(config),
     }
-
-
-@lru_cache(maxsize=2)
-def kept_tokenizer(model_name_or_path: str, chat_template: str):
-    """As load_tokenizer; the same object for the same base, so that its rows stay known."""
-    return load_tokenizer(model_name_or_path, chat_template)
 
 
 def _tokenizer(config: TrainConfig):

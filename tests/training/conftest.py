@@ -22,3 +22,11 @@ def short_run(tiny_model_folder, small_dataset):
         )
 
     return make
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Without looking back at what was learned, nor PEFT's own card in each checkpoint; neither is
+    what is tried."""
+    monkeypatch.setattr("engine.training.train.look_back", lambda *_: None)
+    monkeypatch.setattr("peft.PeftModel.create_or_update_model_card", lambda *_: None)

@@ -12,7 +12,7 @@ from engine.models.row_lora import read_as_trained
 from engine.training import runs, train
 from engine.training.assemble import build_model
 
-pytestmark = pytest.mark.usefixtures("same_signals")
+pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
 
 STEPS = 8
 PROMPT = torch.tensor([[5, 9, 300, 41, 7, 2, 60, 61, 62]])

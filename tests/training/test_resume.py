@@ -21,7 +21,7 @@ from engine.training.live_files import read_json_lines
 from engine.training.progress import Progress
 from engine.training.train import train
 
-pytestmark = pytest.mark.usefixtures("same_signals")
+pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
 
 STEPS = 7
 

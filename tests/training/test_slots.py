@@ -42,17 +42,11 @@ def start(monkeypatch, wait_until):
     return started
 
 
-@pytest.fixture
-def hasty(monkeypatch):
-    """Without looking back at what was learned, which is not what is tried."""
-    monkeypatch.setattr("engine.training.train.look_back", lambda *_: None)
-
-
 def curve(run, *names):
     return [[row.get(name) for name in names] for row in run.metrics()]
 
 
-@pytest.mark.usefixtures("one_step_each")
+@pytest.mark.usefixtures("one_step_each", "hasty")
 def test_slots_make_the_same_run_as_one_session(start, config, zerogpu):
     """To the last digit: losses, gradients, answers; no row twice, none at a step of its own."""
     before = signal.getsignal(signal.SIGTERM)

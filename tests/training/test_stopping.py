@@ -11,7 +11,7 @@ from engine.training import runs, train
 from engine.training.curves import smooth
 from engine.training.stopping import Stopping
 
-pytestmark = pytest.mark.usefixtures("same_signals")
+pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
 
 LARGE = 0.5
 

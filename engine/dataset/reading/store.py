@@ -25,6 +25,7 @@ class Stored(Sequence):
     def __init__(self, values: Iterable[Any]):
         from datasets import Dataset, Features, Value
         from datasets.arrow_writer import ArrowWriter
+        from datasets.table import MemoryMappedTable
 
         path = Path(_folder()) / f"{next(_numbers)}.arrow"
         weakref.finalize(self, path.unlink, missing_ok=True)
@@ -33,7 +34,10 @@ class Stored(Sequence):
             for lines in _batches(values):
                 writer.write_batch({"json": lines})
             writer.finalize()
-        self._lines = Dataset.from_file(str(path)).with_format("arrow")
+        # The fingerprint is for what `datasets` caches, nothing here; by itself it takes as long as
+        # writing a small file does.
+        self._lines = Dataset(MemoryMappedTable.from_file(str(path)), fingerprint=path.stem)
+        self._lines.set_format("arrow")
 
     def __len__(self) -> int:
         return len(self._lines)
