@@ -169,6 +169,26 @@ def test_an_empty_question_is_told_and_the_base_speaks_alone(visit):
     expect(person.see("chat_1", "[data-testid=bot]")).to_have_count(1)
 
 
+def test_what_is_asked_while_the_model_loads_is_asked_next(visit):
+    """The first question has to wait for the chat process; the second is pressed meanwhile."""
+    person = visit()
+    person.go_to("chat")
+    status = person.see("chat_status")
+    expect(status).to_contain_text("loaded")
+    if "Nothing is loaded" not in status.inner_text():
+        person.see("chat_unload").click()
+    expect(status).to_contain_text("Nothing is loaded")
+    field = person.see("chat_question", ":is(input, textarea)")
+    person.ask("Hello!")
+    expect(status.locator(".waiting")).to_be_visible()
+    field.fill("Who are you?")
+    field.press("Enter")
+    person.wait_for_answers(2, columns=1)
+    expect(person.see("chat_1", "[data-testid=user]")).to_have_text(
+        [re.compile("Hello!"), re.compile(r"Who are you\?")]
+    )
+
+
 def test_four_voices_stream_each_with_settings_of_its_own(visit, server, finished_run):
     """Base, a run and two checkpoints that it kept: four answers that grow side by side in one
     pass; one voice has a system prompt of its own, another a length."""

@@ -1,0 +1,25 @@
+"""What the page as a whole asks of the browser."""
+
+import pytest
+
+from ui import page
+
+
+@pytest.fixture(scope="module")
+def built():
+    return page.build()
+
+
+def test_hidden_progress_is_looked_up_nowhere(built):
+    """Gradio's renderer walks the page for each component of `show_progress_on`, or of the outputs
+    where that is None, at every event."""
+    hidden = [one for one in built.fns.values() if one.show_progress == "hidden"]
+    assert len(hidden) > 150
+    assert {str(one.get_config()["show_progress_on"]) for one in hidden} == {"[]"}
+
+
+def test_only_one_timer_ticks_while_nothing_happens(built):
+    """Those of a run, an export, a download, Show me and of each tab that looks by itself rest."""
+    timers = [one.get_config() for one in built.blocks.values() if one.get_block_name() == "timer"]
+    assert [one["value"] for one in timers if one["active"]] == [5]
+    assert sorted(one["value"] for one in timers if not one["active"]) == [1, 1, 1, 2, 10, 10, 10]
