@@ -37,6 +37,18 @@ def test_without_a_gpu_the_memory_is_the_machines_and_sums_up(monkeypatch):
     assert sum(parts) == pytest.approx(memory.total_gib, rel=1e-6)
 
 
+@pytest.mark.parametrize(("handles", "compiles"), [((), False), (("a card",), True)])
+def test_without_a_gpu_our_processes_do_not_compile(monkeypatch, handles, compiles):
+    """Nor import the compiler; a process that inherits this knows that it cannot."""
+    monkeypatch.setattr(hardware, "_gpu_handles", lambda: handles)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "triton")
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr(os, "environ", {})
+    os.environ |= hardware.child_environment()
+    assert os.environ.get("TORCHDYNAMO_DISABLE") == (None if compiles else "1")
+    assert hardware.can_compile() is compiles
+
+
 def test_the_processor_can_be_chosen_beside_a_gpu(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     device = pick_device(device_map="cpu")
