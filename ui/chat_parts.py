@@ -53,7 +53,7 @@ def lay_out() -> Parts:
     made: dict = {
         "talk": gr.State(conversation.new_talk([BASE])),
         "pending": gr.State(""),
-        "seen": gr.State(["", repr(None)]),
+        "seen": gr.State(["", ""]),
     }
     made |= _bar()
     with gr.Row():

@@ -1,7 +1,6 @@
 """The Chat tab: up to four voices answer the same words side by side, in one stream."""
 
 import gradio as gr
-from gradio.context import Context
 
 from engine.chat import adapters, client
 from engine.errors import UserError
@@ -33,7 +32,7 @@ def build(chosen: Chosen, looks: list) -> Parts:
     _wire_voices(parts, chosen, asks)
     _wire_panel(parts, asks)
     _wire_following(parts, chosen, looks)
-    voting.wire(parts)
+    voting.wire(parts, looks)
     keep_answers.wire(parts.keep, parts.talk, parts.panel.system, chosen)
     duet.wire(parts.duet, parts.panel.sampling, parts.status, MODEL)
     batch_answers.build(chosen, parts.panel)
@@ -58,14 +57,9 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
     def put_on(talk: dict, voices: list[str], own: dict, is_blind: bool, request: gr.Request):
         return chat_flow.set_voices(parts, talk, voices, own, is_blind, language(request))
 
-    def first(talk: dict, voices: list[str], own: dict, is_blind: bool, request: gr.Request):
-        lang = language(request)
-        standing = chat_flow.standing(parts, client.status(), lang)
-        return chat_flow.set_voices(parts, talk, voices, own, is_blind, lang) | standing
-
     def load(voices: list[str], request: gr.Request):
         lang = language(request)
-        if voices == [BASE]:  # a page that only opens takes no memory
+        if voices == [BASE]:  # it waits for its first question
             yield {parts.status: gr.skip()}
             return
         try:
@@ -87,7 +81,6 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
     parts.voices.select(typed, picked, picking, trigger_mode="always_last", **TELLING)
     inputs = [parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     scene = chat_asking.scene(parts)
-    Context.root_block.load(first, inputs, [*scene, *standing], **QUICK)
     worn = chosen.voices.change(put_on, inputs, scene, cancels=asks, **QUICK)
     worn.then(*chat_asking.redrawing(parts), **QUICK).then(
         load, chosen.voices, [*standing, parts.notice], **MODEL
@@ -153,7 +146,8 @@ def _wire_panel(parts: Parts, asks: list) -> None:
 
 
 def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
-    """Runs that come, go or get another name, and what the chat process holds."""
+    """Runs that come, go or get another name, and what the chat process holds. At the first look
+    the base takes its seat: a page that opens on another tab need not set the scene."""
 
     def follow(
         seen: list[str],
@@ -169,6 +163,8 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
         if now == seen:
             return {parts.seen: gr.skip()}
         updates: dict = {parts.seen: now}
+        if not any(seen) and voices == [BASE]:
+            updates |= chat_flow.set_voices(parts, talk, voices, own, is_blind, lang)
         if now[0] != seen[0]:
             updates[parts.voices] = gr.Dropdown(names)
         if now[1] != seen[1]:

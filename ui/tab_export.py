@@ -3,7 +3,6 @@
 import shutil
 
 import gradio as gr
-from gradio.context import Context
 
 from engine.desk import client as desk
 from engine.errors import UserError
@@ -47,7 +46,6 @@ def _wire_choice(parts: Parts, chosen: Chosen, looks: list) -> None:
     chosen.voices.change(listen, [chosen.voices, parts.run], outputs, **QUICK)
     chosen.run.change(watch, [chosen.run, parts.run], outputs, **QUICK)
     inputs = [chosen.voices, chosen.run, parts.run, parts.listed]
-    Context.root_block.load(look, inputs, outputs, **QUICK)
     gr.on(looks, look, inputs, outputs, **QUICK)
 
 

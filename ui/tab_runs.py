@@ -1,7 +1,6 @@
 """The Runs tab: all runs in a table; the selected one can be opened, resumed, cloned, deleted .."""
 
 import gradio as gr
-from gradio.context import Context
 
 from engine import launch
 from engine.errors import UserError
@@ -48,7 +47,6 @@ def _wire_table(parts: Parts, chosen: Chosen, looks: list) -> None:
         return updates | questions_closed(parts) | {parts.notice: cards.nothing()}
 
     inputs = [parts.seen, parts.selected]
-    Context.root_block.load(refresh, inputs, drawn(parts), **QUICK)
     gr.on(looks, refresh, inputs, drawn(parts), **QUICK)
     asks = [parts.ask_rename, parts.ask_delete, parts.notice]
     parts.table.click(pick, inputs, [*drawn(parts), *asks, chosen.tabs], **QUICK)

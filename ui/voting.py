@@ -3,7 +3,6 @@
 import shutil
 
 import gradio as gr
-from gradio.context import Context
 
 from engine.errors import UserError
 from engine.evaluation import votes
@@ -14,8 +13,8 @@ from ui.events import QUICK
 from ui.text import language
 
 
-def wire(parts: Parts) -> None:
-    """The vote's buttons, the switch, and the table when the page opens."""
+def wire(parts: Parts, looks: list) -> None:
+    """The vote's buttons, the switch, and the table when the tab opens, the first of `looks`."""
     made, panel = parts.blind, parts.panel
     counted = [made.box, made.table, made.download]
     drawn = [parts.talk, parts.notice, *parts.columns, *counted]
@@ -36,7 +35,7 @@ def wire(parts: Parts) -> None:
     def opened(request: gr.Request):
         return _counted(parts, language(request))
 
-    Context.root_block.load(opened, None, counted, **QUICK)
+    looks[0](opened, None, counted, **QUICK)
 
 
 def _vote(
