@@ -12,7 +12,8 @@ from tests.page_process import PageProcess, until
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as engine.hardware.child_environment, for torch in here
+# Two workers share the cores, and tiny models gain nothing from threads; nor do those that wait.
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 SHORT_RUN_STEPS = 16
 

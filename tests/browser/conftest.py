@@ -3,9 +3,13 @@
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+
+from engine.training.runs import status_of
 
 # The shell is the same chromium, without all that a window would want: a third less to compute.
 CHROMIUMS = [Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")]
@@ -48,7 +52,8 @@ def copied_run(server, finished_run):
 
 @pytest.fixture
 def going_run(server, client, wait_until):
-    """Id of a run that is in its middle and has minutes to go; tests may share it."""
+    """Id of a run that is in its middle and has minutes to go; tests may share it. It lets the page
+    and its browser go first."""
     listed = client.predict(api_name="/list_runs")
     found = next((run["id"] for run in listed if run["alive"]), None)
     run_id = found or client.predict(
@@ -59,6 +64,7 @@ def going_run(server, client, wait_until):
         return client.predict(run_id, api_name="/run_status")["step"] >= 2
 
     wait_until(has_begun, 90, f"{run_id} makes its first steps")
+    psutil.Process(status_of(server.runs / run_id)["pid"]).nice(10)
     return run_id
 
 
@@ -120,11 +126,16 @@ class Visitor:
         words = self.see("run_card").inner_text()
         return re.search(r"\?run=([a-z]+-[a-z]+-[0-9a-f]{4})", words)[1]
 
-    def speak_with(self, run_id):
-        """Chat, with the adapter of a run put on."""
+    def select_run(self, run_id):
+        """On Runs, whose table is looked at when the tab opens."""
+        self.go_to("data")
         self.go_to("runs")
         self.page.locator(f'#runs_table button[data-run="{run_id}"]').click()
         self.page.locator(f'#runs_table tr.selected[data-run="{run_id}"]').wait_for()
+
+    def speak_with(self, run_id):
+        """Chat, with the adapter of a run put on."""
+        self.select_run(run_id)
         self.see("runs_talk").click()
         self.see("chat_2").wait_for()
 
@@ -160,12 +171,9 @@ class Visitor:
         return self.page.evaluate("document.documentElement.scrollWidth")
 
 
-@pytest.fixture
-def visit(chromium, server):
-    """visit(query, locale=.., width=.., to=a page process): opens the page anew.
-
-    A script error on a page fails the test that opened it.
-    """
+@contextmanager
+def _door(chromium, server):
+    """Opens pages, and closes them at the end; a script error on one of them fails who opened."""
     contexts, errors = [], []
 
     def open_page(query="", locale="en-US", width=1320, height=900, to=server):
@@ -175,10 +183,25 @@ def visit(chromium, server):
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
         return Visitor(page, to.url).open(query)
 
     yield open_page
     for context in contexts:
         context.close()
     assert not errors, errors
+
+
+@pytest.fixture
+def visit(chromium, server):
+    """visit(query, locale=.., width=.., to=a page process): opens the page anew."""
+    with _door(chromium, server) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def person(chromium, server):
+    """One visitor for the tests of a file, each of which begins where the one before ended: to open
+    the page takes longer than most of them."""
+    with _door(chromium, server) as open_page:
+        yield open_page()

@@ -10,13 +10,13 @@ pytestmark = pytest.mark.browser
 
 
 def open_area(person):
-    person.see("judging_box", "> button").click()
-    person.see("judging_run").wait_for()
+    if not person.see("judging_run").is_visible():
+        person.see("judging_box", "> button").click()
+        person.see("judging_run").wait_for()
 
 
-def test_a_table_of_two_voices_and_its_file(visit, finished_run, tmp_path):
+def test_a_table_of_two_voices_and_its_file(person, finished_run, tmp_path):
     """Rows of the sample that training held back, both voices' answers, figures, and the CSV."""
-    person = visit()
     person.speak_with(finished_run)
     open_area(person)
     person.see("judging_run").click()
@@ -50,11 +50,11 @@ def test_a_table_of_two_voices_and_its_file(visit, finished_run, tmp_path):
     assert {"prompt", "reference", "base bleu", f"{finished_run} chrf"} <= written[0].keys()
 
 
-def test_stop_keeps_what_is_there(visit, finished_run):
+def test_stop_keeps_what_is_there(person, finished_run):
     """Own texts with the rewriting preset; a stop in the midst still gives a table."""
-    person = visit()
     person.speak_with(finished_run)
     open_area(person)
+    person.see("judging_source", "input").first.click()
     person.see("judging_preset", "input").click()
     person.page.get_by_role("option", name="Rewrite each text").click()
     words = person.see("judging_instruction", "textarea")

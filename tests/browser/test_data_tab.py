@@ -10,9 +10,13 @@ pytestmark = pytest.mark.browser
 LEGEND = ["learned", "end of turn, learned", "read only", "cut off"]
 
 
-def test_the_page_opens_on_a_sample_with_its_mask(visit):
+def choose(person, sample):
+    person.see("dataset", "label").filter(has_text=sample).click()
+    expect(person.see("thread_data")).to_contain_text(f"{sample} · ")
+
+
+def test_the_page_opens_on_a_sample_with_its_mask(person):
     """A newcomer sees both samples, and every token of a row marked, with the marks in words."""
-    person = visit()
     person.wait_for_data()
     expect(person.see("dataset")).to_contain_text("Lighthouse keeper")
     expect(person.see("dataset")).to_contain_text("Palace secretary")
@@ -26,21 +30,16 @@ def test_the_page_opens_on_a_sample_with_its_mask(visit):
     expect(person.see("memory")).to_contain_text("GiB")
 
 
-def test_a_sample_chosen_is_read_anew(visit):
+def test_a_sample_chosen_is_read_anew(person):
     """Choosing the other sample changes mask, statement and thread."""
-    person = visit()
-    person.wait_for_data()
-    person.see("dataset", "label").filter(has_text="Palace secretary").click()
+    choose(person, "Palace secretary")
     expect(person.see("data_mask", ".mask")).to_contain_text("微臣")
-    expect(person.see("thread_data")).to_contain_text("Palace secretary · ")
 
 
-def test_an_upload_shows_format_rows_and_mask(visit, tmp_path, write_rows):
+def test_an_upload_shows_format_rows_and_mask(person, tmp_path, write_rows):
     """A JSONL file is read at once: its format named, its rows counted, its answers marked."""
     rows = [{"prompt": f"Say {n}.", "completion": f"Here is {n}."} for n in range(7)]
     file = write_rows(tmp_path / "seven.jsonl", rows)
-    person = visit()
-    person.wait_for_data()
     person.upload(file)
     expect(person.see("upload_said")).to_contain_text("seven.jsonl is in your library")
     expect(person.see("data_understood")).to_contain_text(re.compile("prompt.*completion", re.I))
@@ -62,9 +61,9 @@ BAD_FILES = {
 }
 
 
-def test_a_bad_file_is_told_in_a_sentence(visit, tmp_path):
+def test_a_bad_file_is_told_in_a_sentence(person, tmp_path):
     """What cannot be used says why, and what was chosen before stays chosen."""
-    person = visit()
+    choose(person, "Lighthouse keeper")
     person.wait_for_data()
     for name, (content, sentence) in BAD_FILES.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
@@ -75,14 +74,12 @@ def test_a_bad_file_is_told_in_a_sentence(visit, tmp_path):
         expect(person.see("thread_data")).to_contain_text("Lighthouse keeper")
 
 
-def test_a_broken_file_is_mended_at_a_button(visit, tmp_path):
+def test_a_broken_file_is_mended_at_a_button(person, tmp_path):
     """The place of the fault, then a new file with all rows."""
     (tmp_path / "comma.json").write_text(
         '[{"prompt": "Hi", "response": "Yes."},\n{"prompt": "Ho", "response": "No."},\n]',
         encoding="utf-8",
     )
-    person = visit()
-    person.wait_for_data()
     person.upload(tmp_path / "comma.json")
     expect(person.see("upload_said", ".sentence")).to_contain_text("line 2, column 36")
     person.see("mend_upload").click()
@@ -91,30 +88,26 @@ def test_a_broken_file_is_mended_at_a_button(visit, tmp_path):
     expect(person.see("data_mask", ".mask")).to_contain_text("Yes.")
 
 
-def test_columns_that_nobody_knows_are_chosen_by_hand(visit, tmp_path):
+def test_columns_that_nobody_knows_are_chosen_by_hand(person, tmp_path):
     """The sentence names the columns, the pickers stand open, and a pick is read at once."""
     (tmp_path / "odd.csv").write_text("alpha,beta\nHi,Yes.\nHo,No.\n", encoding="utf-8")
-    person = visit()
-    person.wait_for_data()
     person.upload(tmp_path / "odd.csv")
     expect(person.see("data_problem", ".sentence")).to_contain_text("alpha, beta")
     for role, column in (("user", "alpha"), ("assistant", "beta")):
         person.see(f"role_{role}", "input").first.click()
         person.page.get_by_role("option", name=column, exact=True).last.click()
-        person.see(f"role_{role}", "input").first.press("Tab")  # closes its list
+        person.see("data_mapping", "p").first.click()  # elsewhere: its list closes
     expect(person.see("data_statement")).to_contain_text("2, all used")
     learned = "".join(person.see("data_mask", ".mask .learned").all_inner_texts())
     assert "Yes." in learned
     expect(person.see("data_problem", ".sentence")).to_have_count(0)
 
 
-def test_the_doctor_finds_and_mends_into_a_copy(visit, tmp_path, write_rows):
+def test_the_doctor_finds_and_mends_into_a_copy(person, tmp_path, write_rows):
     """A copy without the doubled row becomes the dataset and tells so in its report; raw rows are
     searched; lengths drawn."""
     rows = [{"prompt": f"Say {n % 6}.", "completion": f"Here is {n % 6}."} for n in range(7)]
     file = write_rows(tmp_path / "twice.jsonl", rows)
-    person = visit()
-    person.wait_for_data()
     person.upload(file)
     finding = person.see("data_doctor", ".finding").filter(has_text="Exact copies")
     expect(finding).to_contain_text("1 rows")

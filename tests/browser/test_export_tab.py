@@ -9,10 +9,9 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 
-def test_a_run_is_merged_checked_and_fetched(visit, finished_run, server, tmp_path):
+def test_a_run_is_merged_checked_and_fetched(person, finished_run, server, tmp_path):
     """The run that speaks is chosen; needs are said; merging shows what it does and how its check
     went; both zips come."""
-    person = visit()
     person.speak_with(finished_run)
     person.go_to("export")
     expect(person.see("export_run", "input")).to_have_value(_name(server, finished_run))
@@ -52,9 +51,8 @@ def _name(server, run_id):
     return f"{name} ({run_id})"
 
 
-def test_a_push_that_cannot_be_is_a_sentence(visit, finished_run):
+def test_a_push_that_cannot_be_is_a_sentence(person, finished_run):
     """A wrong name at once, a Hub that refuses after a moment; the token leaves the field."""
-    person = visit()
     person.go_to("export")
     person.fill("export_repo_id", "not a name")
     person.fill("export_token", "hf_secret")
@@ -66,13 +64,3 @@ def test_a_push_that_cannot_be_is_a_sentence(visit, finished_run):
     person.see("export_hub").click()
     expect(person.see("export_hub_said")).to_contain_text("me/mine could not be pushed")
     expect(person.see("export_notice", ".sentence")).to_have_count(0)
-
-
-def test_without_a_run_it_says_what_to_do(visit, page_process):
-    empty = page_process()
-    empty.start()
-    person = visit(to=empty)
-    person.go_to("export")
-    expect(person.see("export_facts")).to_contain_text("Nothing can leave yet: no run has an")
-    expect(person.see("export_adapter")).to_be_hidden()
-    empty.close()

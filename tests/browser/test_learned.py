@@ -8,19 +8,14 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 
-def select(person, run_id):
-    person.go_to("runs")
-    person.page.locator(f'#runs_table button[data-run="{run_id}"]').click()
-    expect(person.see("runs_head")).to_contain_text(run_id)
-
-
-def test_it_is_watched_while_it_learns(visit, finished_run):
+def test_it_is_watched_while_it_learns(person, finished_run):
     """Verdict and answers on Runs and on Train; arrow keys walk along the steps."""
-    person = visit(f"?run={finished_run}")
+    person.select_run(finished_run)
+    person.see("runs_open").click()
     expect(person.see("run_learned", ".verdict")).not_to_be_empty()
     for place in ("run_answers", "runs_answers"):
         if place == "runs_answers":
-            select(person, finished_run)
+            person.select_run(finished_run)
         expect(person.see(place, "output")).to_have_text("at step 16")
         shown = person.see(place, ".answer.shown")
         expect(shown).to_have_count(1)
@@ -39,7 +34,7 @@ def test_it_is_watched_while_it_learns(visit, finished_run):
 def test_the_report_is_read_and_taken_away(visit, finished_run, tmp_path):
     """In the page's language, with its picture; the zip holds both languages."""
     person = visit(locale="zh-CN")
-    select(person, finished_run)
+    person.select_run(finished_run)
     person.see("report_box", "button").first.click()
     expect(person.see("runs_report")).to_contain_text("与默认值不同的设置")
     picture = person.see("runs_report", "img").first
@@ -53,10 +48,9 @@ def test_the_report_is_read_and_taken_away(visit, finished_run, tmp_path):
         assert {"report.md", "report.zh.md", "curves.svg"} <= set(archive.namelist())
 
 
-def test_runs_are_compared(visit, finished_run, copied_run):
+def test_runs_are_compared(person, finished_run, copied_run):
     """Ticks stay when the table is drawn anew; equal runs differ in nothing; Clear clears."""
-    person = visit()
-    select(person, finished_run)
+    person.select_run(finished_run)
     boxes = [person.see("runs_table", f'[data-compare="{run_id}"]')
              for run_id in (finished_run, copied_run.name)]  # fmt: skip
     boxes[0].check()
@@ -64,7 +58,7 @@ def test_runs_are_compared(visit, finished_run, copied_run):
     boxes[1].check()
     expect(person.see("compare_shown", "thead")).to_contain_text("spare-vole")
     expect(person.see("compare_shown")).to_contain_text("All settings are the same.")
-    select(person, copied_run.name)
+    person.select_run(copied_run.name)
     for box in boxes:
         expect(box).to_be_checked()
     person.see("compare_only", "input").click()

@@ -8,16 +8,9 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 
-def select(person, run_id):
-    person.go_to("runs")
-    person.page.locator(f'#runs_table button[data-run="{run_id}"]').click()
-    expect(person.see("runs_head")).to_contain_text(run_id)
-
-
-def test_a_run_is_renamed(visit, copied_run):
+def test_a_run_is_renamed(person, copied_run):
     """A new name appears in the table and in the card; an empty one is refused in a sentence."""
-    person = visit()
-    select(person, copied_run.name)
+    person.select_run(copied_run.name)
     person.see("runs_rename").click()
     person.fill("runs_new_name", "   ")
     person.see("runs_save_name").click()
@@ -32,13 +25,12 @@ def test_a_run_is_renamed(visit, copied_run):
     expect(person.see("runs_learned", ".verdict")).not_to_be_empty()
 
 
-def test_a_clone_fills_the_form(visit, finished_run):
+def test_a_clone_fills_the_form(person, finished_run):
     """Clone brings the options of a run, its data and its prompt back into the form."""
-    person = visit()
-    person.wait_for_data()
+    person.go_to("data")
     person.see("dataset", "label").filter(has_text="Palace secretary").click()
     expect(person.see("thread_data")).to_contain_text("Palace secretary")
-    select(person, finished_run)
+    person.select_run(finished_run)
     person.see("runs_clone").click()
     expect(person.see("summary", ".big")).to_have_text("sprout on Lighthouse keeper")
     expect(person.see("advanced")).to_contain_text("differ from the default")
@@ -52,10 +44,9 @@ def test_a_clone_fills_the_form(visit, finished_run):
     expect(person.see("verdict")).to_have_text("Ready")
 
 
-def test_the_adapter_comes_as_a_zip(visit, finished_run, tmp_path):
+def test_the_adapter_comes_as_a_zip(person, finished_run, tmp_path):
     """Download gives the whole adapter folder in one file."""
-    person = visit()
-    select(person, finished_run)
+    person.select_run(finished_run)
     with person.page.expect_download() as coming:
         person.see("runs_download").click()
     coming.value.save_as(tmp_path / "adapter.zip")
@@ -67,10 +58,9 @@ def test_the_adapter_comes_as_a_zip(visit, finished_run, tmp_path):
     expect(person.see("runs_notice")).to_contain_text("is on its way to your downloads")
 
 
-def test_delete_asks_first(visit, copied_run):
+def test_delete_asks_first(person, copied_run):
     """Keep it keeps; Delete it removes the row and the folder."""
-    person = visit()
-    select(person, copied_run.name)
+    person.select_run(copied_run.name)
     person.see("runs_delete").click()
     expect(person.see("runs_delete_question")).to_contain_text(f"({copied_run.name})?")
     person.see("runs_delete_no").click()
