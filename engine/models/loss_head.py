@@ -95,6 +95,7 @@ class _FrozenHead(torch.autograd.Function):
             loss, change = fused(logits, targets[begin:end])
             total += loss
             torch.mm(change, weight, out=grads[begin:end])
+            del logits, change  # before the next tile has its own
         ctx.save_for_backward(grads)
         return total
 

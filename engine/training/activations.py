@@ -32,22 +32,24 @@ def kept_by_layers(
 
 def _one_layer(config: TrainConfig, shape: Shape, levers: Levers, width: float) -> float:
     """Compiled: the inputs of the seven products, the rotated queries and keys, the values, what
-    the attention gave, the residuals, and the gate's two. Not compiled: the float32 norms and the
-    activated gate too. PEFT's own layers: a float32 copy of each input on top."""
+    the attention gave, the residuals, and the gate's two. Not compiled: the norms in float32 and
+    the activated gate too; with a mask, keys and values once for each query head. PEFT's own
+    layers add to a copy of the gate, and their dropout keeps a byte of each input."""
     hidden, between = shape.hidden_size, shape.intermediate_size
-    attention = 2 * shape.query_size + 2 * shape.key_value_size
+    keys = shape.key_value_size if levers.varlen else shape.query_size
+    attention = 2 * shape.query_size + 2 * keys
     if levers.compiled:
         return (4 * hidden + attention + 3 * between) * width
-    if levers.fused_lora:
-        return (9 * hidden + attention + 4 * between) * width
-    copies = 4 if config.peft_type in WITH_TARGETS else 0
-    return hidden * (6 * width + 4 * copies) + between * (4 * width + copies)
+    plain = (6 * hidden + attention + 4 * between) * width
+    if levers.fused_lora or config.peft_type not in WITH_TARGETS:
+        return plain
+    return plain + between * width + (6 * hidden + between) * bool(config.lora_dropout)
 
 
 def of_the_loss(shape: Shape, levers: Levers, width: float, tokens: int) -> float:
     """Bytes of the hidden states, of their gradients and of the logits of `tokens` tokens."""
     states = 2 * tokens * shape.hidden_size * width
     if not levers.loss_head:
-        return states + tokens * shape.vocab_size * (2 * width + 2 * 4)
+        return states + tokens * shape.vocab_size * (3 * width + 2 * 4)
     tile = min(tokens, _TILE_TOKENS) * shape.vocab_size
-    return states + tile * (2 * width if levers.compiled else 2 * width + 3 * 4)
+    return states + tile * (2 * width if levers.compiled else 2 * width + 4.5 * 4)

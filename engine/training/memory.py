@@ -15,7 +15,7 @@ from engine.training.shape import Shape
 # peft and datasets and holds no model. A CUDA context takes about 0.5 GiB of the card.
 RUNTIME_GIB = {"cpu": 0.62, "cuda": 0.5}
 # Matrix products' own buffers, and what the allocator cannot use (measured with the above).
-_WORKSPACE_GIB = {"cpu": 0.0, "cuda": 0.15}
+_WORKSPACE_GIB = {"cpu": 0.0, "cuda": 0.09}
 _SLACK = 0.004
 _BYTES_PER_WEIGHT = {"bfloat16": 2.0, "float16": 2.0, "float32": 4.0}
 # A trained weight of 4 bytes; states of 8 bits stay so small for any weight.

@@ -1,5 +1,7 @@
 """Before the start: every refusal has its sentence, and the steps foretold are the steps done."""
 
+import dataclasses
+
 import pytest
 
 from engine.config import TrainConfig
@@ -186,6 +188,24 @@ def test_activations_exactly():
     one = TrainConfig(gradient_checkpointing=True, gradient_checkpointing_layers=1)
     found = foreseen(one, model, tokens=10, levers=ALL)["activations"]
     assert found == 10 * (100 * 2 + layer + (2 * 400 + 100) * 2) / 2**30
+
+
+def test_what_levers_that_are_off_keep_besides():
+    """The same model with 30 for its keys: not compiled 2 hidden and a gate more; with a mask the
+    keys and values of all queries; PEFT's own layers another gate, and a byte of each of the seven
+    inputs with dropout."""
+    model = Shape(0, 0, 0, 1, 100, 400, 60, 30, 1, varlen=True, linear_names=())
+
+    def layer(dropout=0.0, **off):
+        levers = dataclasses.replace(ALL, compiled=False, **off)
+        found = foreseen(TrainConfig(lora_dropout=dropout), model, tokens=10, levers=levers)
+        return found["activations"] * 2**30 / 10 - (2 * 400 + 100) * 2
+
+    plain = (6 * 100 + 2 * 60 + 2 * 30 + 4 * 400) * 2
+    assert layer() == pytest.approx(plain)
+    assert layer(varlen=False) == pytest.approx(plain + 2 * 30 * 2)
+    assert layer(fused_lora=False) == pytest.approx(plain + 400 * 2)
+    assert layer(0.1, fused_lora=False) == pytest.approx(plain + 400 * 2 + 6 * 100 + 400)
 
 
 @pytest.mark.parametrize("method", ["prompt_tuning", "adalora", "full"])
