@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from engine import visitors
 from engine.chat.adapters import find, is_here
 from engine.chat.lent import Lent
 from engine.chat.sampling import checked
@@ -17,6 +18,8 @@ _child = Lent() if where() == "zerogpu" else Child("engine.chat.process")
 _loaded: dict[str, Any] | None = None
 _loaded_as: tuple | None = None
 _loading = threading.Lock()
+_speaking = threading.Lock()
+_asker: str | None = None  # in whose name the last question is answered
 
 
 def load(
@@ -80,7 +83,7 @@ def chat(
     a voice differs from the others. Raises UserError."""
     settings = checked(settings)
     _needs_a_model()
-    yield from _child.ask("chat", histories=histories, own=own or {}, settings=settings)
+    yield from _ask("chat", histories=histories, own=own or {}, settings=settings)
 
 
 def answer_many(
@@ -90,7 +93,7 @@ def answer_many(
     UserError."""
     settings = checked(settings)
     _needs_a_model()
-    yield from _child.ask("answer_many", conversations=conversations, settings=settings)
+    yield from _ask("answer_many", conversations=conversations, settings=settings)
 
 
 def evaluate(
@@ -110,7 +113,7 @@ def evaluate(
     Raises UserError."""
     settings = checked(settings)
     _needs_a_model()
-    yield from _child.ask(
+    yield from _ask(
         "evaluate",
         prompts=prompts,
         dataset=str(require(dataset)) if dataset else "",
@@ -130,9 +133,22 @@ def _needs_a_model() -> None:
         )
 
 
+def _ask(call: str, **arguments: Any) -> Iterator[Any]:
+    global _asker
+    with _speaking:
+        _asker = visitors.asking()
+        yield from _child.ask(call, **arguments)
+
+
+def is_own() -> bool:
+    """Whether the last question was asked in the name of who asks now."""
+    return visitors.may_see(_asker)
+
+
 def stop() -> None:
-    """Ends the running answer within a token."""
-    _child.stop()
+    """Ends the running answer within a token, unless it is another visitor's."""
+    if is_own():
+        _child.stop()
 
 
 def unload() -> None:

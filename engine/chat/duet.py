@@ -85,9 +85,11 @@ def converse(
 
 
 def stop() -> None:
-    """Ends the line that is being said, and the conversation with it."""
-    _stopping.set()
-    client.stop()
+    """Ends the line that is being said, and the conversation with it, unless it is another
+    visitor's."""
+    if client.is_own():
+        _stopping.set()
+        client.stop()
 
 
 def _each_others_user(one: Character, other: Character) -> list[Character]:

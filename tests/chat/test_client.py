@@ -55,6 +55,39 @@ def test_load_chat_stop_and_unload(tiny_model_folder, make_adapter):
         list(client.chat({"base": TURNS}))
 
 
+class Told:
+    """Stands for the chat process: one word after the other, until it is told to stop."""
+
+    alive, stops = True, 0
+
+    def ask(self, call, **arguments):
+        yield from range(3)
+
+    def stop(self):
+        self.stops += 1
+
+
+def test_a_visitor_stops_nobody_elses_answer(monkeypatch):
+    """On a Space many share one chat process; whoever has a page to themselves stops what runs."""
+    told = Told()
+    monkeypatch.setattr(client, "_child", told)
+    monkeypatch.setattr(client, "_loaded", {"voices": ["base"]})
+    monkeypatch.setattr("engine.visitors._known_by", lambda: who)
+    who = "ann"
+    answers = client.chat({"base": TURNS})
+    next(answers)
+    who = "bob"
+    client.stop()
+    assert told.stops == 0
+    assert next(answers) == 1
+    who = "ann"
+    client.stop()
+    assert told.stops == 1
+    who = None
+    client.stop()
+    assert told.stops == 2
+
+
 def _a_bad_adapter_is_a_sentence_and_the_next_question_works(base, run):
     """One whose file was cut short; the base stays loaded, and says what it did before."""
     (before,) = list(client.chat({"base": TURNS}, max_new_tokens=1))[-1].values()
