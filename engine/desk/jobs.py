@@ -22,16 +22,20 @@ class Job:
         self._asked = time.monotonic()
         self._report: Any = None
         self._error: Exception | None = None
+        self._news = threading.Event()  # what is worth showing, or the end
+        self._ended = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def look(self, patience: float = 0.2) -> dict[str, Any]:
         """{"share"} and perhaps {"so_far"} or, when it is done, {"share": 1, "report"}; waits a
-        little for the end. Raises what the work raised.
+        little for either of them. Raises what the work raised.
         """
         self._asked = time.monotonic()
-        self._thread.join(patience)
-        if self._thread.is_alive():
+        if not self._ended:
+            self._news.wait(patience)
+            self._news.clear()
+        if not self._ended:
             return self._so_far
         if self._error:
             raise self._error
@@ -39,7 +43,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        return not self._thread.is_alive()
+        return self._ended
 
     @property
     def failed(self) -> bool:
@@ -51,9 +55,14 @@ class Job:
             self._report = self._work(self._told)
         except Exception as error:  # for `look` to raise
             self._error = error
+        finally:
+            self._ended = True
+            self._news.set()
 
     def _told(self, share: float, so_far: Any = None) -> None:
         known = self._so_far.get("so_far") if so_far is None else so_far
         self._so_far = {"share": share} | ({} if known is None else {"so_far": known})
+        if so_far is not None:
+            self._news.set()
         if time.monotonic() - self._asked > _PATIENCE_SECONDS:
             raise _Abandoned

@@ -40,6 +40,22 @@ def test_what_is_known_so_far_stays_known():
     go_on.set()
 
 
+def test_who_waits_hears_the_figures_at_once():
+    """Not when its patience ends: the work goes on until they were heard."""
+    asked, heard = threading.Event(), threading.Event()
+
+    def work(progress):
+        asked.wait(10)
+        progress(0.6, {"rows": 3})
+        return heard.wait(10)
+
+    job = Job(work)
+    asked.set()
+    assert job.look(patience=10) == {"share": 0.6, "so_far": {"rows": 3}}
+    heard.set()
+    assert job.look(patience=10) == job.look(patience=10) == {"share": 1.0, "report": True}
+
+
 def test_what_the_work_raises_is_raised_to_who_asks():
     def work(progress):
         raise UserError("It is wrong.", "错了。", "dataset")
