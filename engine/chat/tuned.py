@@ -74,7 +74,10 @@ class Tuned:
 
     def voices(self, names: list[str]) -> list[int]:
         """As the row-wise layers count them: 0 is the base."""
-        return [0 if one == BASE else 1 + self.told_apart.index(one) for one in names]
+        within = self.told_apart
+        return [
+            0 if one == BASE or one in self._prompts else 1 + within.index(one) for one in names
+        ]
 
     @contextlib.contextmanager
     def speaking(self, names: list[str]) -> Iterator["PreTrainedModel"]:
@@ -85,15 +88,15 @@ class Tuned:
             yield self._models[name]
         elif self._layers is None:
             yield self.base
-        elif all(one == BASE or one in self._prompts for one in names):
-            with self._layers.disable_adapter():
-                yield self.base
         elif self.rows:
             self.rows.take(self.voices(names))
             try:
                 yield self.base
             finally:
                 self.rows.take(None)
+        elif all(one == BASE or one in self._prompts for one in names):
+            with self._layers.disable_adapter():
+                yield self.base
         else:
             if self._layers.active_adapter != _module_name(name):
                 self._layers.set_adapter(_module_name(name))
