@@ -17,6 +17,7 @@ from peft.utils import ModulesToSaveWrapper
 from safetensors import SafetensorError
 from transformers import DynamicCache
 
+from engine.chat.cache import growing_cache
 from engine.errors import UserError, first_line
 from engine.hardware import GIB, Device, memory_now
 from engine.models.adapter import method_of, only_task, weights
@@ -105,7 +106,9 @@ class Tuned:
     def opening(self, name: str, input_ids: torch.Tensor) -> tuple[dict[str, Any], int]:
         """What the model hears first of prompts [rows, tokens], with a cache of their own, and how
         many learned tokens stand before each prompt or are in the cache already."""
-        plain = {"input_ids": input_ids, "past_key_values": DynamicCache(config=self.base.config)}
+        # What a GPU gains by writing in place, it does in a captured step.
+        empty = growing_cache if input_ids.device.type == "cpu" else DynamicCache
+        plain = {"input_ids": input_ids, "past_key_values": empty(config=self.base.config)}
         if name not in self._prompts:
             return plain, 0
         learned = self._prompts[name].get_prompt(batch_size=len(input_ids))
