@@ -17,6 +17,7 @@ from peft.utils import ModulesToSaveWrapper
 from safetensors import SafetensorError
 from transformers import DynamicCache
 
+from engine.chat.cache import growing_cache
 from engine.errors import UserError, first_line
 from engine.hardware import GIB, Device, memory_now
 from engine.models.adapter import method_of, only_task, weights
@@ -74,7 +75,10 @@ class Tuned:
 
     def voices(self, names: list[str]) -> list[int]:
         """As the row-wise layers count them: 0 is the base."""
-        return [0 if one == BASE else 1 + self.told_apart.index(one) for one in names]
+        within = self.told_apart
+        return [
+            0 if one == BASE or one in self._prompts else 1 + within.index(one) for one in names
+        ]
 
     @contextlib.contextmanager
     def speaking(self, names: list[str]) -> Iterator["PreTrainedModel"]:
@@ -85,15 +89,15 @@ class Tuned:
             yield self._models[name]
         elif self._layers is None:
             yield self.base
-        elif all(one == BASE or one in self._prompts for one in names):
-            with self._layers.disable_adapter():
-                yield self.base
         elif self.rows:
             self.rows.take(self.voices(names))
             try:
                 yield self.base
             finally:
                 self.rows.take(None)
+        elif all(one == BASE or one in self._prompts for one in names):
+            with self._layers.disable_adapter():
+                yield self.base
         else:
             if self._layers.active_adapter != _module_name(name):
                 self._layers.set_adapter(_module_name(name))
@@ -102,7 +106,9 @@ class Tuned:
     def opening(self, name: str, input_ids: torch.Tensor) -> tuple[dict[str, Any], int]:
         """What the model hears first of prompts [rows, tokens], with a cache of their own, and how
         many learned tokens stand before each prompt or are in the cache already."""
-        plain = {"input_ids": input_ids, "past_key_values": DynamicCache(config=self.base.config)}
+        # What a GPU gains by writing in place, it does in a captured step.
+        empty = growing_cache if input_ids.device.type == "cpu" else DynamicCache
+        plain = {"input_ids": input_ids, "past_key_values": empty(config=self.base.config)}
         if name not in self._prompts:
             return plain, 0
         learned = self._prompts[name].get_prompt(batch_size=len(input_ids))

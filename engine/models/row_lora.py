@@ -5,7 +5,9 @@ scale: 0 for all but its own, 0 everywhere for the base. So one batch and one co
 answer for all voices at once, and for each exactly as if it were alone.
 """
 
-from functools import cache
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
 
 import torch
 from peft.tuners.lora import LoraLayer
@@ -21,24 +23,30 @@ class RowLora:
 
     def __init__(self, layers: dict[str, LoraLayer], names: list[str], dtype: torch.dtype):
         self.layers = layers
-        self._tables: dict[tuple, Tensor] = {}
+        self._shares: dict[tuple, _Share] = {}  # layers with adapters of the same ranks have one
+        self._voices: list[int] | None = None
         for layer in layers.values():
             layer.row_a, layer.row_b, key = _stacked(layer, names, dtype)
-            layer.row_scales = layer.graph_scales = None
+            layer.row_b_turned = layer.row_b.t()
+            layer.base_product = _product(layer.get_base_layer())
+            layer.graph_scales = None
             layer.kernels = few_rows.can_run(layer.row_a.device) and few_rows.fits(
                 *frozen_weight(layer.get_base_layer())[::2]
             )
-            layer.row_table = self._tables.setdefault(key, _table(key, names, layer.row_a))
+            if key not in self._shares:
+                self._shares[key] = _Share(_table(key, names, layer.row_a))
+            layer.share = self._shares[key]
             layer.__class__ = _telling(type(layer))
 
     def take(self, voices: list[int] | None) -> None:
         """Which adapter each row of the next batches takes; None: rows are not told apart."""
-        picked = {id(one): None for one in self._tables.values()}
-        if voices is not None:
-            for one in self._tables.values():
-                picked[id(one)] = one[torch.tensor(voices, device=one.device)]
-        for layer in self.layers.values():
-            layer.row_scales = picked[id(layer.row_table)]
+        if voices is not None and voices != self._voices:  # most often it is as in the step before
+            self._voices = voices
+            for share in self._shares.values():
+                share.scales = share.table[torch.tensor(voices, device=share.table.device)]
+        for share in self._shares.values():
+            share.taken = voices is not None
+            share.none_speaks = share.taken and not any(voices)
 
     @torch.inference_mode()
     def adopt(self, before: "RowLora") -> bool:
@@ -52,22 +60,24 @@ class RowLora:
             return False
         for new, old in pairs:
             new.row_a, new.row_b = old.row_a.copy_(new.row_a), old.row_b.copy_(new.row_b)
+            new.row_b_turned = new.row_b.t()
             new.graph_scales = old.graph_scales
         return True
 
     def graph_scales(self, rows: int) -> None:
         """Gives compiled code scales of its own, which stay where they are."""
-        own = {id(one): one.new_zeros(rows, one.shape[1]) for one in self._tables.values()}
+        tables = {one: one.table for one in self._shares.values()}
+        own = {one: table.new_zeros(rows, table.shape[1]) for one, table in tables.items()}
         for layer in self.layers.values():
-            layer.graph_scales = own[id(layer.row_table)]
+            layer.graph_scales = own[layer.share]
 
     def take_in_graph(self, voices: list[int]) -> None:
         done = set()
         for layer in self.layers.values():
             if id(layer.graph_scales) not in done:
                 done.add(id(layer.graph_scales))
-                index = torch.tensor(voices, device=layer.row_table.device)
-                layer.graph_scales.copy_(layer.row_table[index])
+                table = layer.share.table
+                layer.graph_scales.copy_(table[torch.tensor(voices, device=table.device)])
 
 
 def tell_apart(model: nn.Module, names: list[str]) -> RowLora | None:
@@ -128,6 +138,25 @@ def _table(key: tuple, names: list[str], a: Tensor) -> Tensor:
     return table
 
 
+def _product(base: nn.Linear) -> Callable[[Tensor], Tensor]:
+    """What `base` does. On a CPU, where a small product takes no longer than the call of a module,
+    without that call."""
+    plain = type(base) is nn.Linear and "forward" not in vars(base)  # where Accelerate hooks in
+    if plain and base.weight.device.type == "cpu":
+        return partial(nn.functional.linear, weight=base.weight, bias=base.bias)
+    return base.__call__
+
+
+@dataclass(eq=False)
+class _Share:
+    """What the rows of the next batches take of each rank."""
+
+    table: Tensor  # as `_table` makes it
+    scales: Tensor | None = None  # [rows, rank] in float32
+    taken: bool = False  # else rows are not told apart
+    none_speaks: bool = False  # no row takes any adapter
+
+
 @cache
 def _telling(kind: type) -> type:
     return type(f"Row{kind.__name__}", (_Telling, kind), {})
@@ -143,19 +172,27 @@ class _Telling:
 
     def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
         # Compiled code runs beside answers that are not compiled yet: each has its own scales.
-        scales = self.graph_scales if torch.compiler.is_compiling() else self.row_scales
+        if torch.compiler.is_compiling():
+            scales = self.graph_scales
+        elif self.share.none_speaks:
+            return self.base_product(x)
+        else:
+            scales = self.share.scales if self.share.taken else None
         if scales is None:
             return super().forward(x, *args, **kwargs)
         if x.dim() != 3 or x.shape[0] != scales.shape[0]:
             raise RuntimeError("This layer mixes the rows of a batch.")
-        base = self.get_base_layer()
         if self.kernels and few_rows.takes(x):
-            lora = (self.row_a, self.row_b, scales)
+            base, lora = self.get_base_layer(), (self.row_a, self.row_b, scales)
             kind, packed, numbers = frozen_weight(base)
             return few_rows.rows_linear(x, packed, kind, numbers, base.bias, *lora)
-        out = base(x)
-        h = (x.to(self.row_a.dtype) @ self.row_a.t()) * scales[:, None].to(self.row_a.dtype)
-        return out + (h @ self.row_b.t()).to(out.dtype)
+        # A small model's step on a CPU lasts as long as it has operators: none that can be spared.
+        out, a, b = self.base_product(x), self.row_a, self.row_b_turned
+        if x.dtype != a.dtype:
+            a, b = a.to(x.dtype), b.to(x.dtype)
+        h = nn.functional.linear(x, a).mul_(scales.unsqueeze(1))
+        out.view(-1, b.shape[1]).addmm_(h.view(-1, b.shape[0]), b)
+        return out
 
 
 class _Unpacking:

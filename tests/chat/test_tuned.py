@@ -68,6 +68,15 @@ def test_all_kinds_speak_on_one_base_and_leave_it_whole(voices, make):
     assert torch.equal(heard(voices, BASE), base)
 
 
+def test_the_base_speaks_beside_adapters_without_switching_peft(voices, make, monkeypatch):
+    """Switching every layer for each token takes longer than a small model's token."""
+    base = heard(voices, BASE)
+    voices.use({"lora": make("lora")[0]})
+    for name in ("disable_adapter", "set_adapter"):
+        monkeypatch.setattr(voices.tuned._layers, name, None)  # would fail if it were called
+    assert torch.equal(heard(voices, BASE), base)
+
+
 def test_two_methods_in_the_same_layers_are_refused(voices, make):
     with pytest.raises(UserError) as raised:
         voices.use({"one": make("lora")[0], "two": make("ia3")[0]})
