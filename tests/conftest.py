@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from unittest import mock
 
 import pytest
 
@@ -37,6 +38,13 @@ def pytest_collection_finish():
     """What was imported stays: a collection, of which every run makes some, need not walk it."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def same_environment():
+    """A command that is called in here prepares its process for the work; it is ours."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(autouse=True)
