@@ -53,6 +53,17 @@ def set_voices(
     )
 
 
+def first_look(parts: Parts, lang: str) -> dict:
+    """What the base's empty column says, and what may be asked of it; nothing that a person may
+    have begun already when this arrives."""
+    invitation = answers.invitation(say("chat_invite_alone", lang))
+    return {
+        parts.chats[0]: gr.Chatbot(label=_label(BASE, [BASE], lang), placeholder=invitation),
+        parts.chips: answers.chips(suggestions(None, None, lang), lang),
+        parts.panel.box.picker: gr.Dropdown(character_box.choices(lang), value=""),
+    }
+
+
 def set_character(
     parts: Parts,
     voices: list[str],

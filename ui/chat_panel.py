@@ -35,6 +35,7 @@ def build() -> Panel:
     with gr.Column(visible=False, scale=1, min_width=270, elem_id="chat_panel") as column:
         box = character_box.lay_out()
         system = gr.Textbox(
+            "",
             label=t("chat_system"),
             info=t("chat_system_help"),
             lines=3,

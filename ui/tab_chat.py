@@ -147,7 +147,7 @@ def _wire_panel(parts: Parts, asks: list) -> None:
 
 def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
     """Runs that come, go or get another name, and what the chat process holds. At the first look
-    the base takes its seat: a page that opens on another tab need not set the scene."""
+    also what the base's column invites to: a page that opens on another tab need not say it."""
 
     def follow(
         seen: list[str],
@@ -164,7 +164,7 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
             return {parts.seen: gr.skip()}
         updates: dict = {parts.seen: now}
         if not any(seen) and voices == [BASE]:
-            updates |= chat_flow.set_voices(parts, talk, voices, own, is_blind, lang)
+            updates |= chat_flow.first_look(parts, lang)
         if now[0] != seen[0]:
             updates[parts.voices] = gr.Dropdown(names)
         if now[1] != seen[1]:
