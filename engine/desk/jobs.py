@@ -35,7 +35,7 @@ class Job:
         if not self._ended:
             self._news.wait(patience)
             self._news.clear()
-        if not self._ended:
+        if not self._ended or isinstance(self._error, _Abandoned):  # that begins anew
             return self._so_far
         if self._error:
             raise self._error

@@ -80,3 +80,12 @@ def test_work_that_nobody_asks_for_ends(monkeypatch):
     job._thread.join(10)
     assert went_on == []
     assert job.failed is True
+
+
+def test_who_comes_just_as_it_is_given_up_hears_no_error(monkeypatch):
+    """How far it came; the desk begins it anew at the next look."""
+    monkeypatch.setattr("engine.desk.jobs._PATIENCE_SECONDS", -1)
+    job = Job(lambda progress: progress(0.4))
+    job._thread.join(10)
+    assert job.look() == {"share": 0.4}
+    assert (job.ended, job.failed) == (True, True)
