@@ -38,7 +38,10 @@ def _wire_table(parts: Parts, chosen: Chosen, looks: list) -> None:
     """The table follows the run folders; a click selects."""
 
     def refresh(seen: str, selected: str, request: gr.Request):
-        return shown(parts, seen, selected, language(request))
+        updates = shown(parts, seen, selected, language(request))
+        if updates.get(parts.selected) == selected:  # another may have been clicked meanwhile
+            updates[parts.selected] = gr.skip()
+        return updates
 
     def pick(event: gr.EventData, seen: str, selected: str, request: gr.Request):
         if event.go:
@@ -49,7 +52,9 @@ def _wire_table(parts: Parts, chosen: Chosen, looks: list) -> None:
     inputs = [parts.seen, parts.selected]
     gr.on(looks, refresh, inputs, drawn(parts), **QUICK)
     asks = [parts.ask_rename, parts.ask_delete, parts.notice]
-    parts.table.click(pick, inputs, [*drawn(parts), *asks, chosen.tabs], **QUICK)
+    clicked = parts.table.click(pick, inputs, [*drawn(parts), *asks, chosen.tabs], **QUICK)
+    # A look that began before the click may have drawn the run that was selected then.
+    clicked.then(refresh, inputs, drawn(parts), **QUICK)
 
 
 def _wire_ways_on(parts: Parts, chosen: Chosen) -> None:
