@@ -1,7 +1,7 @@
 """What a micro-step keeps for its backward pass, in bytes a token, by which levers are pulled.
 
-Counted from what the operators save and measured on an H200 (2026-11-21, torch 2.11, a
-Qwen2.5-7B shape: 4.53 MB a token compiled, 0.40 with every layer computed anew, as counted).
+Counted from what the operators save, and where that is not plain fitted to what was measured on an
+H200 (2026-11-21, torch 2.11, 7B and 0.5B shapes of Qwen2.5): docs/training.md has the table.
 """
 
 from engine.config import TrainConfig
@@ -52,4 +52,5 @@ def of_the_loss(shape: Shape, levers: Levers, width: float, tokens: int) -> floa
     if not levers.loss_head:
         return states + tokens * shape.vocab_size * (3 * width + 2 * 4)
     tile = min(tokens, _TILE_TOKENS) * shape.vocab_size
+    # Not compiled, its exponentials and differences stand beside it in float32, as measured.
     return states + tile * (2 * width if levers.compiled else 2 * width + 4.5 * 4)

@@ -1,5 +1,7 @@
 """The tiled loss is the model's own: its value and its gradients, whatever the head."""
 
+import weakref
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -83,6 +85,24 @@ def test_loss_and_gradients_are_those_of_the_whole_logits(make, tied, tile, monk
     assert loss.item() / TRAINED == pytest.approx(whole.item(), rel=1e-6)
     assert ("lm_head.weight" in expected) == (make is qwen and not tied)
     torch.testing.assert_close(gradients(model, loss / TRAINED), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_tile_is_gone_before_the_next_has_its_own(monkeypatch):
+    """Logits are the largest tensors of a step: there are never those of two tiles."""
+    whole, before = loss_head._tile, []
+
+    def tile(logits, targets):
+        assert [one() for one in before] == [None] * len(before)
+        found = whole(logits, targets)
+        before.extend([weakref.ref(logits), weakref.ref(found[1])])
+        return found
+
+    monkeypatch.setattr(loss_head, "_TILE_TOKENS", 3)
+    monkeypatch.setattr(loss_head, "_tile", tile)
+    model = frozen_head(tied=False)
+    assert give_loss_head(model, compiled=False)
+    model(input_ids=IDS, **where_trained())
+    assert len(before) == 2 * 3
 
 
 def test_the_gradient_above_is_taken_along():

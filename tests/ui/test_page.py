@@ -1,7 +1,9 @@
-"""What the page as a whole asks of the browser."""
+"""What the page as a whole asks of the browser, and what its events leave alone."""
 
 import pytest
 
+from engine.config import TrainConfig
+from engine.training import runs
 from ui import page
 
 
@@ -23,3 +25,17 @@ def test_only_one_timer_ticks_while_nothing_happens(built):
     timers = [one.get_config() for one in built.blocks.values() if one.get_block_name() == "timer"]
     assert [one["value"] for one in timers if one["active"]] == [5]
     assert sorted(one["value"] for one in timers if not one["active"]) == [1, 1, 1, 2, 10, 10, 10]
+
+
+def test_a_look_at_the_runs_leaves_the_selection_to_who_clicks(built):
+    """It may have begun before a click and end after it; only what is gone is selected anew."""
+    look = next(one.fn for one in built.fns.values() if one.fn.__module__ == "ui.tab_runs")
+    here = runs.create(TrainConfig()).name
+
+    def selected(before):
+        told = {key.elem_id: value for key, value in look("", before, None).items()}
+        assert here in told["runs_table"]
+        return told[None]
+
+    assert selected("calm-otter-ffff") == here
+    assert selected(here) == {"__type__": "update"}
