@@ -65,20 +65,16 @@ def rows_linear(
     rows, (height, width) = x.shape[0], numbers[:2]
     flat = x.reshape(rows, width).contiguous()
     y = flat.new_empty(rows, height)
-    rank, four_bit = 0 if a is None else a.shape[0], kind not in (_PLAIN, _INT8)
-    h = flat.new_empty((rows, max(rank, 1)), dtype=torch.float32)
-    halves = flat.new_empty((rows, width), dtype=torch.float32) if four_bit else h
-    if rank or four_bit:
-        kernels.shrink[(rank + four_bit, rows)](
-            flat, a, scales, h, halves, width, rows,
-            RANK=rank, HALVE=four_bit, BLOCK=4096, num_warps=16,
-        )  # fmt: skip
-    ends = (h, b, bias, y, height, width)
+    rank = 0 if a is None else a.shape[0]
+    h = flat.new_empty((rows, rank), dtype=torch.float32)
+    if rank:
+        kernels.shrink[(rank, rows)](flat, a, scales, h, width, RANK=rank, BLOCK=4096, num_warps=16)
+    ends = (h, b, bias, y, height, width, rows)
     given = {"RANK": rank, "BIAS": bias is not None}
-    if four_bit:
-        _four_bit(kernels, halves, packed, kind, numbers, ends, given)
-    else:
+    if kind in (_PLAIN, _INT8):
         _matrix(kernels, flat, packed, kind == _INT8, ends, given)
+    else:
+        _four_bit(kernels, flat, packed, kind, numbers, ends, given)
     return y.view(rows, 1, height)
 
 
@@ -89,37 +85,63 @@ def _(x, packed, kind, numbers, bias, a, b, scales):
 
 # Tile sizes: the best of a dozen each on an H200, over the layers of the 7B shape.
 def _matrix(kernels, x, packed, int8: bool, ends: tuple, given: dict) -> None:
-    height, width = ends[-2:]
+    height, width = ends[-3:-1]
     wide = not int8 and height >= 16384
     out, block, warps, stages = (64, 64, 4, 6) if wide else (16, 256, 2, 4)
     if int8:
         out, block, warps, stages = 32, 256, 4, 4
     kernels.matrix[(-(-height // out),)](
-        x, packed[0], packed[-1], *ends, x.shape[0],
+        x, packed[0], packed[-1], *ends,
         INT8=int8, EVEN=height % out == 0 and width % block == 0, OUT=out, BLOCK=block,
         STAGES=stages, MOST=MOST_ROWS, num_warps=warps, **given,
     )  # fmt: skip
 
 
-def _four_bit(kernels, halves, packed, kind, numbers, ends: tuple, given: dict) -> None:
+def _four_bit(kernels, x, packed, kind, numbers, ends: tuple, given: dict) -> None:
     weight, absmax, *nested = packed
-    rows, height = halves.shape[0], ends[-2]
-    small = height < 2048
-    for first in range(0, rows, 2):
-        kernels.four_bit[(-(-height // (4 if small else 16)),)](
-            halves, weight, absmax, _code(kind, weight.device), *(nested or [None] * 3), *ends,
-            first, NESTED=bool(nested), INNER=numbers[-1], PAIR=first + 1 < rows,
-            OUT=4 if small else 16, BLOCKS=32 if small else 8, HALF=numbers[2] // 2, num_warps=4,
-            **given,
-        )  # fmt: skip
+    height, rows = ends[-3], ends[-1]
+    out, blocks = (32, 4) if height >= 16384 else (16, 8)
+    kernels.four_bit[(-(-height // out),)](
+        x, weight, absmax, *(nested or [None] * 3), *ends,
+        NESTED=bool(nested), INNER=numbers[-1], OUT=out, BLOCKS=blocks, HALF=numbers[2] // 2,
+        STAGES=3, MOST=8 if rows <= 8 else MOST_ROWS, DECODE=_decode(kind, x.dtype), num_warps=4,
+        **given,
+    )  # fmt: skip
 
 
 @cache
-def _code(kind: str, device: torch.device) -> Tensor:
-    """The 16 numbers that 4 bits stand for (bitsandbytes' tables of nf4 and fp4)."""
+def _decode(kind: str, dtype: torch.dtype) -> str:
+    """PTX that makes of four bytes ($4) the 16-bit numbers that their eight 4-bit codes stand for,
+    the first four ($0, $1) and the others ($2, $3); a byte's high code comes first.
+
+    A code is looked up in registers: `prmt` picks bytes of a table of eight by three of its bits,
+    the fourth chooses between two such tables, and high and low bytes of the numbers are looked up
+    apart and put together.
+    """
     from bitsandbytes.functional import get_4bit_type
 
-    return get_4bit_type(kind, device=device)
+    codes = get_4bit_type(kind, device="cpu").to(dtype).view(torch.int16)
+    words = [word & 0xFFFF for word in codes.tolist()]
+    lines = [
+        ".reg .b32 low, high, odd, up, down, p, q, l, h;",
+        "and.b32 low, $4, 0x77777777;",
+        "shr.b32 high, low, 16;",
+        "shl.b32 odd, $4, 4;",  # so that the fourth bit of each low code is a byte's sign too
+        "prmt.b32 down, odd, $4, 0xd9c8;",
+        "prmt.b32 up, odd, $4, 0xfbea;",
+    ]
+    for picked, fourth, first, second in (("low", "down", "$0", "$1"), ("high", "up", "$2", "$3")):
+        for plane, shift in (("l", 0), ("h", 8)):
+            table = [
+                sum((words[4 * t + i] >> shift & 255) << 8 * i for i in range(4)) for t in range(4)
+            ]
+            lines += [
+                f"prmt.b32 p, {table[0]:#x}, {table[1]:#x}, {picked};",
+                f"prmt.b32 q, {table[2]:#x}, {table[3]:#x}, {picked};",
+                f"lop3.b32 {plane}, p, q, {fourth}, 0xd8;",  # p where it is 0, else q
+            ]
+        lines += [f"prmt.b32 {first}, l, h, 0x4051;", f"prmt.b32 {second}, l, h, 0x6273;"]
+    return "{" + " ".join(lines) + "}"
 
 
 @torch.library.custom_op("greenroom::rows_attend", mutates_args=("keys", "values"))

@@ -9,31 +9,19 @@ import triton.language as tl
 
 
 @triton.jit
-def shrink(
-    x, a, scales, h, halves, width, rows,
-    RANK: tl.constexpr, HALVE: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
+def shrink(x, a, scales, h, width, RANK: tl.constexpr, BLOCK: tl.constexpr):
     """h [rows, rank] = (x [rows, width] a [rank, width]') * scales [rows, rank]: a program a rank
-    and row. With HALVE also x in float32, its even numbers before its odd ones."""
+    and row."""
     rank, row = tl.program_id(0), tl.program_id(1)
     at = tl.arange(0, BLOCK)
-    if RANK > 0:
-        if rank < RANK:
-            total = tl.zeros([BLOCK], tl.float32)
-            for k in range(0, width, BLOCK):
-                inside = k + at < width
-                left = tl.load(x + row * width + k + at, inside, 0.0).to(tl.float32)
-                right = tl.load(a + rank * width + k + at, inside, 0.0).to(tl.float32)
-                total += left * right
-            scale = tl.load(scales + row * RANK + rank)
-            tl.store(h + row * RANK + rank, tl.sum(total, 0) * scale)
-    if HALVE:
-        if rank == RANK:
-            for k in range(0, width, BLOCK):
-                inside = k + at < width
-                number = tl.load(x + row * width + k + at, inside, 0.0).to(tl.float32)
-                place = (at % 2) * (width // 2) + (k + at) // 2
-                tl.store(halves + row * width + place, number, inside)
+    total = tl.zeros([BLOCK], tl.float32)
+    for k in range(0, width, BLOCK):
+        inside = k + at < width
+        left = tl.load(x + row * width + k + at, inside, 0.0).to(tl.float32)
+        right = tl.load(a + rank * width + k + at, inside, 0.0).to(tl.float32)
+        total += left * right
+    scale = tl.load(scales + row * RANK + rank)
+    tl.store(h + row * RANK + rank, tl.sum(total, 0) * scale)
 
 
 @triton.jit
@@ -62,6 +50,53 @@ def matrix(
         total = tl.dot(read.to(said.dtype), said, total)
     if INT8:
         total *= (tl.load(row_scales + out, known, 0.0) / 127)[:, None]
+    _grown(total, out, row, rows, h, b, bias, y, height, RANK, BIAS)
+
+
+@triton.jit
+def four_bit(
+    x, w, absmax, offset, inner_code, inner_absmax, h, b, bias, y, height, width, rows,
+    RANK: tl.constexpr, BIAS: tl.constexpr, NESTED: tl.constexpr, INNER: tl.constexpr,
+    OUT: tl.constexpr, BLOCKS: tl.constexpr, HALF: tl.constexpr, STAGES: tl.constexpr,
+    MOST: tl.constexpr, DECODE: tl.constexpr,
+):  # fmt: skip
+    """The same of bitsandbytes' 4-bit w: a block of 2 HALF numbers lies in HALF bytes and has one
+    scale, itself a code where it is nested. DECODE makes of four bytes their eight numbers, four
+    and four; a warp adds up blocks of its own, which are put together at the end."""
+    out = tl.program_id(0) * OUT + tl.arange(0, OUT)
+    row, block, at = tl.arange(0, MOST), tl.arange(0, BLOCKS), tl.arange(0, HALF)
+    heard, known = row < rows, out < height
+    blocks = width // (2 * HALF)  # in a row of w
+    shift = tl.load(offset) if NESTED else 0.0
+    lines = block[:, None] + out[None, :].to(tl.int64) * blocks
+    place = block[:, None, None] * (2 * HALF) + (at // 4 * 8 + at % 4)[None, :, None]
+    place = tl.max_contiguous(tl.multiple_of(place, [1, 4, 1]), [1, 4, 1])
+    asked = x + row[None, None, :] * width + place
+    total = tl.zeros([BLOCKS, OUT, MOST], tl.float32)
+    for begin in tl.range(0, blocks, BLOCKS, num_stages=STAGES):
+        inside = begin + block < blocks
+        there, said = known[None, :] & inside[:, None], heard & inside[:, None, None]
+        number = lines + begin
+        bytes = tl.load(w + number[:, :, None] * HALF + at, there[:, :, None], 0)
+        unit = tl.load(absmax + number, there, 0)
+        if NESTED:
+            inner = tl.load(inner_absmax + number // INNER, there, 0.0)
+            unit = tl.load(inner_code + unit.to(tl.int32)) * inner + shift
+        first, second = tl.inline_asm_elementwise(
+            DECODE, "=r,=r,=r,=r,r", [bytes], (x.dtype.element_ty, x.dtype.element_ty), True, 4
+        )
+        part = tl.dot(first, tl.load(asked + begin * (2 * HALF), said, 0.0))
+        part = tl.dot(second, tl.load(asked + begin * (2 * HALF) + 4, said, 0.0), part)
+        total += part * unit[:, :, None]
+    _grown(tl.sum(total, 0), out, row, rows, h, b, bias, y, height, RANK, BIAS)
+
+
+@triton.jit
+def _grown(
+    total, out, row, rows, h, b, bias, y, height, RANK: tl.constexpr, BIAS: tl.constexpr
+):  # fmt: skip
+    """Adds what the adapters and the bias give to a program's sums [out, row], and stores them."""
+    known, heard = out < height, row < rows
     if RANK > 0:
         rank = tl.arange(0, RANK)
         grow = tl.load(b + out[:, None] * RANK + rank[None, :], known[:, None], 0.0)
@@ -71,83 +106,6 @@ def matrix(
         total += tl.load(bias + out, known, 0.0).to(tl.float32)[:, None]
     kept = known[:, None] & heard[None, :]
     tl.store(y + row[None, :] * height + out[:, None], total.to(y.dtype.element_ty), kept)
-
-
-@triton.jit
-def _scaled(halves, k, left, high, low, scale, width, BLOCKS: tl.constexpr, HALF: tl.constexpr):
-    """What a tile of 4-bit numbers gives with one row of x, a sum for each of its blocks."""
-    at = k // 2 + tl.arange(0, BLOCKS)[:, None] * HALF + tl.arange(0, HALF)[None, :]
-    inside = (tl.arange(0, BLOCKS) < left)[:, None]
-    even = tl.load(halves + at, inside, 0.0)[None, :, :]
-    odd = tl.load(halves + width // 2 + at, inside, 0.0)[None, :, :]
-    return tl.sum(high * even + low * odd, 2) * scale
-
-
-@triton.jit
-def _grown(total, row, out, h, b, bias, y, height, RANK: tl.constexpr, BIAS: tl.constexpr):
-    """Adds what the adapters and the bias give to one row's sums [out], and stores them."""
-    known = out < height
-    if RANK > 0:
-        rank = tl.arange(0, RANK)
-        grow = tl.load(b + out[:, None] * RANK + rank[None, :], known[:, None], 0.0)
-        total += tl.sum(grow.to(tl.float32) * tl.load(h + row * RANK + rank)[None, :], 1)
-    if BIAS:
-        total += tl.load(bias + out, known, 0.0).to(tl.float32)
-    tl.store(y + row * height + out, total.to(y.dtype.element_ty), known)
-
-
-@triton.jit
-def _read(
-    w, absmax, inner_absmax, number, there, NESTED: tl.constexpr, INNER: tl.constexpr,
-    HALF: tl.constexpr,
-):  # fmt: skip
-    """A tile of 4-bit blocks as it lies: bytes, and their scales or the codes of these."""
-    byte = number[:, :, None] * HALF + tl.arange(0, HALF)[None, None, :]
-    bytes = tl.load(w + byte, there[:, :, None], 0)
-    scale = tl.load(absmax + number, there, 0)
-    inner = scale
-    if NESTED:
-        inner = tl.load(inner_absmax + number // INNER, there, 0.0)
-    return bytes, scale, inner
-
-
-@triton.jit
-def four_bit(
-    halves, w, absmax, code, offset, inner_code, inner_absmax, h, b, bias, y, height, width, first,
-    NESTED: tl.constexpr, INNER: tl.constexpr, RANK: tl.constexpr, BIAS: tl.constexpr,
-    PAIR: tl.constexpr, OUT: tl.constexpr, BLOCKS: tl.constexpr, HALF: tl.constexpr,
-):  # fmt: skip
-    """The same of bitsandbytes' 4-bit w for the row `first`, and with PAIR the one behind it: a
-    byte holds an even number's code above an odd one's, a block of 2 HALF numbers has one scale,
-    itself a code where it is nested. A tile is read while the one before is computed."""
-    out = tl.program_id(0) * OUT + tl.arange(0, OUT)
-    known = out < height
-    block = tl.arange(0, BLOCKS)
-    blocks = width // (2 * HALF)  # in a row of w
-    shift = tl.load(offset) if NESTED else 0.0
-    one = halves + first * width
-    number = out[:, None].to(tl.int64) * blocks + block[None, :]
-    there = known[:, None] & (block < blocks)[None, :]
-    bytes, scale, inner = _read(w, absmax, inner_absmax, number, there, NESTED, INNER, HALF)
-    sum0 = tl.zeros([OUT, BLOCKS], tl.float32)
-    sum1 = tl.zeros([OUT, BLOCKS], tl.float32)
-    for begin in range(0, blocks, BLOCKS):
-        number += BLOCKS
-        there = known[:, None] & (begin + BLOCKS + block < blocks)[None, :]
-        ahead = _read(w, absmax, inner_absmax, number, there, NESTED, INNER, HALF)
-        unit = scale
-        if NESTED:
-            unit = tl.load(inner_code + scale.to(tl.int32)) * inner + shift
-        codes = bytes.to(tl.int32)
-        high, low = tl.load(code + (codes >> 4)), tl.load(code + (codes & 15))
-        k, left = begin * 2 * HALF, blocks - begin
-        sum0 += _scaled(one, k, left, high, low, unit, width, BLOCKS, HALF)
-        if PAIR:
-            sum1 += _scaled(one + width, k, left, high, low, unit, width, BLOCKS, HALF)
-        bytes, scale, inner = ahead
-    _grown(tl.sum(sum0, 1), first, out, h, b, bias, y, height, RANK, BIAS)
-    if PAIR:
-        _grown(tl.sum(sum1, 1), first + 1, out, h, b, bias, y, height, RANK, BIAS)
 
 
 @triton.jit
