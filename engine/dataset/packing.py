@@ -2,7 +2,11 @@
 
 import bisect
 
+import numpy as np
+
 from engine.dataset.tokens import IGNORED, Encoded
+
+Row = dict[str, np.ndarray]  # input_ids, labels and position_ids of a sequence, int64 [tokens]
 
 
 def pack(lengths: list[int], capacity: int) -> list[list[int]]:
@@ -24,36 +28,39 @@ def pack(lengths: list[int], capacity: int) -> list[list[int]]:
     return bins
 
 
-def join(rows: list[dict[str, list[int]]]) -> dict[str, list[int]]:
+def join(rows: list[Row]) -> Row:
     """Several rows as one sequence; position_ids that begin anew are what keeps them apart."""
-    joined: dict[str, list[int]] = {"input_ids": [], "labels": [], "position_ids": []}
-    for row in rows:
-        joined["input_ids"] += row["input_ids"]
-        joined["labels"] += [IGNORED, *row["labels"][1:]]
-        joined["position_ids"] += range(len(row["input_ids"]))
-    return joined
+    lengths = [len(row["input_ids"]) for row in rows]
+    ids, labels = (np.concatenate([row[name] for row in rows]) for name in ("input_ids", "labels"))
+    labels[np.cumsum([0, *lengths[:-1]])] = IGNORED
+    positions = np.concatenate([np.arange(length) for length in lengths])
+    return {"input_ids": ids, "labels": labels, "position_ids": positions}
 
 
-def alone(row: Encoded) -> dict[str, list[int]]:
+def alone(row: Encoded) -> Row:
     """A row as a sequence of its own."""
-    return join([{"input_ids": row.input_ids, "labels": row.labels}])
+    return join([{"input_ids": np.array(row.input_ids), "labels": np.array(row.labels)}])
 
 
-def padded(
-    rows: list[dict[str, list[int]]], pad_token_id: int, multiple: int = 1
-) -> dict[str, list[list[int]]]:
-    """Sequences side by side, padded on the right to a multiple that holds the longest.
+def count_trained(row: Row) -> int:
+    """Trained tokens; the first one of a sequence has nothing before it to learn from."""
+    return int((row["labels"][1:] != IGNORED).sum())
+
+
+def padded(rows: list[Row], pad_token_id: int, multiple: int = 1) -> Row:
+    """Sequences side by side [rows, tokens], padded on the right to a multiple that holds the
+    longest.
 
     There is no attention mask: Transformers reads the boundaries from position_ids (its
     masking_utils), and the padding is one more row that nobody sees and nothing learns from.
     """
     longest = max(len(row["input_ids"]) for row in rows)
-    longest += -longest % multiple
-    fill = {"input_ids": pad_token_id, "labels": IGNORED}
-    side: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "position_ids": []}
-    for row in rows:
-        gap = longest - len(row["input_ids"])
-        for name, value in fill.items():
-            side[name].append(row[name] + [value] * gap)
-        side["position_ids"].append(row["position_ids"] + list(range(gap)))
+    shape = len(rows), longest + -longest % multiple
+    fill = {"input_ids": pad_token_id, "labels": IGNORED, "position_ids": 0}
+    side = {name: np.full(shape, value) for name, value in fill.items()}
+    for at, row in enumerate(rows):
+        length = len(row["input_ids"])
+        for name in fill:
+            side[name][at, :length] = row[name]
+        side["position_ids"][at, length:] = np.arange(shape[1] - length)
     return side

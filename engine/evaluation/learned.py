@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.dataset.packing import alone
+from engine.dataset.packing import Row, alone, count_trained
 from engine.dataset.tokens import IGNORED, encode_all
 from engine.evaluation.verdict import verdict
 from engine.models.adapter_state import can_switch_off, update_norms
@@ -118,7 +118,7 @@ def _some(sequences, seed: int) -> list[dict[str, list[int]]]:
     return chosen
 
 
-def _general(tokenizer) -> list[dict[str, list[int]]]:
+def _general(tokenizer) -> list[Row]:
     """Everyday text that no run trains on, in English and Chinese, learned whole."""
     lines = (DATA_DIR / "general.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [{"text": json.loads(line)["text"]} for line in lines]
@@ -129,14 +129,14 @@ def _losses(off, loss_over, sequences) -> dict[str, Any] | None:
     """{rows, tokens learned, base, adapter}; None without sequences."""
     if not sequences:
         return None
-    learned = sum(label != IGNORED for one in sequences for label in one["labels"][1:])
+    learned = sum(map(count_trained, sequences))
 
     def loss(context) -> float:
         with context():
             return round(loss_over(sequences) / learned, 4)
 
     return {
-        "rows": sum(position == 0 for one in sequences for position in one["position_ids"]),
+        "rows": sum(int((one["position_ids"] == 0).sum()) for one in sequences),
         "tokens": learned,
         "base": loss(off) if off else None,
         "adapter": loss(nullcontext),
@@ -160,9 +160,9 @@ def _answers(model, off, tokenizer, sequences, seed: int, go_on) -> dict[str, in
     return {"asked": len(chosen), "changed": changed} if chosen else None
 
 
-def _prompts(sequence: dict[str, list[int]]) -> Iterator[list[int]]:
+def _prompts(sequence: Row) -> Iterator[list[int]]:
     """What stands before the first learned token of each row of a sequence."""
-    ids, labels, positions = (sequence[n] for n in ("input_ids", "labels", "position_ids"))
+    ids, labels, positions = (sequence[n].tolist() for n in ("input_ids", "labels", "position_ids"))
     starts = [at for at, position in enumerate(positions) if position == 0]
     for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
         learned = [at for at in range(start, end) if labels[at] != IGNORED]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engine.dataset.packing import alone
+from engine.dataset.packing import Row, alone
 from engine.dataset.tokens import IGNORED, encode_all
-from engine.training.micro_steps import Layout, Row
+from engine.training.micro_steps import Layout
 
 if TYPE_CHECKING:
     from engine.chat.voices import Voices

@@ -79,6 +79,7 @@ def build_trainer(
         args=args,
         layout=layout,
         has_loss_head=levers.loss_head,
+        logs_late=device.type == "cuda" and not config.stop_at_loss,  # which a step's log decides
         optimizers=(own_optimizer(config, model, args), None),
         train_dataset=prepared.train,
         eval_dataset=prepared.evaluation if evaluates else None,

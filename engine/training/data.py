@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from engine.config import TrainConfig
 from engine.dataset import opened
 from engine.dataset.lengths import Lengths, measure
 from engine.dataset.meaning.formats import Conversations, to_conversations
-from engine.dataset.packing import join, pack
+from engine.dataset.packing import Row, join, pack
 from engine.dataset.reading.read import Table, read_table
 from engine.dataset.split import split
 from engine.dataset.tokens import IGNORED, Encoded
@@ -50,7 +52,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Sequences of {input_ids, labels, position_ids}, and the facts for dataset.json."""
+    """Sequences of rows, and the facts for dataset.json."""
 
     train: "Sequences"
     evaluation: "Sequences"
@@ -70,10 +72,10 @@ class Rows:
         """In tokens."""
         return len(self._rows[number][0])
 
-    def __getitem__(self, number: int) -> dict[str, list[int]]:
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         ids, ranges = self._rows[number]
-        input_ids = ids.tolist()
-        labels = [IGNORED] * len(input_ids)
+        input_ids = np.array(ids, dtype=np.int64)
+        labels = np.full_like(input_ids, IGNORED)
         for first, last in ranges:
             labels[first:last] = input_ids[first:last]
         return {"input_ids": input_ids, "labels": labels}
@@ -98,7 +100,7 @@ class Sequences(Sequence):
         """Tokens in the longest row; 0 without any."""
         return max((self._rows.length(row) for one in self._packs for row in one), default=0)
 
-    def __getitem__(self, at: int) -> dict[str, list[int]]:
+    def __getitem__(self, at: int) -> Row:
         return join([self._rows[number] for number in self._packs[at]])
 
 

@@ -1,17 +1,21 @@
 """The loop is Transformers' Trainer; its steps are cut here into micro-steps that fit."""
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.compiler import set_stance
 from transformers import Trainer, TrainingArguments
 
 from engine.config import TrainConfig
+from engine.dataset.packing import Row, count_trained
+from engine.dataset.tokens import IGNORED
 from engine.hardware import Device
-from engine.training.micro_steps import Batch, Layout, Row
+from engine.training.micro_steps import Batch, Layout
 
 _EVALUATIONS_IN_A_RUN = 8
 _SAVES_IN_A_RUN = 4
@@ -41,12 +45,18 @@ class PackedTrainer(Trainer):
     The step's loss is that of all its trained tokens, however it is cut: `layout` says into which
     micro-steps, and when memory runs out they are halved and the step is taken anew. `tokens_seen`
     counts real tokens, no padding. `has_loss_head`: the model answers with the summed loss.
+    `logs_late`: a plain step, not evaluated, saved or the last, is logged while the device computes
+    the next, which else would wait for that. `logged_at` (time.monotonic()) is when it ended.
     """
 
-    def __init__(self, *args, layout: Layout, has_loss_head: bool, **kwargs):
+    def __init__(
+        self, *args, layout: Layout, has_loss_head: bool, logs_late: bool = False, **kwargs
+    ):
         super().__init__(*args, data_collator=Step.collate, **kwargs)
-        self.layout, self.has_loss_head = layout, has_loss_head
+        self.layout, self.has_loss_head, self.logs_late = layout, has_loss_head, logs_late
         self.tokens_seen = 0
+        self.logged_at = 0.0
+        self._to_log: dict[str, float] = {}
 
     def training_step(
         self, model, inputs: dict[str, Step], num_items_in_batch=None
@@ -67,8 +77,22 @@ class PackedTrainer(Trainer):
                 "step and its batch stay as they are.",
                 flush=True,
             )
+        self._log_now()
         self.tokens_seen += self.of_all(sum(len(one["input_ids"]) for one in rows))
         return loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        self._log_now()
+        self._to_log, self.logged_at = logs, time.monotonic()
+        now = self.control
+        plain = not (now.should_save or now.should_evaluate or now.should_training_stop)
+        if not (self.logs_late and plain and "loss" in logs):
+            self._log_now()
+
+    def _log_now(self) -> None:
+        logs, self._to_log = self._to_log, {}
+        if logs:
+            super().log(logs)
 
     def _gradients(self, model, rows: list[Row]) -> torch.Tensor:
         """Adds up the gradients of a step's mean loss; returns that, detached."""
@@ -148,14 +172,9 @@ class PackedTrainer(Trainer):
         return 0  # tokens are what is counted here
 
 
-def count_trained(row: Row) -> int:
-    """Trained tokens; the first one of a sequence has nothing before it to learn from."""
-    return sum(label >= 0 for label in row["labels"][1:])
-
-
 def _nothing(row: Row) -> Row:
     """As long as `row`, with nothing to learn."""
-    return row | {"labels": [-100] * len(row["labels"])}
+    return row | {"labels": np.full_like(row["labels"], IGNORED)}
 
 
 def arguments(

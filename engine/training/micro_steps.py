@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.dataset.packing import padded
+from engine.dataset.packing import Row, padded
 from engine.dataset.tokens import IGNORED
 from engine.models.attention import boundaries
-
-Row = dict[str, list[int]]  # input_ids, labels and position_ids of a sequence of packed rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +72,7 @@ class Layout:
         else:
             rows = padded(part, self.pad_token_id, self.multiple)
         ids, labels, positions = (
-            torch.from_numpy(np.array(rows[name]))
-            for name in ("input_ids", "labels", "position_ids")
+            torch.from_numpy(rows[name]) for name in ("input_ids", "labels", "position_ids")
         )
         following = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED).flatten()
         at = (following != IGNORED).nonzero()[:, 0]
@@ -87,14 +84,12 @@ class Layout:
         targets = following[at].to(device)
         return Batch(inputs, is_usual, labels.to(device), targets, at.to(device))
 
-    def _one_after_the_other(self, part: list[Row], multiple: int) -> dict[str, np.ndarray]:
+    def _one_after_the_other(self, part: list[Row], multiple: int) -> Row:
         """What is left is filled with rows of padding from which nothing learns."""
         gap = -self._size(part) % multiple
-        fill = {"input_ids": [self.pad_token_id] * gap, "labels": [IGNORED] * gap}
-        fill["position_ids"] = [i % self.longest for i in range(gap)]
-        return {
-            name: np.concatenate([np.array(one[name], dtype=np.int64) for one in [*part, fill]])[
-                None
-            ]
-            for name in ("input_ids", "labels", "position_ids")
+        fill = {
+            "input_ids": np.full(gap, self.pad_token_id),
+            "labels": np.full(gap, IGNORED),
+            "position_ids": np.arange(gap) % self.longest,
         }
+        return {name: np.concatenate([one[name] for one in [*part, fill]])[None] for name in fill}

@@ -15,6 +15,7 @@ import torch
 
 from engine.child import serve, stopping
 from engine.config import TrainConfig
+from engine.dataset.packing import Row
 from engine.errors import Sentence, UserError
 from engine.hardware import GIB, pick_device
 from engine.models.load import load_tokenizer
@@ -25,7 +26,7 @@ from engine.training.estimate import estimate, model_shape
 from engine.training.levers import foresee, pull
 from engine.training.loop import PackedTrainer, Step, arguments
 from engine.training.memory import RUNTIME_GIB
-from engine.training.micro_steps import Layout, Row
+from engine.training.micro_steps import Layout
 
 _LOADING = Sentence("Loading the model", "正在加载模型")
 _RESERVED = Sentence(

@@ -72,7 +72,7 @@ class Progress(TrainerCallback):
         memory = measured()
         row |= {
             "step": state.global_step,
-            "seconds": round(self.seconds, 2),
+            "seconds": round(self._seconds(self.trainer.logged_at), 2),
             "epoch": round(state.epoch or 0, 4),
             "tokens": self.trainer.tokens_seen,
             "tokens_per_second": self._speed(),
@@ -100,10 +100,13 @@ class Progress(TrainerCallback):
     @property
     def seconds(self) -> float:
         """Training time of all sessions of this run."""
-        return self.seconds_before + time.monotonic() - self._begin
+        return self._seconds(time.monotonic())
+
+    def _seconds(self, moment: float) -> float:
+        return self.seconds_before + moment - self._begin
 
     def _speed(self) -> float | None:
-        training = time.monotonic() - self._begin - self._aside
+        training = self.trainer.logged_at - self._begin - self._aside
         tokens = self.trainer.tokens_seen - self._tokens_at_begin
         return round(tokens / training, 1) if tokens and training > 0 else None
 

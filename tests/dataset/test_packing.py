@@ -35,13 +35,17 @@ def test_every_row_once_and_no_bin_beyond_its_capacity(drawn):
     assert all(a + b > capacity for i, a in enumerate(sums) for b in sums[:i])  # none to spare
 
 
+def as_lists(row):
+    return {name: values.tolist() for name, values in row.items()}
+
+
 def test_join_exactly():
     """The first label of each row is ignored: its predecessor is somebody else's."""
     rows = [
         {"input_ids": [5, 6, 7], "labels": [5, X, 7]},
         {"input_ids": [8, 9], "labels": [8, 9]},
     ]
-    assert join(rows) == {
+    assert as_lists(join(rows)) == {
         "input_ids": [5, 6, 7, 8, 9],
         "labels": [X, X, 7, X, 9],
         "position_ids": [0, 1, 2, 0, 1],
@@ -53,7 +57,7 @@ def test_padded_exactly():
     """Padding is a row of its own, which nothing learns from."""
     one = join([{"input_ids": [5, 6], "labels": [X, 6]}])
     two = join([{"input_ids": [7], "labels": [X]}, {"input_ids": [8, 9, 4], "labels": [X, 9, 4]}])
-    assert padded([one, two], pad_token_id=0) == {
+    assert as_lists(padded([one, two], pad_token_id=0)) == {
         "input_ids": [[5, 6, 0, 0], [7, 8, 9, 4]],
         "labels": [[X, 6, X, X], [X, X, 9, 4]],
         "position_ids": [[0, 1, 0, 1], [0, 0, 1, 2]],
@@ -63,7 +67,7 @@ def test_padded_exactly():
 def test_padding_up_to_a_multiple():
     """Shapes are equal though the longest rows are not; 8 stays 8, 3 becomes 4."""
     row = {"input_ids": [5, 6, 7], "labels": [X, 6, 7], "position_ids": [0, 1, 2]}
-    assert padded([row], pad_token_id=0, multiple=4) == {
+    assert as_lists(padded([row], pad_token_id=0, multiple=4)) == {
         "input_ids": [[5, 6, 7, 0]],
         "labels": [[X, 6, 7, X]],
         "position_ids": [[0, 1, 2, 0]],

@@ -79,7 +79,7 @@ def by_hand(model, rows):
     """The mean over all learned tokens, each row alone, no packing, no padding."""
     total, count = 0.0, 0
     for row in rows:
-        ids, labels = torch.tensor([row["input_ids"]]), torch.tensor([row["labels"]])
+        ids, labels = torch.tensor(row["input_ids"])[None], torch.tensor(row["labels"])[None]
         learns = labels[0, 1:] != -100
         logits = model(ids).logits[0, :-1][learns]
         total += torch.nn.functional.cross_entropy(logits, ids[0, 1:][learns], reduction="sum")

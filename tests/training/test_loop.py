@@ -1,7 +1,10 @@
 """Packing and cutting change speed, not sums: loss and gradients as if every row stood alone."""
 
+import copy
+
 import pytest
 import torch
+from transformers import TrainerCallback
 
 from engine.config import TrainConfig
 from engine.dataset.packing import join
@@ -241,3 +244,39 @@ def test_zero_means_about_eight_evaluations_and_four_saves(tmp_path, cpu):
     assert (args.eval_steps, args.save_steps, args.eval_strategy) == (10, 20, "steps")
     args = arguments(TrainConfig(), tmp_path, cpu, max_steps=2, evaluates=False)
     assert (args.eval_steps, args.save_steps, args.eval_strategy) == (1, 1, "no")
+
+
+class Telling(TrainerCallback):
+    def __init__(self):
+        self.told = []
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        self.told.append(("begins", state.global_step + 1))
+
+    def on_log(self, args, state, control, logs, **kwargs):
+        if "loss" in logs:
+            self.told.append(("logged", state.global_step, logs["loss"]))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_late_log_says_the_same_once_the_next_step_is_under_way(model, tmp_path, cpu, late):
+    """But what is saved, here the second step, is logged before, and so is the last step."""
+    telling = Telling()
+    trainer = PackedTrainer(
+        model=copy.deepcopy(model),
+        args=arguments(TrainConfig(save_steps=2), tmp_path, cpu, max_steps=4, evaluates=False),
+        layout=Layout(0, flat=True, capacity=999, longest=8),
+        has_loss_head=True,
+        logs_late=late,
+        train_dataset=ALL_APART,
+        callbacks=[telling],
+    )
+    trainer.train()
+    order = [one[:2] for one in telling.told]
+    first, third = [("logged", 1), ("begins", 2)], [("logged", 3), ("begins", 4)]
+    if late:
+        first, third = first[::-1], third[::-1]
+    second = [("logged", 2), ("begins", 3)]
+    assert order == [("begins", 1), *first, *second, *third, ("logged", 4)]
+    history = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    assert [one[2] for one in telling.told if one[0] == "logged"] == history
