@@ -38,7 +38,9 @@ class Layout:
         one_shape: bool = False,
     ):
         """All in tokens: `capacity` of a micro-step, `longest` row, `multiple` of the filling.
-        `one_shape`: what fills half of the capacity is filled up to all of it."""
+        `one_shape`: what fills more than two thirds of the capacity is filled up to all of it;
+        less is faster as it is (without the compiled layers an H200 does 15,000 tokens a second
+        instead of 19,000)."""
         self.pad_token_id, self.flat, self.longest = pad_token_id, flat, longest
         self.capacity, self.multiple, self.one_shape = capacity, multiple, one_shape
 
@@ -66,7 +68,7 @@ class Layout:
     def batch(self, part: list[Row], device: torch.device) -> Batch:
         """Tensors on `device`."""
         size = self._size(part)
-        is_usual = self.one_shape and 2 * size > self.capacity
+        is_usual = self.one_shape and 3 * size > 2 * self.capacity
         if self.flat:
             rows = self._one_after_the_other(part, self.capacity if is_usual else self.multiple)
         else:

@@ -59,6 +59,16 @@ def test_every_sequence_once_in_order_and_none_beyond_the_capacity(lengths, capa
     assert all(size([*part, after[0]]) > capacity for part, after in following)
 
 
+@pytest.mark.parametrize(("tokens", "filled"), [(9, 9), (7, 9), (6, 6), (2, 2)])
+def test_nearly_full_micro_steps_are_all_of_one_shape(tokens, filled):
+    """What is over is padding; a last step that is much shorter is not computed three times."""
+    layout = Layout(0, flat=True, capacity=9, longest=9, one_shape=True)
+    batch = layout.batch([of_length(tokens)], CPU)
+    assert batch.inputs["input_ids"].shape == (1, filled)
+    assert batch.is_usual == (filled == 9)
+    assert len(batch.targets) == tokens - 1
+
+
 def test_one_after_the_other_exactly():
     """Two sequences of three rows: each row's last token is told nothing of the next row."""
     layout = Layout(0, flat=True, capacity=99, longest=4)
