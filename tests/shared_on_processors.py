@@ -2,9 +2,9 @@
 
     accelerate launch ... -m tests.shared_on_processors RUN_DIR ... [RUN_DIR=RUN_DIR@STEP ...]
 
-Each run is trained in its turn, and the first one is looked back at. One given as B=A@STEP is what would be left of A if it had been
-killed behind the checkpoint of that step. Accelerate shares models out on accelerators only, so it
-is told that these processors are some.
+Each run is trained in its turn, and the first one is looked back at. One given as B=A@STEP is what
+would be left of A if it had been killed behind the checkpoint of that step. Accelerate shares
+models out on accelerators only, so it is told that these processors are some.
 """
 
 import faulthandler

@@ -71,7 +71,8 @@ def share_out(model: "PeftModel | PreTrainedModel", device: Device) -> None:
     fully_shard(model, ignored_params=kept, mp_policy=policy)
     # FSDP2 takes the first module that is called for its root, and parts are called alone too.
     model._get_fsdp_state()._lazy_init()
-    register_fsdp_forward_method(model, "generate")
+    if kept:  # the Trainer sees to it for a model that is trained itself
+        register_fsdp_forward_method(model, "generate")
 
 
 def is_shared(model: "PeftModel | PreTrainedModel") -> bool:
@@ -109,10 +110,13 @@ def average_gradients(model: "PeftModel | PreTrainedModel") -> None:
 
 def whole_state(model: "PeftModel | PreTrainedModel") -> dict[str, torch.Tensor] | None:
     """What `save_pretrained` needs to be given of a shared model: None for an adapter, which is
-    whole already, else all weights, gathered in the main process's RAM ({} in the others)."""
+    whole already, else all weights, each once, in the main process's RAM ({} in the others)."""
     if not is_shared(model) or hasattr(model, "peft_config"):
         return None
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    return get_model_state_dict(model, options=options)
+    state = get_model_state_dict(model, options=options)
+    once = dict(model.named_parameters())
+    tied = dict(model.named_parameters(remove_duplicate=False)).keys() - once.keys()
+    return {name: tensor for name, tensor in state.items() if name not in tied}
