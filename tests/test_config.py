@@ -34,6 +34,7 @@ NAMES = [
         "gradient_checkpointing_layers",
         "auto_find_batch_size",
         "gpu_ids",
+        "distributed_type",
         "logging_steps",
     ),
     *("eval_steps", "save_steps", "save_total_limit", "load_best_model_at_end"),

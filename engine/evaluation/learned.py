@@ -21,7 +21,7 @@ from engine.dataset.tokens import IGNORED, encode_all
 from engine.evaluation.verdict import verdict
 from engine.models.adapter_state import can_switch_off, update_norms
 from engine.places import DATA_DIR
-from engine.training import runs
+from engine.training import ranks, runs
 from engine.training.checkpoints import write_whole
 from engine.training.live_files import read_json_lines
 from engine.training.once import greedy_ids
@@ -54,13 +54,15 @@ def look_back(
     config: "TrainConfig",
     prepared: "Prepared",
     loss_over: LossOver,
+    agreed: Callable[[bool], bool] = bool,
 ) -> None:
     """Measures and writes learned.json. The run is over and saved: whatever goes wrong here is said
-    in the log and in the card, and harms nothing."""
+    in the log and in the card, and harms nothing. Processes that share a model measure together;
+    `agreed` makes one decision of theirs."""
     begin, asked = time.monotonic(), _stop_asked_at(path)
 
     def go_on() -> None:
-        if _stop_asked_at(path) != asked:
+        if agreed(_stop_asked_at(path) != asked):
             raise GivenUp
 
     step = runs.status_of(path).get("step", 0)
@@ -69,16 +71,22 @@ def look_back(
     try:
         card = measure(model, tokenizer, config, prepared, loss_over, go_on) | {"best": _best(path)}
         card["verdict"] = verdict(card)
-        print(f"Did it learn? {card['verdict']}, {time.monotonic() - begin:.1f} s", flush=True)
+        _say(f"Did it learn? {card['verdict']}, {time.monotonic() - begin:.1f} s")
     except GivenUp:
-        print("Did it learn? Not measured to its end: a stop was asked for.", flush=True)
+        _say("Did it learn? Not measured to its end: a stop was asked for.")
         return
     except Exception as error:
         traceback.print_exc()
         card = {"failed": f"{type(error).__name__}: {error}"}
     finally:
         model.train(was_training)
-    write_whole(path / "learned.json", json.dumps({"step": step} | card, ensure_ascii=False))
+    if ranks.is_main():
+        write_whole(path / "learned.json", json.dumps({"step": step} | card, ensure_ascii=False))
+
+
+def _say(words: str) -> None:
+    if ranks.is_main():
+        print(words, flush=True)
 
 
 def measure(

@@ -112,8 +112,10 @@ def save(
     model: "PeftModel | PreTrainedModel",
     folder: Path,
     first: dict[str, "torch.Tensor"],
+    state: dict[str, "torch.Tensor"] | None = None,
 ) -> None:
     """Writes the adapter so that it fits the unchanged base; after full fine-tuning the model.
+    `state` is the model's own where it had to be gathered from several processes.
 
     An adapter that began by changing the base becomes a LoRA of twice its rank (PEFT's
     `path_initial_model_for_weight_conversion`).
@@ -121,7 +123,7 @@ def save(
     from safetensors.torch import save_file
 
     if not first:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=state)
         return
     with tempfile.TemporaryDirectory(prefix="greenroom-") as before:
         save_file(first, Path(before) / "adapter_model.safetensors")

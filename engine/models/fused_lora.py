@@ -80,7 +80,8 @@ def frozen_weight(base: torch.nn.Linear) -> tuple[str, list[Tensor], list[int]]:
     """How the operators take a frozen weight: its kind, its tensors, and [out, in] followed by the
     block sizes of a 4-bit weight and of its scales."""
     weight, numbers = base.weight, [base.out_features, base.in_features]
-    state = getattr(weight, "quant_state", None)
+    # FSDP hands a layer its weight as a plain parameter; the layer remembers what it is.
+    state = getattr(weight, "quant_state", None) or getattr(base, "quant_state", None)
     if state is not None:
         packed = [weight.data, state.absmax]
         if state.nested:

@@ -120,10 +120,12 @@ def load_base(
     device: Device,
     quantization: Quantization,
     device_map: str = "single",
+    to_share: bool = False,
 ) -> "PreTrainedModel":
     """The causal language model on `device`, or with a `device_map` of Accelerate's spread over
-    all GPUs. Safetensors are read, or .bin as weights only; an old layout as its native class; no
-    code of the model's author is run. Raises UserError."""
+    all GPUs; with `to_share` as `engine.models.sharing` wants it. Safetensors are read, or .bin as
+    weights only; an old layout as its native class; no code of the model's author is run. Raises
+    UserError."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -133,8 +135,8 @@ def load_base(
     refuse_programs(in_bin)
     how = dict(
         dtype=device.dtype,
-        device_map=_device_map(device, device_map),
-        quantization_config=_bitsandbytes(quantization, device),
+        device_map=_device_map(device, device_map, to_share and not quantization.name),
+        quantization_config=_bitsandbytes(quantization, device, to_share),
         use_safetensors=not in_bin,
         weights_only=True,
         trust_remote_code=False,
@@ -169,8 +171,10 @@ def weights_device(config: TrainConfig, device: Device) -> Device:
     return device
 
 
-def _device_map(device: Device, wanted: str) -> str | dict[str, int | str]:
-    if device.type == "cpu":
+def _device_map(device: Device, wanted: str, to_share: bool) -> str | dict[str, int | str]:
+    """What is to be shared out waits in RAM, so that no card has to hold all of it; quantising it
+    there would take half an hour."""
+    if device.type == "cpu" or to_share:
         return {"": "cpu"}
     return {"": int(os.environ.get("LOCAL_RANK", 0))} if wanted == "single" else wanted
 
@@ -196,7 +200,7 @@ def footprint_gib(model: "PreTrainedModel") -> float:
     return model.get_memory_footprint() / GIB
 
 
-def _bitsandbytes(quantization: Quantization, device: Device) -> Any:
+def _bitsandbytes(quantization: Quantization, device: Device, to_share: bool) -> Any:
     if not quantization.name:
         return None
     from transformers import BitsAndBytesConfig
@@ -207,6 +211,8 @@ def _bitsandbytes(quantization: Quantization, device: Device) -> Any:
         bnb_4bit_quant_type=quantization.bnb_4bit_quant_type,
         bnb_4bit_use_double_quant=quantization.bnb_4bit_use_double_quant,
         bnb_4bit_compute_dtype=device.dtype,
+        # FSDP shares out floating weights only; bitsandbytes can keep its bytes in such a type.
+        bnb_4bit_quant_storage=device.dtype if to_share else None,
     )
 
 

@@ -18,7 +18,7 @@ def give_loss_head(model: "PreTrainedModel", compiled: bool) -> bool:
     """Lets the causal language model under its adapter answer a call that says where which token
     is trained (`targets` [n], `at` [n] flat positions) with their summed cross entropy, float32.
 
-    All that wraps the model hands such a call on (PEFT, DDP), and a call without them is
+    All that wraps the model hands such a call on (PEFT, DDP, FSDP), and a call without them is
     answered as ever. `compiled` fuses the tiles. False, and nothing given, where logits are more
     than the head's product.
     """

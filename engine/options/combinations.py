@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 # Tried with PEFT 0.21 on bitsandbytes 0.50: these two build their matrices from the shape in which
 # a weight is stored, which 4-bit changes.
 _NOT_ON_4BIT = ("loha", "lokr")
+# Torch's own; the others count on whole tensors, and those of bitsandbytes on their addresses.
+_TAKES_SHARES = ("adamw_torch_fused", "adamw_torch", "sgd")
 # Those starts read the base's weights, which a quantised base no longer has.
 _READS_THE_BASE = ("orthogonal", *CHANGES_THE_BASE)
 
@@ -18,6 +20,7 @@ _READS_THE_BASE = ("orthogonal", *CHANGES_THE_BASE)
 def impossible(config: "TrainConfig") -> dict[str, Sentence]:
     """By field, what the others do not allow; {} when all go together."""
     found = _quantised(config) | _method(config) | _evaluation(config)
+    found |= _shared_out(config)
     if config.peft_type == "lora":
         found |= _lora(config)
     return found
@@ -50,6 +53,40 @@ def _quantised(config: "TrainConfig") -> dict[str, Sentence]:
             )
         }
     return {}
+
+
+def _shared_out(config: "TrainConfig") -> dict[str, Sentence]:
+    if config.distributed_type == "ddp":
+        return {}
+    found = {}
+    start = config.init_lora_weights
+    if config.load_in_8bit:
+        found["load_in_8bit"] = Sentence(
+            "FSDP shares out weights that are plain or 4-bit, not 8-bit ones; take a 4-bit base, "
+            "or choose ddp for several GPUs.",
+            "FSDP 只能分摊普通或 4 比特的权重，不能分摊 8 比特的；"
+            "请用 4 比特底座，或把多显卡方式设为 ddp。",
+        )
+    if config.device_map != "single":
+        found["device_map"] = Sentence(
+            "FSDP places the model itself, a share on each GPU; choose single, or ddp with this "
+            "placement.",
+            "FSDP 会自行放置模型，每块显卡一份；请选 single，或把多显卡方式设为 ddp。",
+        )
+    if config.peft_type == "lora" and start in CHANGES_THE_BASE:
+        found["init_lora_weights"] = Sentence(
+            f"The start {start} changes the base in each process by itself, and shares of bases "
+            "that differ do not fit together; choose default or gaussian, or ddp.",
+            f"初值 {start} 会在每个进程里各自改动底座，而不一致的底座无法拼在一起；"
+            "请选 default 或 gaussian，或把多显卡方式设为 ddp。",
+        )
+    if config.peft_type == "full" and config.optim not in _TAKES_SHARES:
+        found["optim"] = Sentence(
+            f"{config.optim} cannot work on weights that FSDP has shared out; choose "
+            "adamw_torch_fused.",
+            f"{config.optim} 不能用于 FSDP 分摊后的权重；请选择 adamw_torch_fused。",
+        )
+    return found
 
 
 def _method(config: "TrainConfig") -> dict[str, Sentence]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from engine.options import declare
 
@@ -16,5 +17,13 @@ class Devices:
         (
             "0 or 0,1 or all; empty: the one with the most free memory",
             "如 0、0,1 或 all；留空则用空闲显存最多的一块",
+        ),
+    )
+    distributed_type: Literal["ddp", "fsdp"] = option(
+        "ddp",
+        ("Several GPUs", "多显卡方式"),
+        (
+            "ddp: a whole copy on each, fastest; fsdp: each holds a share of it, for large models",
+            "ddp：每块一份完整模型，最快；fsdp：每块只存一部分，适合大模型",
         ),
     )

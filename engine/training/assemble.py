@@ -12,6 +12,7 @@ from engine.devices import memory_for
 from engine.hardware import GIB, Device
 from engine.models.adapter import attach
 from engine.models.load import Quantization, load_base, placement, weights_device
+from engine.models.sharing import is_shared, outside_of_layers_whole, share_out
 from engine.models.targets import renamed_targets
 from engine.training import checkpoints, ranks
 from engine.training.data import Prepared, steps
@@ -38,8 +39,13 @@ def build_model(
         config.bnb_4bit_quant_type,
         config.bnb_4bit_use_double_quant,
     )
+    shared = ranks.shares_the_model(config)
     base = load_base(
-        config.model_name_or_path, weights_device(config, device), quantization, config.device_map
+        config.model_name_or_path,
+        weights_device(config, device),
+        quantization,
+        config.device_map,
+        shared,
     )
     base.config.use_cache = False  # a cache would hide the boundaries of packed rows
     for old, new in renamed_targets(base, config.lora_target_modules).items():
@@ -48,12 +54,14 @@ def build_model(
     trainable = model.num_parameters(only_trainable=True)
     total = model.num_parameters()
     print(f"Trainable: {trainable:,} of {total:,} parameters", flush=True)
+    if shared:
+        share_out(model, device)
     return model
 
 
 def keep_placement(path: Path, model) -> None:
     """placement.json and the log say which part of the model lies on which device."""
-    found = placement(model)
+    found = {"": f"{ranks.count()} GPUs, a share on each"} if is_shared(model) else placement(model)
     for part, device in found.items():
         print(f"Placement: {part or 'the whole model'} on {device}", flush=True)
     (path / "placement.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -73,14 +81,16 @@ def build_trainer(
     before = checkpoints.facts_of(checkpoints.last_complete(path)).get("seconds", 0.0)
     progress = Progress(path, max_steps, before, config.save_total_limit)
     layout, levers = _layout(config, device, model, tokenizer, prepared, max_steps)
-    args = arguments(config, path, device, max_steps, evaluates, autocast=not levers.fused_lora)
+    args = arguments(
+        config, path, device, max_steps, evaluates, autocast=_needs_autocast(config, levers)
+    )
     trainer = PackedTrainer(
         model=model,
         args=args,
         layout=layout,
         has_loss_head=levers.loss_head,
         logs_late=device.type == "cuda" and not config.stop_at_loss,  # which a step's log decides
-        optimizers=(own_optimizer(config, model, args), None),
+        optimizer=own_optimizer(config, model, args),
         train_dataset=prepared.train,
         eval_dataset=prepared.evaluation if evaluates else None,
         processing_class=tokenizer,
@@ -91,9 +101,17 @@ def build_trainer(
     return trainer, progress
 
 
+def _needs_autocast(config: TrainConfig, levers: Levers) -> bool:
+    """Not where FSDP gathers the weights that are trained in the precision of the computing."""
+    return not levers.fused_lora and not (
+        config.peft_type == "full" and ranks.shares_the_model(config)
+    )
+
+
 def _samples(path: Path, config: TrainConfig, tokenizer, progress: Progress) -> list[Samples]:
-    """One process answers."""
-    return [Samples(path, config, tokenizer, progress)] if ranks.is_main() else []
+    """One process answers, or all that share a model."""
+    answers = ranks.is_main() or ranks.shares_the_model(config)
+    return [Samples(path, config, tokenizer, progress)] if answers else []
 
 
 def _room_gib(config: TrainConfig, on_gpu: bool) -> float:
@@ -112,8 +130,11 @@ def _layout(
     """How a step is cut: as large as fits, by the very prediction that the page shows."""
     shape, on_gpu = model_shape(config), device.type == "cuda"
     sequences, longest = prepared.train, max(prepared.train.longest, prepared.evaluation.longest)
-    levers = pull(model, config, foresee(config, device, shape.varlen, max_steps))
-    task = Task(shape, device, _room_gib(config, on_gpu), longest, len(sequences), max_steps)
+    with outside_of_layers_whole(model):
+        levers = pull(model, config, foresee(config, device, shape.varlen, max_steps))
+    task = Task(
+        shape, device, _room_gib(config, on_gpu), longest, len(sequences), max_steps, ranks.count()
+    )
     outlook = task.outlook(config)
     size = outlook.capacity
     print(f"Micro-steps of up to {size:,} tokens, {outlook.peak_gib:.2f} GiB foreseen", flush=True)

@@ -16,6 +16,12 @@ from engine.hardware import gpu_count
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _DEFAULT_RUNS = ROOT / "runs"
+_FSDP = [
+    *("--use_fsdp", "--fsdp_version", "2"),
+    *("--fsdp_auto_wrap_policy", "NO_WRAP"),  # engine.models.sharing has done it by then
+    *("--fsdp_cpu_ram_efficient_loading", "false"),
+    *("--fsdp_state_dict_type", "FULL_STATE_DICT"),
+]
 
 
 def is_rank() -> bool:
@@ -32,14 +38,15 @@ def environment(gpus: list[int]) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
 
 
-def arguments(path: Path, processes: int) -> list[str]:
+def arguments(path: Path, config: TrainConfig, processes: int) -> list[str]:
     """What follows `python`."""
     train = ["-m", "engine", "train", str(path)]
     if processes == 1:
         return train
     shared = ["--num_processes", str(processes), "--num_machines", "1", "--main_process_port", "0"]
     plain = ["--mixed_precision", "no", "--dynamo_backend", "no"]  # the run's own options decide
-    return ["-m", "accelerate.commands.launch", *shared, *plain, "--multi_gpu", *train]
+    way = _FSDP if config.distributed_type == "fsdp" else ["--multi_gpu"]
+    return ["-m", "accelerate.commands.launch", *shared, *plain, *way, *train]
 
 
 def shown(path: Path, config: TrainConfig, gpus: list[int]) -> str:
@@ -51,7 +58,7 @@ def shown(path: Path, config: TrainConfig, gpus: list[int]) -> str:
         variables["RUNS_DIR"] = str(path.parent)
     words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     processes = devices.processes(len(gpus), config.device_map)
-    words += ["python", *map(shlex.quote, arguments(path, processes))]
+    words += ["python", *map(shlex.quote, arguments(path, config, processes))]
     return " ".join(words)
 
 
@@ -66,5 +73,5 @@ def launch_line(path: Path, config: TrainConfig, gpus: list[int]) -> list[str]:
     """The command for subprocess."""
     return [
         sys.executable,
-        *arguments(path, devices.processes(len(gpus), config.device_map)),
+        *arguments(path, config, devices.processes(len(gpus), config.device_map)),
     ]

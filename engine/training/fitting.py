@@ -43,6 +43,7 @@ class Task:
     longest: int  # tokens in the longest sequence
     sequences: int  # in an epoch
     max_steps: int
+    processes: int = 1
 
     def outlook(self, config: TrainConfig) -> Outlook:
         """With the largest micro-step that fits, or the smallest when none does."""
@@ -50,7 +51,9 @@ class Task:
         dtype = str(self.device.dtype).removeprefix("torch.")
         longest = min(self.longest, config.max_length)
         for capacity in capacities(config, longest, self.sequences, self.device.type == "cuda"):
-            parts = predict(config, self.shape, levers, dtype, self.device.type, capacity)
+            parts = predict(
+                config, self.shape, levers, dtype, self.device.type, capacity, self.processes
+            )
             fits = sum(parts.values()) <= self.free_gib * _MARGIN
             if fits:
                 break

@@ -52,6 +52,7 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
         compiled=varlen
         and fused
         and "compiled" not in without
+        and config.distributed_type == "ddp"  # not tried where weights come and go
         and max_steps >= _STEPS_WORTH_COMPILING
         and (not device.is_here or can_compile()),
     )

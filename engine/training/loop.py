@@ -15,6 +15,7 @@ from engine.config import TrainConfig
 from engine.dataset.packing import Row, count_trained
 from engine.dataset.tokens import IGNORED
 from engine.hardware import Device
+from engine.models.sharing import average_gradients, is_shared
 from engine.training.micro_steps import Batch, Layout
 
 _EVALUATIONS_IN_A_RUN = 8
@@ -47,12 +48,24 @@ class PackedTrainer(Trainer):
     counts real tokens, no padding. `has_loss_head`: the model answers with the summed loss.
     `logs_late`: a plain step, not evaluated, saved or the last, is logged while the device computes
     the next, which else would wait for that. `logged_at` (time.monotonic()) is when it ended.
+    `optimizer`: where it is not the Trainer's own.
     """
 
     def __init__(
-        self, *args, layout: Layout, has_loss_head: bool, logs_late: bool = False, **kwargs
+        self,
+        *args,
+        layout: Layout,
+        has_loss_head: bool,
+        logs_late: bool = False,
+        optimizer: torch.optim.Optimizer | None = None,
+        **kwargs,
     ):
         super().__init__(*args, data_collator=Step.collate, **kwargs)
+        self.optimizer = optimizer  # it would not take one where the model is shared out
+        self._shared = is_shared(self.model)
+        if self._shared and hasattr(self.model, "peft_config"):
+            # An adapter is whole in each process: its checkpoints are those of DDP.
+            self.is_fsdp_enabled = False
         self.layout, self.has_loss_head, self.logs_late = layout, has_loss_head, logs_late
         self.tokens_seen = 0
         self.logged_at = 0.0
@@ -101,7 +114,8 @@ class PackedTrainer(Trainer):
         total = torch.zeros((), device=self.args.device)
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
-            with nullcontext() if last else self.accelerator.no_sync(model):
+            at_once = last or self._shared  # else whole gradients would add up on each
+            with nullcontext() if at_once else self.accelerator.no_sync(model):
                 batch = self.layout.batch(part, self.args.device)
                 # A shape of its own is not worth a program of its own.
                 with nullcontext() if batch.is_usual else set_stance("force_eager"):
@@ -109,12 +123,15 @@ class PackedTrainer(Trainer):
                 # The gradients of several devices are averaged, not added.
                 self.accelerator.backward(loss * (self.args.world_size / trained))
             total += loss.detach()
+        if self._shared:
+            average_gradients(model)
         return self.of_all(total) / trained
 
     def _loss_sum(self, model, batch: Batch) -> torch.Tensor:
-        if self.has_loss_head:
-            return model(**batch.inputs, targets=batch.targets, at=batch.at)
-        output = model(**batch.inputs, labels=batch.labels)
+        with self.accelerator.autocast():  # Accelerate leaves a shared model without
+            if self.has_loss_head:
+                return model(**batch.inputs, targets=batch.targets, at=batch.at)
+            output = model(**batch.inputs, labels=batch.labels)
         if not len(batch.targets):  # the mean of nothing is no number
             return output.logits.sum() * 0
         return output.loss * len(batch.targets)
@@ -135,13 +152,18 @@ class PackedTrainer(Trainer):
             return self.accelerator.reduce(value, "sum")
         return int(self.accelerator.reduce(self._tensor(value), "sum"))
 
+    def agreed(self, mine: bool) -> bool:
+        """Whether this process says so, or any of those that have to call the model together."""
+        return bool(self.of_all(int(mine))) if self._shared else mine
+
     def _tensor(self, number: int) -> torch.Tensor:
         return torch.tensor(number, device=self.args.device)
 
     @torch.no_grad()
     @set_stance("force_eager")
     def loss_over(self, rows: list[Row], before_each: Callable[[], None] = lambda: None) -> float:
-        """The summed loss of the trained tokens of `rows`, in one process by itself."""
+        """The summed loss of the trained tokens of `rows`, in one process by itself; where the
+        model is shared out, in all of them, with the same rows."""
         total = torch.zeros((), device=self.args.device)
         for part in self.layout.cut(rows):
             before_each()

@@ -18,6 +18,7 @@ RUNTIME_GIB = {"cpu": 0.62, "cuda": 0.5}
 _WORKSPACE_GIB = {"cpu": 0.0, "cuda": 0.09}
 _SLACK = 0.004
 _BYTES_PER_WEIGHT = {"bfloat16": 2.0, "float16": 2.0, "float32": 4.0}
+_LAYERS_GATHERED = 2
 # A trained weight of 4 bytes; states of 8 bits stay so small for any weight.
 _OPTIMIZER_BYTES = {
     "adamw_torch_fused": 8,
@@ -32,9 +33,17 @@ _OPTIMIZER_BYTES = {
 
 
 def predict(
-    config: TrainConfig, shape: Shape, levers: Levers, dtype: str, device: str, tokens: int
+    config: TrainConfig,
+    shape: Shape,
+    levers: Levers,
+    dtype: str,
+    device: str,
+    tokens: int,
+    processes: int = 1,
 ) -> dict[str, float]:
-    """GiB by part. `dtype` is what is computed in ("bfloat16" ...); `tokens` in a micro-step."""
+    """GiB by part, in each of so many processes. `dtype` is what is computed in ("bfloat16" ...);
+    `tokens` in a micro-step."""
+    shared = processes > 1 and config.distributed_type == "fsdp"
     width = _BYTES_PER_WEIGHT[dtype]
     plain = 4.0 if config.keeps_float32_weights else width
     linear = plain
@@ -42,7 +51,7 @@ def predict(
         linear = 0.5 + (0.0159 if config.bnb_4bit_use_double_quant else 0.0625)
     elif config.load_in_8bit:
         linear = 1.0
-    elif plain > width:  # autocast keeps a copy of these for the step
+    elif plain > width and not shared:  # autocast keeps a copy of these for the step
         linear = plain + width
     trainable = shape.trainable_parameters
     each = plain if config.peft_type == "full" else 4.0  # an adapter is float32
@@ -62,7 +71,33 @@ def predict(
         "workspace": _WORKSPACE_GIB[device] * GIB + _SLACK * tokens * held,
         "runtime": RUNTIME_GIB[device] * GIB,
     }
+    if shared:
+        parts |= _shared_out(config, shape, parts, width, plain, processes)
     return {name: value / GIB for name, value in parts.items()}
+
+
+def _shared_out(
+    config: TrainConfig,
+    shape: Shape,
+    parts: dict[str, float],
+    width: float,
+    plain: float,
+    processes: int,
+) -> dict[str, float]:
+    """Bytes of what engine.models.sharing shares out: with a layer that is computed with the next
+    one is whole already, and what lies outside of the layers always is."""
+    outside = shape.other_parameters
+    if config.peft_type != "full":
+        layers = parts["weights"] - outside * plain
+        gathered = _LAYERS_GATHERED / shape.layers
+        return {"weights": layers * (1 / processes + gathered) + outside * plain}
+    whole = _LAYERS_GATHERED * shape.linear_parameters / shape.layers + outside
+    return {
+        "weights": parts["weights"] / processes + whole * width,
+        # Those of what is whole are there as computed, and in float32 while they are averaged.
+        "gradients": parts["gradients"] / processes + whole * (width + 4),
+        "optimizer": parts["optimizer"] / processes,
+    }
 
 
 def measured() -> dict[str, Any]:

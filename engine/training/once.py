@@ -36,17 +36,21 @@ def greedy_ids(
     max_new_tokens: int,
 ) -> list[int]:
     """What follows a prompt, with the token that ends it where one came. The model is in its mode
-    of inference."""
+    of inference; one that several processes share is asked by all of them together."""
     import torch
 
+    from engine.models.sharing import is_shared
+
     ids = torch.tensor([prompt_ids], device=model.device)
-    with torch.inference_mode():
+    # Not inference_mode: what a shared layer gathers in it could never be trained with again.
+    with torch.no_grad():
         output = model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             do_sample=False,
             max_new_tokens=max_new_tokens,
             use_cache=True,
+            synced_gpus=is_shared(model),  # nobody may leave earlier than the others
             eos_token_id=sorted(end_of_turn_ids(tokenizer)),
             pad_token_id=tokenizer.pad_token_id,
         )

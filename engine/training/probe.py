@@ -16,6 +16,7 @@ import torch
 from engine.child import serve, stopping
 from engine.config import TrainConfig
 from engine.dataset.packing import Row
+from engine.devices import wanted
 from engine.errors import Sentence, UserError
 from engine.hardware import GIB, pick_device
 from engine.models.load import load_tokenizer
@@ -60,6 +61,7 @@ def probe(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if not can_measure(report):
         reason = report["reasons"][0]
         raise UserError(reason["en"], reason["zh"], reason["field"])
+    _refuse_shared(TrainConfig.from_dict(values))
     for progress in fetch(values["model_name_or_path"], stopping):
         yield {"share": 0.1, "doing": said(progress)._asdict()}
     if stopping():
@@ -88,6 +90,17 @@ def can_measure(report: dict[str, Any]) -> bool:
         return False
     others = len(report["reasons"]) - (not report["fits"])
     return not others and (report["fits"] or torch.cuda.is_available())
+
+
+def _refuse_shared(config: TrainConfig) -> None:
+    if config.distributed_type == "fsdp" and len(wanted(config.gpu_ids) or []) > 1:
+        raise UserError(
+            "A model that FSDP shares out cannot be measured here, in one process alone; go by "
+            "what is foreseen, or start the run: its log tells the memory of each step.",
+            "FSDP 分摊的模型无法在单个进程里测量；请参考预测值，"
+            "或直接开始训练：日志会给出每一步的显存。",
+            field="distributed_type",
+        )
 
 
 def _steps(

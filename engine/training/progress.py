@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,8 @@ class Progress(TrainerCallback):
 class Samples(TrainerCallback):
     """Answers the fixed questions at the start, at every evaluation and at the end, greedily: no
     randomness is used up. The base answers once, at the start, where the adapter can be switched
-    off; its rows say "voice": "base".
+    off; its rows say "voice": "base". Where processes share a model, all of them answer and one
+    writes.
     """
 
     def __init__(self, path: Path, config: TrainConfig, tokenizer, progress: Progress):
@@ -143,8 +145,7 @@ class Samples(TrainerCallback):
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
         begin = time.monotonic()
-        known = read_json_lines(self.file)
-        if can_switch_off(model) and not any(row.get("voice") == BASE for row in known):
+        if can_switch_off(model) and self._lacks(lambda row: row.get("voice") == BASE):
             with model.disable_adapter():
                 self._answer(model, 0, voice=BASE)
         self.progress.set_aside(time.monotonic() - begin)
@@ -153,20 +154,26 @@ class Samples(TrainerCallback):
 
     def on_evaluate(self, args, state, control, model=None, **kwargs):
         step, begin = state.global_step, time.monotonic()
-        known = read_json_lines(self.file)
-        if not any(row["step"] == step and row.get("voice") != BASE for row in known):
+        if self._lacks(lambda row: row["step"] == step and row.get("voice") != BASE):
             self._answer(model, step)
         self.progress.set_aside(time.monotonic() - begin)
 
     def on_train_end(self, args, state, control, model=None, **kwargs):
         self.on_evaluate(args, state, control, model)
 
+    def _lacks(self, wanted: Callable[[dict[str, Any]], bool]) -> bool:
+        """Whether no row is such a one. The process that writes the file knows."""
+        lacks = ranks.is_main() and not any(map(wanted, read_json_lines(self.file)))
+        return self.progress.trainer.agreed(lacks)
+
     def _answer(self, model, step: int, **marks: str) -> None:
         for prompt in self.prompts:
             answer = greedy_answer(
                 model, self.tokenizer, prompt, self.system_prompt, max_new_tokens=_SAMPLE_TOKENS
             )
-            append_json_line(self.file, {"step": step, "prompt": prompt, "answer": answer} | marks)
+            if ranks.is_main():
+                row = {"step": step, "prompt": prompt, "answer": answer}
+                append_json_line(self.file, row | marks)
 
 
 def append_json_line(path: Path, row: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 import os
 
+from engine.config import TrainConfig
+
 
 def count() -> int:
     """Processes of this run."""
@@ -16,3 +18,8 @@ def local() -> int:
 def is_main() -> bool:
     """Whether this process speaks for the run."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def shares_the_model(config: TrainConfig) -> bool:
+    """Whether no process has all weights (FSDP): then only all together can call the model."""
+    return count() > 1 and config.distributed_type == "fsdp"

@@ -23,6 +23,7 @@ from engine.evaluation.learned import look_back
 from engine.hardware import pick_device
 from engine.models.adapter import first_state, name_base, save
 from engine.models.load import load_tokenizer
+from engine.models.sharing import whole_state
 from engine.models.sources.fetch import fetch, said
 from engine.training import checkpoints, ranks, runs
 from engine.training.assemble import build_model, build_trainer, keep_placement
@@ -108,9 +109,18 @@ def _train(path: Path, ends_at: float) -> None:
     checkpoint = checkpoints.last_complete(path)
     _continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if not ranks.is_main():
-        return
-    _save(path, config, model, tokenizer, first)
+    state = whole_state(model)
+    if ranks.is_main():
+        _finish(path, config, trainer, tokenizer, first, state, stopping, progress)
+    if ranks.is_main() or ranks.shares_the_model(config):
+        look_back(path, model, tokenizer, config, prepared, trainer.loss_over, trainer.agreed)
+    if ranks.is_main():
+        write_report(path)
+
+
+def _finish(path, config, trainer, tokenizer, first, state, stopping, progress) -> None:
+    """What was trained is saved, and the status says that it is over and why."""
+    _save(path, config, trainer.model, tokenizer, first, state)
     message = stopping.message(trainer.state)
     stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
     runs.write_status(
@@ -122,8 +132,6 @@ def _train(path: Path, ends_at: float) -> None:
         seconds_left=0.0,
         peak_gib=measured()["peak_gib"],
     )
-    look_back(path, model, tokenizer, config, prepared, trainer.loss_over)
-    write_report(path)
 
 
 def model_is_here(path: Path, name: str) -> bool:
@@ -174,12 +182,15 @@ def _keep_facts(path: Path, facts: dict[str, Any]) -> None:
         )
 
 
-def _save(path: Path, config: TrainConfig, model, tokenizer, first: dict) -> None:
-    """The adapter with everything that its voice needs: template, system prompt, stop tokens."""
+def _save(
+    path: Path, config: TrainConfig, model, tokenizer, first: dict, state: dict | None
+) -> None:
+    """The adapter with everything that its voice needs: template, system prompt, stop tokens.
+    `state` as `save` takes it."""
     folder = path / "adapter.new"
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here
     model.config.use_cache = True
-    save(model, folder, first)
+    save(model, folder, first, state)
     name_base(folder, config.model_name_or_path)
     tokenizer.save_pretrained(folder)
     card = {

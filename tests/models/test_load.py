@@ -292,13 +292,30 @@ def test_a_model_that_found_no_room_on_the_gpus_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "on_gpu", "on_cpu"),
+    ("wanted", "to_share", "on_gpu"),
     [
-        ("single", {"": 0}, {"": "cpu"}),
-        ("auto", "auto", {"": "cpu"}),
-        ("balanced_low_0", "balanced_low_0", {"": "cpu"}),
+        ("single", False, {"": 0}),
+        ("single", True, {"": "cpu"}),
+        ("auto", False, "auto"),
+        ("balanced_low_0", False, "balanced_low_0"),
     ],
 )
-def test_the_device_map_that_transformers_gets(cpu, wanted, on_gpu, on_cpu):
-    assert load._device_map(dataclasses.replace(cpu, type="cuda"), wanted) == on_gpu
-    assert load._device_map(cpu, wanted) == on_cpu
+def test_the_device_map_that_transformers_gets(cpu, wanted, to_share, on_gpu):
+    """What is to be shared out waits in RAM."""
+    gpu = dataclasses.replace(cpu, type="cuda")
+    assert load._device_map(gpu, wanted, to_share) == on_gpu
+    assert load._device_map(cpu, wanted, to_share) == {"": "cpu"}
+
+
+@pytest.mark.parametrize(("to_share", "storage"), [(True, "float32"), (False, "uint8")])
+def test_4_bit_weights_are_stored_so_that_fsdp_can_share_them_out(
+    tiny_model_folder, cpu, to_share, storage
+):
+    """FSDP shares out floating weights only; without it the usual bytes stay."""
+    from bitsandbytes.nn import Params4bit
+
+    model = load_base(
+        str(tiny_model_folder), cpu, Quantization(load_in_4bit=True), to_share=to_share
+    )
+    kinds = {p.dtype for p in model.parameters() if isinstance(p, Params4bit)}
+    assert kinds == {getattr(torch, storage)}

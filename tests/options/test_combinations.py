@@ -9,6 +9,7 @@ from engine.options.declare import choices, matters
 
 OPTIONS = {one.name: one for one in dataclasses.fields(TrainConfig)}
 METHODS = choices(OPTIONS["peft_type"])
+FSDP = {"distributed_type": "fsdp"}
 PROMPTS = {"prompt_tuning", "multitask_prompt_tuning", "p_tuning", "prefix_tuning"}
 
 
@@ -47,6 +48,15 @@ PROMPTS = {"prompt_tuning", "multitask_prompt_tuning", "p_tuning", "prefix_tunin
         ),
         ({"init_lora_weights": "pissa", "use_dora": True}, "init_lora_weights", "DoRA", "default"),
         ({"use_dora": True, "load_in_8bit": True}, "use_dora", "8-bit base", "4-bit"),
+        (FSDP | {"load_in_8bit": True}, "load_in_8bit", "not 8-bit ones", "4-bit base"),
+        (FSDP | {"device_map": "auto"}, "device_map", "a share on each GPU", "single"),
+        (FSDP | {"init_lora_weights": "pissa"}, "init_lora_weights", "by itself", "default"),
+        (
+            FSDP | {"peft_type": "full", "optim": "adamw_8bit"},
+            "optim",
+            "shared out",
+            "adamw_torch_fused",
+        ),
         ({"loraplus_lr_ratio": 0.5}, "loraplus_lr_ratio", "at least 1", "0 to switch it off"),
     ],
 )

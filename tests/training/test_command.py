@@ -28,15 +28,21 @@ SEVERAL = [
     *("-m", "accelerate.commands.launch", "--num_processes", "2", "--num_machines", "1"),
     *("--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"),
 ]
+FSDP = [
+    *("--use_fsdp", "--fsdp_version", "2", "--fsdp_auto_wrap_policy", "NO_WRAP"),
+    *("--fsdp_cpu_ram_efficient_loading", "false", "--fsdp_state_dict_type", "FULL_STATE_DICT"),
+]
 
 
 @pytest.mark.parametrize(
     ("options", "numbers", "expected"),
     [
         ({}, [3], ONE),
+        ({"distributed_type": "fsdp"}, [3], ONE),
         ({}, [0, 1], [*SEVERAL, "--multi_gpu", *ONE]),
+        ({"distributed_type": "fsdp"}, [2, 5], [*SEVERAL, *FSDP, *ONE]),
     ],
-    ids=["one", "ddp"],
+    ids=["one", "one needs no sharing out", "ddp", "fsdp"],
 )
 def test_the_exact_command(tmp_path, options, numbers, expected):
     words = [word.format(path=tmp_path) for word in expected]
@@ -44,13 +50,16 @@ def test_the_exact_command(tmp_path, options, numbers, expected):
     assert command.launch_line(tmp_path, config, numbers) == [sys.executable, *words]
 
 
-def test_accelerate_knows_every_flag(tmp_path):
+@pytest.mark.parametrize("way", ["ddp", "fsdp"])
+def test_accelerate_knows_every_flag(tmp_path, way):
     """Its own parser reads the command, and hands the rest to the run."""
     from accelerate.commands.launch import launch_command_parser
 
-    line = command.arguments(tmp_path, 2)
+    line = command.arguments(tmp_path, TrainConfig(distributed_type=way), 2)
     read = launch_command_parser().parse_args(line[2:])
-    assert (read.num_processes, read.main_process_port, read.multi_gpu) == (2, 0, True)
+    assert (read.num_processes, read.main_process_port) == (2, 0)
+    assert (read.multi_gpu, read.use_fsdp) == (way == "ddp", way == "fsdp")
+    assert way == "ddp" or read.fsdp_version == "2"
     assert (read.module, read.training_script) == (True, "engine")
     assert read.training_script_args == ["train", str(tmp_path)]
 

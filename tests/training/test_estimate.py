@@ -157,6 +157,30 @@ def test_weights_exactly():
     assert parts["optimizer"] == 8e6 / 2**30
 
 
+@pytest.mark.parametrize(
+    ("method", "weights", "adapter", "gradients", "optimizer"),
+    [
+        # A half of the ten layers, two of them whole, and all that lies outside of them.
+        ("lora", 1e9 * 2 * (1 / 2 + 2 / 10) + 1e8 * 2, 4e6, 4e6, 8e6),
+        # Float32 in halves; gathered in 16 bit, and averaged in float32 beside that.
+        ("full", 1.1e9 * 4 / 2 + 3e8 * 2, 0, 1.1e9 * 4 / 2 + 3e8 * 6, 1.1e9 * 8 / 2),
+    ],
+)
+def test_what_two_gpus_hold_of_a_shared_model_exactly(
+    method, weights, adapter, gradients, optimizer
+):
+    trained = 10**6 if method == "lora" else 11 * 10**8
+    model = shape(10**9, 10**8, trained, layers=10)
+    config = TrainConfig(distributed_type="fsdp", peft_type=method)
+    parts = predict(config, model, NONE, "bfloat16", "cuda", 8, processes=2)
+    expected = {"weights": weights, "adapter": adapter}
+    expected |= {"gradients": gradients, "optimizer": optimizer}
+    assert {name: parts[name] * 2**30 for name in expected} == pytest.approx(expected)
+    alone = predict(config, model, NONE, "bfloat16", "cuda", 8)
+    assert alone == foreseen(TrainConfig(peft_type=method), model)
+    assert parts["activations"] == alone["activations"]
+
+
 def test_full_fine_tuning_exactly():
     """Weights, gradients and AdamW's two states in float32: 16 bytes a weight; computed with in
     bfloat16, of which the linear layers have a copy for the step. No adapter beside them."""
@@ -220,7 +244,7 @@ def test_other_methods_are_foretold_too(values, method):
 
 
 def test_several_gpus_share_steps(values, monkeypatch):
-    """Four GPUs: a quarter of the steps, the same memory on each."""
+    """Four GPUs: a quarter of the steps, the same memory on each; with FSDP less."""
     gpu = DeviceMemory("GPU", True, 0.0, 0.0, 80.0, 80.0)
     monkeypatch.setattr("engine.devices.gpu_count", lambda: 4)
     monkeypatch.setattr("engine.devices.memory_now", lambda: [gpu] * 4)
@@ -229,3 +253,8 @@ def test_several_gpus_share_steps(values, monkeypatch):
     assert (one["steps"], four["steps"]) == (44, 12)
     assert four["effective_batch_rows"] == 4 * one["effective_batch_rows"]
     assert four["parts"] == one["parts"]
+    shared = estimate(short | {"gpu_ids": "all", "distributed_type": "fsdp"})
+    assert (shared["steps"], shared["reasons"]) == (12, [])
+    # Of the tiny model's two layers both are gathered, so all that is left are shares beside them.
+    assert shared["parts"]["optimizer"] == four["parts"]["optimizer"]
+    assert shared["parts"]["weights"] > four["parts"]["weights"]

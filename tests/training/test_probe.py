@@ -154,3 +154,17 @@ def test_what_cannot_start_is_refused_in_its_own_sentence(values, no_gpu):
     with pytest.raises(UserError, match="float16 trains on GPUs only") as error:
         list(probe(values | {"dtype": "float16"}))
     assert error.value.field == "dtype"
+
+
+def test_a_shared_model_is_not_measured_by_one_process(values, no_gpu, monkeypatch):
+    """Nor is the whole of it taken for a share; on one GPU nothing is shared."""
+    shared = values | {"distributed_type": "fsdp"}
+    monkeypatch.setattr(probing, "wanted", lambda gpu_ids: [0, 1])
+    asked = probe(shared)
+    next(asked)
+    with pytest.raises(UserError, match="in one process alone") as refused:
+        next(asked)
+    assert refused.value.field == "distributed_type"
+    monkeypatch.setattr(probing, "wanted", lambda gpu_ids: [0])
+    *_, last = probe(shared)
+    assert last["measured"]["tokens"]
