@@ -30,7 +30,7 @@ def trainer(model, tmp_path, cpu):
             args=args,
             layout=Layout(0, flat=False, capacity=64, longest=64),
             has_loss_head=False,
-            optimizers=(own_optimizer(config, model, args), None),
+            optimizer=own_optimizer(config, model, args),
         )
 
     return make
