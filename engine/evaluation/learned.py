@@ -158,14 +158,15 @@ def _answers(model, off, tokenizer, sequences, seed: int, go_on) -> dict[str, in
     found = [prompt for one in sequences for prompt in _prompts(one)]
     found = [list(one) for one in dict.fromkeys(map(tuple, found)) if len(one) <= LONGEST_PROMPT]
     chosen = random.Random(seed).sample(found, min(PROMPTS, len(found)))
-    changed = 0
-    for prompt in chosen:
-        go_on()
-        with off():
-            base = greedy_ids(model, tokenizer, prompt, ANSWER_TOKENS)
-        go_on()
-        changed += greedy_ids(model, tokenizer, prompt, ANSWER_TOKENS) != base
-    return {"asked": len(chosen), "changed": changed} if chosen else None
+    if not chosen:
+        return None
+    go_on()
+    with off():
+        base = greedy_ids(model, tokenizer, chosen, ANSWER_TOKENS)
+    go_on()
+    tuned = greedy_ids(model, tokenizer, chosen, ANSWER_TOKENS)
+    changed = sum(one != other for one, other in zip(base, tuned, strict=True))
+    return {"asked": len(chosen), "changed": changed}
 
 
 def _prompts(sequence: Row) -> Iterator[list[int]]:

@@ -40,7 +40,7 @@ def listen(
 ) -> Heard:
     """Asks the tuned model; `base` is still empty."""
     ids = [_ids(tokenizer, one) for one in prompts]
-    answers = [greedy_ids(model, tokenizer, one, ANSWER_TOKENS) for one in ids]
+    answers = greedy_ids(model, tokenizer, ids, ANSWER_TOKENS)
     return Heard(ids, answers, logits_along(model, ids, answers), [])
 
 
@@ -75,7 +75,7 @@ def compare(
     largest = max(one.abs().max().item() for one in heard.tuned)
     difference = _furthest(logits, heard.tuned) / largest
     tolerance = max(TOLERANCES[one] for one in precisions)
-    answers = [greedy_ids(model, tokenizer, one, ANSWER_TOKENS) for one in heard.prompts]
+    answers = greedy_ids(model, tokenizer, heard.prompts, ANSWER_TOKENS)
     equal = sum(one == other for one, other in zip(answers, heard.answers, strict=True))
     exact = set(precisions) == {"float32"}
     passed = (

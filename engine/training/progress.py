@@ -16,7 +16,7 @@ from engine.training import checkpoints, ranks, runs
 from engine.training.answers import BASE
 from engine.training.live_files import read_json_lines
 from engine.training.memory import measured
-from engine.training.once import greedy_answer
+from engine.training.once import greedy_answers
 
 if TYPE_CHECKING:
     from engine.training.loop import PackedTrainer
@@ -167,11 +167,11 @@ class Samples(TrainerCallback):
         return self.progress.trainer.agreed(lacks)
 
     def _answer(self, model, step: int, **marks: str) -> None:
-        for prompt in self.prompts:
-            answer = greedy_answer(
-                model, self.tokenizer, prompt, self.system_prompt, max_new_tokens=_SAMPLE_TOKENS
-            )
-            if ranks.is_main():
+        answers = greedy_answers(
+            model, self.tokenizer, self.prompts, self.system_prompt, max_new_tokens=_SAMPLE_TOKENS
+        )
+        if ranks.is_main():
+            for prompt, answer in zip(self.prompts, answers, strict=True):
                 row = {"step": step, "prompt": prompt, "answer": answer}
                 append_json_line(self.file, row | marks)
 
