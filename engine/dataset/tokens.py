@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.dataset.prompt import render_all, with_system
+from engine.dataset.token_bytes import token_bytes, token_offsets, token_ranges
 
 if TYPE_CHECKING:
+    import numpy
     from tokenizers import Encoding, Tokenizer
     from transformers import PreTrainedTokenizerBase
 
@@ -25,13 +27,15 @@ _changing = threading.Lock()
 class Encoded:
     """One row as tokens. `input_ids` and `labels` are what is trained on (cut to max_length);
     `all_ids`, `total` (their number) and `offsets` (characters in `text`) are of the whole row, so
-    are `ranges`, the (first, last + 1) tokens that are learned; `end_ids` end a turn."""
+    are `ranges`, the (first, last + 1) tokens that are learned; `end_ids` end a turn. `sizes` are
+    the bytes of each id, where the encoding does not know its offsets."""
 
     text: str
     ranges: list[tuple[int, int]]
     max_length: int
     end_ids: frozenset[int]
     encoding: "Encoding"
+    sizes: "numpy.ndarray | None"
 
     @property
     def all_ids(self) -> list[int]:
@@ -55,7 +59,9 @@ class Encoded:
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        return self.encoding.offsets
+        if self.sizes is None:
+            return self.encoding.offsets
+        return token_offsets(self.text, self.all_ids, self.sizes)
 
     @property
     def learned(self) -> int:
@@ -87,18 +93,19 @@ def encode_all(
     backend = tokenizer.backend_tokenizer
     _cut_nothing(backend)
     end_ids = end_of_turn_ids(tokenizer)
+    sizes = token_bytes(tokenizer)
+    encode_batch = backend.encode_batch if sizes is None else backend.encode_batch_fast
 
     def finished(read, job) -> Iterator[Encoded]:
-        for (text, spans), encoding in zip(read, job.result(), strict=True):
-            ranges = [_tokens_of(span, encoding, len(text)) for span in spans]
-            yield Encoded(text, ranges, max_length, end_ids, encoding)
+        encodings, ranges, known = _with_ranges(backend, read, job.result(), sizes)
+        for (text, _), some, encoding in zip(read, ranges, encodings, strict=True):
+            yield Encoded(text, some, max_length, end_ids, encoding, known)
 
     rows, ahead = iter(conversations), None
     with ThreadPoolExecutor(1) as pool:
         while some := list(itertools.islice(rows, _ROWS_A_BATCH)):
             read = _texts_and_spans(tokenizer, some, loss_on, system_prompt)
-            texts = [text for text, _ in read]
-            job = pool.submit(backend.encode_batch, texts, add_special_tokens=False)
+            job = pool.submit(encode_batch, [t for t, _ in read], add_special_tokens=False)
             if ahead:
                 yield from finished(*ahead)
             ahead = read, job
@@ -148,14 +155,35 @@ def _texts_and_spans(
     return read
 
 
-def _tokens_of(span: tuple[int, int], encoding: "Encoding", length: int) -> tuple[int, int]:
-    """The tokens that begin within a span of characters, as (first, last + 1).
+def _with_ranges(
+    backend: "Tokenizer",
+    read: list[tuple[str, list[tuple[int, int]]]],
+    encodings: list["Encoding"],
+    sizes: "numpy.ndarray | None",
+) -> tuple[list["Encoding"], list[list[tuple[int, int]]], "numpy.ndarray | None"]:
+    """The encodings, the tokens of each that are learned, and `sizes` where these told them; where
+    they cannot, the texts are encoded again, with offsets.
 
-    The row's first token is never learned: nothing stands before it from which to predict it, and
-    in a packed row its predecessor belongs to somebody else.
+    A row's first token is never learned: nothing stands before it from which to predict it, and in
+    a packed row its predecessor belongs to somebody else.
     """
+    found = None
+    if sizes is not None and (found := token_ranges(read, encodings, sizes)) is None:
+        texts = [text for text, _ in read]
+        encodings, sizes = backend.encode_batch(texts, add_special_tokens=False), None
+    if found is None:
+        found = [
+            [_tokens_of(span, encoding, len(text)) for span in spans]
+            for (text, spans), encoding in zip(read, encodings, strict=True)
+        ]
+    ranges = [[(max(1, first), max(1, last)) for first, last in some] for some in found]
+    return encodings, ranges, sizes
+
+
+def _tokens_of(span: tuple[int, int], encoding: "Encoding", length: int) -> tuple[int, int]:
+    """The tokens that begin within a span of characters, as (first, last + 1)."""
     first, last = (_first_from(at, encoding, length) for at in span)
-    return max(1, first), max(1, last)
+    return first, last
 
 
 def _first_from(at: int, encoding: "Encoding", length: int) -> int:
