@@ -1,5 +1,6 @@
 """What makes a run fast changes nothing of what it learns."""
 
+import dataclasses
 import functools
 
 import pytest
@@ -9,6 +10,8 @@ from transformers import Qwen3Config, Qwen3ForCausalLM, Trainer, TrainingArgumen
 
 from engine.config import TrainConfig
 from engine.dataset.packing import join
+from engine.errors import Sentence
+from engine.hardware import Device
 from engine.models import loss_head
 from engine.models.adapter import attach
 from engine.models.fused_lora import fuse
@@ -251,3 +254,14 @@ def test_twenty_steps_follow_the_plain_trainer(tmp_path, cpu, monkeypatch):
     assert len(expected) == STEPS
     assert sum(expected[-5:]) < 0.95 * sum(expected[:5])
     assert losses(trainer) == pytest.approx(expected, rel=0.01)
+
+
+def test_layers_that_come_and_go_are_not_compiled():
+    """FSDP puts a layer together for each use of it; all other levers are pulled."""
+    card = Device("cuda", "a card", torch.bfloat16, Sentence("", ""), is_here=False)
+    ddp, fsdp = (
+        levers.foresee(TrainConfig(distributed_type=way), card, True, 1000)
+        for way in ("ddp", "fsdp")
+    )
+    assert ddp == levers.Levers(varlen=True, fused_lora=True, loss_head=True, compiled=True)
+    assert fsdp == dataclasses.replace(ddp, compiled=False)
