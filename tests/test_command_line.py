@@ -230,7 +230,7 @@ def test_several_gpus_are_several_processes(ask, monkeypatch):
     monkeypatch.setattr(runs, "is_training", lambda pid, run_id: pid == os.getpid())
     assert ask("train", path)[0] == 0
     ((words, variables),) = started
-    assert words[1:] == command.arguments(path, 2)
+    assert words[1:] == command.arguments(path, TrainConfig(), 2)
     assert variables == {"CUDA_VISIBLE_DEVICES": "0,2"}
     assert (runs.get(path.name).state, runs.get(path.name).gpu_ids) == ("running", [0, 2])
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engine.dataset.packing import Row, alone
-from engine.dataset.tokens import IGNORED, encode_all
+from engine.dataset.packing import Row, alone, count_trained
+from engine.dataset.tokens import encode_all
 from engine.training.micro_steps import Layout
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def losses(
     for part in layout.cut(rows):
         if stopping():
             return
-        counts = [sum(label != IGNORED for label in row["labels"]) for row in part]
+        counts = [count_trained(row) for row in part]
         sums = {name: _of_voice(voices, name, part, layout) for name in voices.names}
         yield [
             {name: (some[at], count) for name, some in sums.items()}

@@ -174,6 +174,7 @@ def test_a_run_outlives_its_page_process(visit, server, going_run):
     children = [one for one in children if one.pid != pid]
     assert children, "the desk at least"
     person.wait_for_step_after(1)
+    person.see("plot_loss", "svg, canvas").first.wait_for()  # all of the page has been fetched
     step = person.step()
     server.kill()
     psutil.wait_procs(children, timeout=20)
