@@ -131,7 +131,8 @@ def _layout(
     shape, on_gpu = model_shape(config), device.type == "cuda"
     sequences, longest = prepared.train, max(prepared.train.longest, prepared.evaluation.longest)
     with outside_of_layers_whole(model):
-        levers = pull(model, config, foresee(config, device, shape.varlen, max_steps))
+        foreseen = foresee(config, device, shape.varlen, max_steps, ranks.count())
+        levers = pull(model, config, foreseen)
     task = Task(
         shape, device, _room_gib(config, on_gpu), longest, len(sequences), max_steps, ranks.count()
     )

@@ -36,7 +36,9 @@ class Levers:
     compiled: bool  # each decoder layer by itself, on one shape
 
 
-def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -> Levers:
+def foresee(
+    config: TrainConfig, device: Device, varlen: bool, max_steps: int, processes: int = 1
+) -> Levers:
     """What will be pulled. `varlen`: the model's attention can be told the boundaries of rows.
 
     The variable GREENROOM_WITHOUT names levers, with commas between, that a benchmark wants off.
@@ -52,7 +54,7 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
         compiled=varlen
         and fused
         and "compiled" not in without
-        and config.distributed_type == "ddp"  # not tried where weights come and go
+        and (processes == 1 or config.distributed_type == "ddp")  # not tried under FSDP
         and max_steps >= _STEPS_WORTH_COMPILING
         and (not device.is_here or can_compile()),
     )

@@ -1,6 +1,5 @@
 """What makes a run fast changes nothing of what it learns."""
 
-import dataclasses
 import functools
 
 import pytest
@@ -256,12 +255,13 @@ def test_twenty_steps_follow_the_plain_trainer(tmp_path, cpu, monkeypatch):
     assert losses(trainer) == pytest.approx(expected, rel=0.01)
 
 
-def test_layers_that_come_and_go_are_not_compiled():
+@pytest.mark.parametrize(
+    ("way", "processes", "compiled"), [("ddp", 2, True), ("fsdp", 1, True), ("fsdp", 2, False)]
+)
+def test_layers_that_come_and_go_are_not_compiled(way, processes, compiled):
     """FSDP puts a layer together for each use of it; all other levers are pulled."""
     card = Device("cuda", "a card", torch.bfloat16, Sentence("", ""), is_here=False)
-    ddp, fsdp = (
-        levers.foresee(TrainConfig(distributed_type=way), card, True, 1000)
-        for way in ("ddp", "fsdp")
+    config = TrainConfig(distributed_type=way)
+    assert levers.foresee(config, card, True, 1000, processes) == levers.Levers(
+        varlen=True, fused_lora=True, loss_head=True, compiled=compiled
     )
-    assert ddp == levers.Levers(varlen=True, fused_lora=True, loss_head=True, compiled=True)
-    assert fsdp == dataclasses.replace(ddp, compiled=False)
