@@ -45,7 +45,7 @@ from ui import (
 )
 from ui.chosen import Chosen
 from ui.conversation import BASE
-from ui.events import QUICK, QUIET
+from ui.events import QUICK, QUIET, TELLING
 from ui.text import language, say, switch, t
 
 # The name of an option in its tooltip; it is the name in files, flags and the API.
@@ -96,6 +96,7 @@ def build(open_to: str = "") -> gr.Blocks:
         character_box.wire_training(chat.panel.box, chosen, fields, revised)
         show_me.wire(guided, chosen, data, fields, revised, wanted)
         _wire_pulse(page, chosen, lines, [facts, fields["model_name_or_path"], outlook])
+        _wire_waking()
         _wire_opening(page, chosen, guided.show, data, notice, card)
         _wire_language(page, data, fields, revised)
         page.load(None, js=TOOLTIPS)
@@ -170,6 +171,13 @@ def _wire_pulse(page: gr.Blocks, chosen: Chosen, lines: tuple, looked: list) -> 
     inputs = [seen, chosen.dataset, chosen.run, chosen.voices, *looked]
     page.load(pulse, inputs, [seen, *lines], **QUICK)
     chosen.tick.tick(pulse, inputs, [seen, *lines], **QUICK)
+
+
+def _wire_waking() -> None:
+    """In Gradio's client (6.31) the server's "nothing is left, close the stream" can cross a new
+    question, whose answer then waits until one more is asked. So one is asked every ten seconds,
+    also while an earlier one waits."""
+    gr.Timer(10).tick(lambda: None, trigger_mode="multiple", **TELLING)
 
 
 def _wire_opening(page: gr.Blocks, chosen: Chosen, show: show_me.ShowMe, data, notice, card):

@@ -36,6 +36,21 @@ def test_a_sample_chosen_is_read_anew(person):
     expect(person.see("data_mask", ".mask")).to_contain_text("微臣")
 
 
+def test_an_answer_whose_stream_was_closed_comes_after_all(person):
+    """The stream of answers ends just when another row is asked for: it is shown all the same."""
+    person.wait_for_data()
+    person.page.route(
+        "**/queue/data?*",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body='data: {"msg": "close_stream"}\n\n'
+        ),
+        times=1,
+    )
+    before = person.see("data_mask", ".mask").inner_text()
+    person.fill("data_row", 3)
+    expect(person.see("data_mask", ".mask")).not_to_have_text(before, use_inner_text=True)
+
+
 def test_an_upload_shows_format_rows_and_mask(person, tmp_path, write_rows):
     """A JSONL file is read at once: its format named, its rows counted, its answers marked."""
     rows = [{"prompt": f"Say {n}.", "completion": f"Here is {n}."} for n in range(7)]
@@ -115,6 +130,7 @@ def test_the_doctor_finds_and_mends_into_a_copy(person, tmp_path, write_rows):
     person.see("repair").click()
     expect(person.see("repair_said")).to_contain_text("twice-repaired.jsonl is a mended copy")
     expect(person.see("thread_data")).to_contain_text("twice-repaired.jsonl · 6 rows")
+    expect(person.see("data_statement")).to_contain_text("6, all used")
     expect(person.see("changes")).to_be_visible()
     with person.page.expect_download() as coming:
         person.see("report_file").click()
