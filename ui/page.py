@@ -32,6 +32,7 @@ from ui import (
     character_box,
     data_choice,
     form,
+    lighter,
     memory,
     show_me,
     summary,
@@ -101,17 +102,8 @@ def build(open_to: str = "") -> gr.Blocks:
         _wire_language(page, data, fields, revised)
         page.load(None, js=TOOLTIPS)
         api.build()
-    _show_no_progress(page)
+        lighter.wire(page)
     return page
-
-
-def _show_no_progress(page: gr.Blocks) -> None:
-    """Gradio's renderer looks up, at each event, every component that ever was to show progress,
-    also if that is hidden: a third of a core on a page of this size. Here it has none to look up.
-    """
-    for event in page.fns.values():
-        if event.show_progress == "hidden":
-            event.show_progress_on = []
 
 
 def _nothing_chosen() -> Chosen:

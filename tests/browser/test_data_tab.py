@@ -7,6 +7,15 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
+# The components that Gradio's renderer looks up at each step of each event, once one has ended.
+LOOKED_UP = """async () => {
+  const files = performance.getEntriesByType('resource').map(one => one.name);
+  const status = await import(files.find(one => one.includes('statustracker')));
+  const progress = new (Object.values(status).find(one => one?.prototype?.resolve_args));
+  progress.register(1, [2], [3, 4], 'full');
+  progress.update({fn_index: 1, status: 'complete', stream_state: 'closed'});
+  return Object.keys(progress.current);
+}"""
 LEGEND = ["learned", "end of turn, learned", "read only", "cut off"]
 
 
@@ -28,6 +37,11 @@ def test_the_page_opens_on_a_sample_with_its_mask(person):
     )
     expect(person.see("thread_data")).to_contain_text("Lighthouse keeper · ")
     expect(person.see("memory")).to_contain_text("GiB")
+
+
+def test_an_input_shows_no_progress(person):
+    """Only what an event writes to is looked up for it: the page has sixty fields that are read."""
+    assert person.page.evaluate(LOOKED_UP) == ["2"]
 
 
 def test_a_sample_chosen_is_read_anew(person):
