@@ -40,9 +40,15 @@ def settings(person):
         person.see("chat_panel").wait_for()
 
 
-def test_both_voices_stream_and_differ(visit, finished_run):
+def speak_anew(person, run_id):
+    """Base and the adapter of a run, and nothing said yet."""
+    person.speak_with(run_id)
+    person.see("chat_clear").click()
+    expect(person.see("chat_columns", "[data-testid=user]")).to_have_count(0)
+
+
+def test_both_voices_stream_and_differ(person, finished_run):
     """One question, two answers that grow side by side, in other words; each says its speed."""
-    person = visit()
     person.speak_with(finished_run)
     person.page.evaluate(WATCH, 2)
     person.ask("Could you tell me a little story?")
@@ -66,11 +72,10 @@ def test_both_voices_stream_and_differ(visit, finished_run):
     expect(proof.locator("pre")).to_contain_text("You are Mara")
 
 
-def test_turns_retry_edit_undo_and_clear(visit, finished_run):
+def test_turns_retry_edit_undo_and_clear(person, finished_run):
     """Two turns stand; Retry answers the last with the next seed; a question that is edited is
     asked anew of both voices; Undo gives the words back."""
-    person = visit()
-    person.speak_with(finished_run)
+    speak_anew(person, finished_run)
     person.ask("Hello!")
     person.wait_for_answers(1)
     first = person.said_by(1)
@@ -104,11 +109,98 @@ def test_turns_retry_edit_undo_and_clear(visit, finished_run):
     expect(person.see("chat_1_line")).not_to_contain_text("tokens/s")
 
 
-def test_stop_and_clear_end_the_answers(visit, finished_run):
+def test_a_blind_vote_hides_the_names_and_counts(person, server, finished_run):
+    """Until the vote nothing on the page says who is who; then it is a row on disk and in the
+    table."""
+    speak_anew(person, finished_run)
+    name = (server.runs / finished_run / "name").read_text()
+    person.see("chat_blind", "input").check()
+    for column, letter in ((1, "A"), (2, "B")):
+        expect(person.see(f"chat_{column}")).to_contain_text(f"Voice {letter}")
+    person.ask("Who are you?")
+    person.see("chat_vote_b").wait_for(timeout=240_000)
+    columns = person.see("chat_columns")
+    shown = columns.inner_text()
+    assert not re.search(rf"{name}|base|tokens|proof", shown), shown
+    assert not re.search(rf"{finished_run}|{name}", columns.inner_html())
+    person.see("chat_vote_b").click()
+    expect(person.see("chat_2", "[data-testid=bot]").last).to_contain_text("voted better")
+    expect(columns).to_contain_text(re.compile(rf"{name}(?s:.*)proof"))
+    expect(person.see("chat_vote_b")).to_have_count(0)
+    file = server.runs / "votes" / "decided.jsonl"
+    row = json.loads(file.read_text().splitlines()[-1])
+    assert {row["chosen_voice"], row["rejected_voice"]} == {"base", finished_run}
+    assert row["chosen"][0]["content"] in person.said_by(2)[0].replace("\n", " ")
+    assert row["prompt"][-1] == {"role": "user", "content": "Who are you?"}
+    person.see("chat_votes", "button.label-wrap").click()
+    expect(person.see("chat_votes_table", "tbody tr").first).to_contain_text(name)
+    expect(person.see("chat_votes_table")).to_contain_text(re.compile(r"of \d+"))
+    with person.page.expect_download() as download:
+        person.see("chat_votes_download").click()
+    assert json.loads(download.value.path().read_text().splitlines()[-1]) == row
+    file.unlink()
+    person.see("chat_blind", "input").uncheck()
+
+
+def test_the_system_prompt_and_the_character_are_read(person, finished_run):
+    """A character puts on its prompt, its greeting and its questions; own words reach the model."""
+    speak_anew(person, finished_run)
+    settings(person)
+    system = person.see("chat_system", "textarea")
+    expect(system).to_have_value(re.compile("You are Mara"))
+    expect(person.see("chat_2")).to_contain_text("come in out of the fog, my dear")
+    person.see("chat_character", "input").click()
+    person.page.get_by_role("option", name="沈知微").click()
+    expect(system).to_have_value(re.compile("你是沈知微"))
+    expect(person.see("chat_2")).to_contain_text("贵人安好")
+    expect(person.see("chat_chips")).to_contain_text("你今天都抄了些什么？")
+    person.fill("chat_system", "You are a very old oak.")
+    expect(person.see("chat_summary")).to_contain_text("own system prompt")
+    person.ask("Hello!")
+    person.wait_for_answers(1)
+    person.see("chat_1_line", "summary").click()
+    expect(person.see("chat_1_line", "pre")).to_contain_text("You are a very old oak.")
+
+
+def test_an_adapter_that_does_nothing_and_one_of_another_base(
+    person, server, finished_run, tmp_path
+):
+    """Folders typed in: the first is warned of under its answer, the second is refused with both
+    names and the voices stay as they were."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    idle, foreign = tmp_path / "idle.v1", tmp_path / "foreign"
+    for folder in (idle, foreign):
+        shutil.copytree(server.runs / finished_run / "adapter", folder)
+    tensors = load_file(idle / "adapter_model.safetensors")
+    for key, value in tensors.items():
+        tensors[key] = torch.zeros_like(value) if "lora_B" in key else value
+    save_file(tensors, idle / "adapter_model.safetensors")
+    card = json.loads((foreign / "greenroom.json").read_text())
+    (foreign / "greenroom.json").write_text(json.dumps(card | {"base_model": "Qwen/Qwen3-0.6B"}))
+    speak_anew(person, finished_run)
+    picker = person.see("chat_voices", "input")
+    picker.fill(str(foreign))
+    picker.press("Enter")
+    said = person.see("chat_notice", ".sentence")
+    expect(said).to_contain_text("was trained on sprout and foreign on Qwen/Qwen3-0.6B")
+    expect(person.see("chat_voices", ".token")).to_have_count(2)
+    picker.fill(str(idle))
+    picker.press("Enter")
+    person.see("chat_3").wait_for()
+    expect(person.see("chat_3")).to_contain_text("idle.v1")
+    expect(said).to_have_count(0)
+    person.ask("Hello!")
+    person.wait_for_answers(1, columns=3)
+    expect(person.see("chat_3_line")).to_contain_text("This adapter changes nothing here")
+    expect(person.see("chat_2_line")).not_to_contain_text("This adapter changes nothing here")
+
+
+def test_stop_and_clear_end_the_answers(person, finished_run):
     """Answers that would go on for long end at once, say so, and the input is ready again; cleared
     while they go on, they do not come back."""
-    person = visit()
-    person.speak_with(finished_run)
+    speak_anew(person, finished_run)
     settings(person)
     # Hot, and punished for repeating the end-of-turn token of the prompt: it does not find an end.
     hot = {"temperature": 2, "top_p": 1, "top_k": 0, "repetition_penalty": 2}
@@ -131,27 +223,6 @@ def test_stop_and_clear_end_the_answers(visit, finished_run):
     person.ask("Briefly?")
     person.wait_for_answers(1)
     expect(questions).to_have_text([re.compile("Briefly")])
-
-
-def test_the_system_prompt_and_the_character_are_read(visit, finished_run):
-    """A character puts on its prompt, its greeting and its questions; own words reach the model."""
-    person = visit()
-    person.speak_with(finished_run)
-    settings(person)
-    system = person.see("chat_system", "textarea")
-    expect(system).to_have_value(re.compile("You are Mara"))
-    expect(person.see("chat_2")).to_contain_text("come in out of the fog, my dear")
-    person.see("chat_character", "input").click()
-    person.page.get_by_role("option", name="沈知微").click()
-    expect(system).to_have_value(re.compile("你是沈知微"))
-    expect(person.see("chat_2")).to_contain_text("贵人安好")
-    expect(person.see("chat_chips")).to_contain_text("你今天都抄了些什么？")
-    person.fill("chat_system", "You are a very old oak.")
-    expect(person.see("chat_summary")).to_contain_text("own system prompt")
-    person.ask("Hello!")
-    person.wait_for_answers(1)
-    person.see("chat_1_line", "summary").click()
-    expect(person.see("chat_1_line", "pre")).to_contain_text("You are a very old oak.")
 
 
 def test_an_empty_question_is_told_and_the_base_speaks_alone(visit):
@@ -221,72 +292,3 @@ def test_four_voices_stream_each_with_settings_of_its_own(visit, server, finishe
     expect(person.see("thread_voices")).to_contain_text(f"base, {name}, {name} · step {kept[0]}")
     person.see("chat_unload").click()
     expect(person.see("chat_status")).to_contain_text("Nothing is loaded yet")
-
-
-def test_a_blind_vote_hides_the_names_and_counts(visit, server, finished_run):
-    """Until the vote nothing on the page says who is who; then it is a row on disk and in the
-    table."""
-    person = visit()
-    person.speak_with(finished_run)
-    name = (server.runs / finished_run / "name").read_text()
-    person.see("chat_blind", "input").check()
-    for column, letter in ((1, "A"), (2, "B")):
-        expect(person.see(f"chat_{column}")).to_contain_text(f"Voice {letter}")
-    person.ask("Who are you?")
-    person.see("chat_vote_b").wait_for(timeout=240_000)
-    columns = person.see("chat_columns")
-    shown = columns.inner_text()
-    assert not re.search(rf"{name}|base|tokens|proof", shown), shown
-    assert not re.search(rf"{finished_run}|{name}", columns.inner_html())
-    person.see("chat_vote_b").click()
-    expect(person.see("chat_2", "[data-testid=bot]").last).to_contain_text("voted better")
-    expect(columns).to_contain_text(re.compile(rf"{name}(?s:.*)proof"))
-    expect(person.see("chat_vote_b")).to_have_count(0)
-    file = server.runs / "votes" / "decided.jsonl"
-    row = json.loads(file.read_text().splitlines()[-1])
-    assert {row["chosen_voice"], row["rejected_voice"]} == {"base", finished_run}
-    assert row["chosen"][0]["content"] in person.said_by(2)[0].replace("\n", " ")
-    assert row["prompt"][-1] == {"role": "user", "content": "Who are you?"}
-    person.see("chat_votes", "button.label-wrap").click()
-    expect(person.see("chat_votes_table", "tbody tr").first).to_contain_text(name)
-    expect(person.see("chat_votes_table")).to_contain_text(re.compile(r"of \d+"))
-    with person.page.expect_download() as download:
-        person.see("chat_votes_download").click()
-    assert json.loads(download.value.path().read_text().splitlines()[-1]) == row
-    file.unlink()
-
-
-def test_an_adapter_that_does_nothing_and_one_of_another_base(
-    visit, server, finished_run, tmp_path
-):
-    """Folders typed in: the first is warned of under its answer, the second is refused with both
-    names and the voices stay as they were."""
-    import torch
-    from safetensors.torch import load_file, save_file
-
-    idle, foreign = tmp_path / "idle.v1", tmp_path / "foreign"
-    for folder in (idle, foreign):
-        shutil.copytree(server.runs / finished_run / "adapter", folder)
-    tensors = load_file(idle / "adapter_model.safetensors")
-    for key, value in tensors.items():
-        tensors[key] = torch.zeros_like(value) if "lora_B" in key else value
-    save_file(tensors, idle / "adapter_model.safetensors")
-    card = json.loads((foreign / "greenroom.json").read_text())
-    (foreign / "greenroom.json").write_text(json.dumps(card | {"base_model": "Qwen/Qwen3-0.6B"}))
-    person = visit()
-    person.speak_with(finished_run)
-    picker = person.see("chat_voices", "input")
-    picker.fill(str(foreign))
-    picker.press("Enter")
-    said = person.see("chat_notice", ".sentence")
-    expect(said).to_contain_text("was trained on sprout and foreign on Qwen/Qwen3-0.6B")
-    expect(person.see("chat_voices", ".token")).to_have_count(2)
-    picker.fill(str(idle))
-    picker.press("Enter")
-    person.see("chat_3").wait_for()
-    expect(person.see("chat_3")).to_contain_text("idle.v1")
-    expect(said).to_have_count(0)
-    person.ask("Hello!")
-    person.wait_for_answers(1, columns=3)
-    expect(person.see("chat_3_line")).to_contain_text("This adapter changes nothing here")
-    expect(person.see("chat_2_line")).not_to_contain_text("This adapter changes nothing here")
