@@ -72,20 +72,22 @@ def as_markdown(text: str) -> str:
     return "".join(pieces)
 
 
-def as_plain(text: str) -> str:
-    """Text exactly as it is, whatever signs it holds, for a place that renders Markdown."""
+def as_plain(text: str, inside: bool = False) -> str:
+    """Text exactly as it is, whatever signs it holds, for a place that renders Markdown; `inside`
+    says that it goes on a line that has begun."""
     literal = SIGNS.sub(lambda sign: f"&#{ord(sign.group())};", text)
-    return re.sub(r"(?m)^ +| {2,}", lambda gap: "&nbsp;" * len(gap.group()), literal)
+    kept = r"(?<=\n) +| {2,}" if inside else r"(?m)^ +| {2,}"
+    return re.sub(kept, lambda gap: "&nbsp;" * len(gap.group()), literal)
 
 
 def marked(text: str, base: str) -> str:
     """The text with the words marked that the base did not say."""
-    return "".join(
-        "\n".join(f"<mark>{as_plain(line)}</mark>" if line else "" for line in part.split("\n"))
-        if changed
-        else as_plain(part)
-        for part, changed in changed_parts(text, base)
-    )
+    shown, inside = [], False
+    for part, changed in changed_parts(text, base):
+        plain = as_plain(part, inside)
+        shown.append(f"<mark>{plain}</mark>" if changed else plain)
+        inside = not part.endswith("\n")
+    return "".join(shown)
 
 
 def loading(words: str) -> str:

@@ -91,6 +91,15 @@ def test_every_tuned_column_is_marked_against_the_base():
     assert answers.messages(talk, 1, False, "en")[1]["content"] == "我是守灯人。"
 
 
+def test_spaces_beside_a_marked_word_stay_spaces():
+    """Only those are kept hard that Markdown would swallow: at the start of a line, and a second."""
+    said = answers.marked(" tea and  milk\n  and jam", " tea or  milk\n  or jam")
+    hard = "&nbsp;"
+    assert said == (
+        f"{hard}tea <mark>and</mark>{hard * 2}milk\n{hard * 2}<mark>and</mark> jam"
+    )
+
+
 def test_a_blind_turn_says_whose_words_they_are_after_the_vote_only():
     one = turn("Hello", "Aye") | {"order": ["a", "base"], "hidden": True}
     talk = {"greeting": "", "voices": ["base", "a"], "turns": [one]}
