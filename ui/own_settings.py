@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import gradio as gr
 
 from engine.chat.sampling import RANGES
-from ui.events import QUICK
+from ui.events import QUICK, QUIET
 from ui.text import language, say, t
 
 WHOLE = ("top_k", "max_new_tokens", "seed")
+# One after the other: each adds to what those before it have written.
+_IN_TURN = QUIET | {"concurrency_id": "own", "concurrency_limit": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def _wire(own: Own) -> None:
     # By what is in it: Gradio's `input` does not come for every way of typing.
     for name, field in own.fields.items():
         inputs = [own.whose, field, own.kept]
-        field.change(_writer(name), inputs, [own.kept, own.box], **QUICK)
+        field.change(_writer(name), inputs, [own.kept, own.box], **_IN_TURN)
     has_system, system = own.fields["has_system"], own.fields["system"]
     system.change(counts, [system, has_system], has_system, **QUICK)
 
