@@ -122,7 +122,7 @@ def test_start_watch_stop_keep_and_resume(visit, server, client, free_device):
     person.see("start").click()
     expect(person.see("run_card", ".big")).to_contain_text("step ", timeout=90_000)
     expect(person.see("loss_says")).to_contain_text("Smoothed loss")
-    expect(person.see("plot_loss", "svg, canvas").first).to_be_visible()
+    expect(person.see("plot_loss", ".marks").first).to_be_visible()
     expect(person.see("plot_loss")).not_to_contain_text("null")  # an axis of numbers
     expect(person.see("run_card")).to_contain_text(re.compile(r"left, ends \d\d:\d\d:\d\d"))
     expect(person.see("run_card")).to_contain_text("tokens/s")
@@ -155,7 +155,7 @@ def test_a_reload_in_the_middle_finds_the_run(visit, going_run, finished_run):
     person.page.reload()
     expect(person.see("run_card")).to_contain_text(going_run)
     person.wait_for_step_after(step)
-    expect(person.see("plot_loss", "svg, canvas").first).to_be_visible()
+    expect(person.see("plot_loss", ".marks").first).to_be_visible()
     expect(person.see("thread_run")).to_contain_text("step ")
     person.open(f"?run={finished_run}")
     expect(person.see("run_card")).to_contain_text(finished_run)
@@ -173,7 +173,7 @@ def test_a_run_outlives_its_page_process(visit, server, going_run):
     children = [one for one in children if one.pid != pid]
     assert children, "the desk at least"
     person.wait_for_step_after(1)
-    person.see("plot_loss", "svg, canvas").first.wait_for()  # all of the page has been fetched
+    person.see("plot_loss", ".marks").first.wait_for()  # all of the page has been fetched
     step = person.step()
     server.kill()
     psutil.wait_procs(children, timeout=20)
