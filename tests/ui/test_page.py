@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.chat.sampling import RANGES
 from engine.config import TrainConfig
 from engine.training import runs
 from ui import page
@@ -26,6 +27,15 @@ def test_only_one_timer_ticks_while_nothing_happens(built):
     timers = [one.get_config() for one in built.blocks.values() if one.get_block_name() == "timer"]
     assert [one["value"] for one in timers if one["active"]] == [5, 10]
     assert sorted(one["value"] for one in timers if not one["active"]) == [1, 1, 1, 2, 10, 10, 10]
+
+
+def test_the_fields_of_a_voice_are_written_one_after_the_other(built):
+    """Each write adds to what those before it left: of two at once one would be lost."""
+    writes = [one for one in built.fns.values() if one.name == "write"]
+    assert len(writes) == len(("has_system", "system", *RANGES))
+    assert {(one.concurrency_id, one.concurrency_limit, one.queue) for one in writes} == {
+        ("own", 1, True)
+    }
 
 
 def test_a_look_at_the_runs_leaves_the_selection_to_who_clicks(built):

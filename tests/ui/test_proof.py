@@ -92,12 +92,10 @@ def test_every_tuned_column_is_marked_against_the_base():
 
 
 def test_spaces_beside_a_marked_word_stay_spaces():
-    """Only those are kept hard that Markdown would swallow: at the start of a line, and a second."""
+    """Only those that Markdown would swallow are kept hard: the first of a line, and a second."""
     said = answers.marked(" tea and  milk\n  and jam", " tea or  milk\n  or jam")
     hard = "&nbsp;"
-    assert said == (
-        f"{hard}tea <mark>and</mark>{hard * 2}milk\n{hard * 2}<mark>and</mark> jam"
-    )
+    assert said == (f"{hard}tea <mark>and</mark>{hard * 2}milk\n{hard * 2}<mark>and</mark> jam")
 
 
 def test_a_blind_turn_says_whose_words_they_are_after_the_vote_only():
