@@ -1,5 +1,7 @@
 """Files read, understood and measured, kept while people look at them. Safe to ask from threads."""
 
+import contextlib
+import gc
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -45,11 +47,24 @@ def lengths(
     with _measuring:
         if key not in _lengths:
             rows = _told(found.conversations, progress)
-            known = measure(tokenizer, rows, **options)
+            with _collecting_nothing():
+                known = measure(tokenizer, rows, **options)
             while len(_lengths) >= _KEPT:
                 del _lengths[next(iter(_lengths))]
             _lengths[key] = known
         return _lengths[key]
+
+
+@contextlib.contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    """What measuring makes holds no circles, and a collection walks all rows that were read."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def sha256(path: Path) -> str:
