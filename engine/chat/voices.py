@@ -20,7 +20,7 @@ from engine.hardware import Device, pick_device
 from engine.models import few_rows
 from engine.models.adapter import base_of, is_own, read_card, same_base
 from engine.models.load import Quantization, footprint_gib, load_base, load_tokenizer
-from engine.models.row_lora import read_as_trained
+from engine.models.row_lora import read_frozen
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +40,8 @@ class Voices:
         self.device = device
         self.quantization = quantization
         self.base: PreTrainedModel = load_base(model_name, device, quantization).eval()
-        if quantization.name:
-            read_as_trained(self.base)
+        if quantization.name or few_rows.can_run(self.base.device):
+            read_frozen(self.base)
         self.tokenizer, self.template_note = load_tokenizer(model_name)
         self.names = [BASE]
         self.tuned = Tuned(self.base, device, {})

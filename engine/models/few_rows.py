@@ -13,8 +13,9 @@ from torch import Tensor
 
 MOST_ROWS = 16
 SMALLEST_RANK = 16  # what a tensor core takes at once
-_INT8, _PLAIN = "int8", "plain"
+INT8, PLAIN = "int8", "plain"
 _SPLITS = 16  # of the cache: rows and heads alone are too few programs for a large card
+_WIDTH_SPLITS = 2  # of x, so that what the adapters make of it is there before the weight is read
 
 
 def can_run(device: torch.device) -> bool:
@@ -40,7 +41,7 @@ def takes(x: Tensor) -> bool:
 
 def fits(kind: str, numbers: Sequence[int]) -> bool:
     """Whether a weight as `frozen_weight` gives it lies as the kernels read it."""
-    if kind in (_PLAIN, _INT8):
+    if kind in (PLAIN, INT8):
         return True
     return numbers[1] % numbers[2] == 0  # a block of one scale within one row
 
@@ -66,13 +67,12 @@ def rows_linear(
     flat = x.reshape(rows, width).contiguous()
     y = flat.new_empty(rows, height)
     rank = 0 if a is None else a.shape[0]
-    h = flat.new_empty((rows, rank), dtype=torch.float32)
-    if rank:
-        kernels.shrink[(rank, rows)](flat, a, scales, h, width, RANK=rank, BLOCK=4096, num_warps=16)
-    ends = (h, b, bias, y, height, width, rows)
-    given = {"RANK": rank, "BIAS": bias is not None}
-    if kind in (_PLAIN, _INT8):
-        _matrix(kernels, flat, packed, kind == _INT8, ends, given)
+    h = flat.new_empty((_WIDTH_SPLITS, rows, rank), dtype=torch.float32)
+    arrived = _arrived(x.device, torch.cuda.current_stream().cuda_stream) if rank else None
+    ends = (a, scales, h, arrived, b, bias, y, height, width, rows)
+    given = {"RANK": rank, "SPLITS": _WIDTH_SPLITS, "BIAS": bias is not None}
+    if kind in (PLAIN, INT8):
+        _matrix(kernels, flat, packed, kind == INT8, ends, given)
     else:
         _four_bit(kernels, flat, packed, kind, numbers, ends, given)
     return y.view(rows, 1, height)
@@ -83,6 +83,18 @@ def _(x, packed, kind, numbers, bias, a, b, scales):
     return x.new_empty(x.shape[0], 1, numbers[0])
 
 
+@cache
+def _arrived(device: torch.device, stream: int) -> Tensor:
+    """How many of a launch's programs are so far; 0 between launches, which follow each other on a
+    stream. A captured graph goes on with the counters of the stream that it was captured on."""
+    return torch.zeros(2, dtype=torch.int32, device=device)
+
+
+def _shrinking(given: dict) -> int:
+    """How many programs compute what the adapters make of x."""
+    return given["RANK"] // SMALLEST_RANK * given["SPLITS"]
+
+
 # Tile sizes: the best of a dozen each on an H200, over the layers of the 7B shape.
 def _matrix(kernels, x, packed, int8: bool, ends: tuple, given: dict) -> None:
     height, width = ends[-3:-1]
@@ -90,7 +102,7 @@ def _matrix(kernels, x, packed, int8: bool, ends: tuple, given: dict) -> None:
     out, block, warps, stages = (64, 64, 4, 6) if wide else (16, 256, 2, 4)
     if int8:
         out, block, warps, stages = 32, 256, 4, 4
-    kernels.matrix[(-(-height // out),)](
+    kernels.matrix[(_shrinking(given) + -(-height // out),)](
         x, packed[0], packed[-1], *ends,
         INT8=int8, EVEN=height % out == 0 and width % block == 0, OUT=out, BLOCK=block,
         STAGES=stages, MOST=MOST_ROWS, num_warps=warps, **given,
@@ -101,7 +113,7 @@ def _four_bit(kernels, x, packed, kind, numbers, ends: tuple, given: dict) -> No
     weight, absmax, *nested = packed
     height, rows = ends[-3], ends[-1]
     out, blocks = (32, 4) if height >= 16384 else (16, 8)
-    kernels.four_bit[(-(-height // out),)](
+    kernels.four_bit[(_shrinking(given) + -(-height // out),)](
         x, weight, absmax, *(nested or [None] * 3), *ends,
         NESTED=bool(nested), INNER=numbers[-1], OUT=out, BLOCKS=blocks, HALF=numbers[2] // 2,
         STAGES=3, MOST=8 if rows <= 8 else MOST_ROWS, DECODE=_decode(kind, x.dtype), num_warps=4,

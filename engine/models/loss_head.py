@@ -94,7 +94,7 @@ class _FrozenHead(torch.autograd.Function):
             logits = F.linear(hidden[begin:end], weight, bias)
             loss, change = fused(logits, targets[begin:end])
             total += loss
-            torch.mm(change, weight, out=grads[begin:end])
+            grads[begin:end] = change @ weight  # autocast knows no `out`
             del logits, change  # before the next tile has its own
         ctx.save_for_backward(grads)
         return total

@@ -95,18 +95,23 @@ def tell_apart(model: nn.Module, names: list[str]) -> RowLora | None:
     return RowLora(found, names, model.dtype)
 
 
-def read_as_trained(model: nn.Module) -> None:
-    """Quantised linear layers then compute as in training, with the weight unpacked on the way:
-    bitsandbytes' own 8-bit product looks at all rows of a batch to choose what it rounds, so that
-    a voice's answer would depend on its neighbours'. For inference."""
+def read_frozen(model: nn.Module) -> None:
+    """Linear layers that a step of decoding reads once for all rows, where the kernels run; and
+    quantised ones compute as in training, with the weight unpacked on the way: bitsandbytes' own
+    8-bit product looks at all rows of a batch to choose what it rounds, so that a voice's answer
+    would depend on its neighbours'. For inference."""
     from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
     for module in model.modules():
-        if isinstance(module, Linear4bit | Linear8bitLt):
-            module.kernels = few_rows.can_run(module.weight.device) and few_rows.fits(
-                *frozen_weight(module)[::2]
-            )
-            module.__class__ = _unpacking(type(module))
+        quantised = isinstance(module, Linear4bit | Linear8bitLt)
+        if not (quantised or type(module) is nn.Linear):
+            continue
+        kernels = few_rows.can_run(module.weight.device) and few_rows.fits(
+            *frozen_weight(module)[::2]
+        )
+        if quantised or kernels:
+            module.kernels = kernels
+            module.__class__ = _reading(type(module))
 
 
 def _stacked(
@@ -163,8 +168,8 @@ def _telling(kind: type) -> type:
 
 
 @cache
-def _unpacking(kind: type) -> type:
-    return type(f"Unpacking{kind.__name__}", (_Unpacking, kind), {})
+def _reading(kind: type) -> type:
+    return type(f"Reading{kind.__name__}", (_Reading, kind), {})
 
 
 class _Telling:
@@ -195,15 +200,17 @@ class _Telling:
         return out
 
 
-class _Unpacking:
-    """Before bitsandbytes' class among the bases of a layer."""
+class _Reading:
+    """Before the class of a frozen linear layer among its bases."""
 
     def forward(self, x: Tensor) -> Tensor:
         kind, packed, numbers = frozen_weight(self)
-        if self.kernels and few_rows.takes(x):
+        # Called one by one, a plain product costs less than a kernel's way through Python.
+        worth = kind != few_rows.PLAIN or torch.compiler.is_compiling()
+        if self.kernels and worth and few_rows.takes(x):
             args = (packed, kind, numbers, self.bias)
             return few_rows.rows_linear(x, *args, None, None, None)
-        if kind != "int8":
+        if kind != few_rows.INT8:
             return super().forward(x)
         bias = None if self.bias is None else self.bias.to(x.dtype)
         return nn.functional.linear(x, dense(packed, kind, numbers, x.dtype), bias)

@@ -123,6 +123,21 @@ def test_a_head_with_a_bias():
     torch.testing.assert_close(gradients(model, loss), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_hidden_states_in_float32_meet_a_head_in_16_bit():
+    """As DoRA leaves them on a 4-bit base: autocast makes the product, gradients stay float32."""
+    hidden = torch.randn(3, 8, requires_grad=True)
+    weight, targets = torch.randn(5, 8).bfloat16(), torch.tensor([4, 0, 2])
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = loss_head._FrozenHead.apply(hidden, weight, None, targets, False)
+    (gradient,) = torch.autograd.grad(loss, hidden)
+    logits = hidden @ weight.float().t()
+    expected = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+    assert (loss - expected).abs() < 2e-2 * expected
+    assert gradient.dtype == torch.float32
+    (right,) = torch.autograd.grad(expected, hidden)
+    assert (gradient - right).norm() < 2e-2 * right.norm()
+
+
 def test_nothing_to_learn_is_a_loss_of_nothing():
     """With gradients of zero: several devices wait for each other's."""
     for make in (with_adapter, qwen):

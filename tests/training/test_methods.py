@@ -8,7 +8,7 @@ import torch
 from engine.chat.voices import BASE, Voices
 from engine.config import TrainConfig
 from engine.models.load import Quantization
-from engine.models.row_lora import read_as_trained
+from engine.models.row_lora import read_frozen
 from engine.training import runs, train
 from engine.training.assemble import build_model
 
@@ -179,7 +179,7 @@ def test_a_method_on_a_quantised_base(
     assert losses[-1] < losses[0]
     model.eval()
     if config.load_in_8bit:
-        read_as_trained(model)  # as the chat does: bitsandbytes' own product rounds otherwise
+        read_frozen(model)  # as the chat does: bitsandbytes' own product rounds otherwise
     with torch.inference_mode():
         expected = model(input_ids=PROMPT).logits[0, -1]
     train.save(model, tmp_path / "mine", {})
