@@ -42,9 +42,9 @@ def _loss_sum(
     given = {name: value for name, value in inputs.items() if value is not None}
     hidden = model.base_model(**given, use_cache=False).last_hidden_state
     hidden = hidden.reshape(-1, hidden.shape[-1])
-    at, targets = at.to(hidden.device), targets.to(hidden.device)  # a model may lie on several
-    hidden = hidden[at]
     head = model.get_output_embeddings()
+    where = head.weight.device  # of several that a model may lie on; a tied one lies on the first
+    hidden, targets = hidden[at.to(hidden.device)].to(where), targets.to(where)
     if head.weight.requires_grad:  # its gradient is wanted too: each tile is computed anew for it
         tiles = zip(hidden.split(_TILE_TOKENS), targets.split(_TILE_TOKENS), strict=True)
         losses = [checkpoint(_tile_loss, head, *one, use_reentrant=False) for one in tiles]

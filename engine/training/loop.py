@@ -128,13 +128,15 @@ class PackedTrainer(Trainer):
         return self.of_all(total) / trained
 
     def _loss_sum(self, model, batch: Batch) -> torch.Tensor:
+        """On the Trainer's own device; a model that is spread over several ends on another."""
         with self.accelerator.autocast():  # Accelerate leaves a shared model without
             if self.has_loss_head:
-                return model(**batch.inputs, targets=batch.targets, at=batch.at)
+                loss = model(**batch.inputs, targets=batch.targets, at=batch.at)
+                return loss.to(self.args.device)
             output = model(**batch.inputs, labels=batch.labels)
         if not len(batch.targets):  # the mean of nothing is no number
-            return output.logits.sum() * 0
-        return output.loss * len(batch.targets)
+            return (output.logits.sum() * 0).to(self.args.device)
+        return (output.loss * len(batch.targets)).to(self.args.device)
 
     def _parts(self, rows: list[Row]) -> list[list[Row]]:
         """Equally many on every device: each joins in the others' communication."""

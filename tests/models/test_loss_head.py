@@ -1,6 +1,7 @@
 """The tiled loss is the model's own: its value and its gradients, whatever the head."""
 
 import weakref
+from unittest import mock
 
 import pytest
 import torch
@@ -202,3 +203,14 @@ def test_logits_that_are_more_than_the_heads_product_are_refused(kind):
 def test_a_head_with_an_adapter_is_refused():
     model = get_peft_model(qwen(False), LoraConfig(target_modules=["lm_head", "q_proj"]))
     assert not give_loss_head(model.get_base_model(), compiled=False)
+
+
+def test_a_head_on_another_device_than_the_last_layers():
+    """As a tied one is, of a model that is spread over two GPUs: it lies with the first layers.
+    Here they are the processor and torch's meta device."""
+    head = mock.Mock(weight=torch.empty(5, 8, device="meta"), bias=None)
+    model = mock.Mock(**{"get_output_embeddings.return_value": head})
+    model.base_model.return_value.last_hidden_state = torch.randn(1, 6, 8)
+    at, targets = torch.tensor([1, 2, 5]), torch.tensor([4, 0, 2])
+    loss = loss_head._loss_sum(model, {}, targets, at, compiled=False)
+    assert loss.device == head.weight.device
