@@ -16,10 +16,11 @@ import torch.distributed as dist
 from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 
-from engine.training import ranks
+from engine.training import progress, ranks
 from engine.training import train as training
 
 _PATIENCE_SECONDS = 300  # then all say where they hang
+ANSWER_TOKENS = 8  # of the fixed questions: each is a pass in which processes wait for each other
 _begin = PartialState.__init__
 
 
@@ -38,6 +39,7 @@ def left_of(run: Path, step: int, path: Path) -> None:
 def main(wanted: list[str]) -> int:
     faulthandler.dump_traceback_later(_PATIENCE_SECONDS, exit=True)
     PartialState.__init__ = _as_if_on_gpus
+    progress._SAMPLE_TOKENS = ANSWER_TOKENS
     for one in wanted:
         path, _, of = one.partition("=")
         if of:

@@ -13,6 +13,7 @@ import torch
 from engine.config import TrainConfig
 from engine.training import command, runs
 from engine.training.train import train
+from tests.shared_on_processors import ANSWER_TOKENS
 
 pytestmark = pytest.mark.usefixtures("same_signals")
 
@@ -67,6 +68,7 @@ def alone(make, together):
     """The same runs in one process, whose batch is as large as the two have together."""
     made = {kind: make(kind, per_device_train_batch_size=2) for kind in KINDS}
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.training.progress._SAMPLE_TOKENS", ANSWER_TOKENS)
         for path in made.values():
             assert train(path) == 0
             patch.setattr("engine.training.train.look_back", lambda *_: None)
