@@ -131,7 +131,7 @@ def _layout(
     shape, on_gpu = model_shape(config), device.type == "cuda"
     sequences, longest = prepared.train, max(prepared.train.longest, prepared.evaluation.longest)
     with outside_of_layers_whole(model):
-        foreseen = foresee(config, device, shape.varlen, max_steps, ranks.count())
+        foreseen = foresee(config, device, shape.varlen, max_steps)
         levers = pull(model, config, foreseen)
     task = Task(
         shape, device, _room_gib(config, on_gpu), longest, len(sequences), max_steps, ranks.count()

@@ -47,7 +47,7 @@ class Task:
 
     def outlook(self, config: TrainConfig) -> Outlook:
         """With the largest micro-step that fits, or the smallest when none does."""
-        levers = foresee(config, self.device, self.shape.varlen, self.max_steps, self.processes)
+        levers = foresee(config, self.device, self.shape.varlen, self.max_steps)
         dtype = str(self.device.dtype).removeprefix("torch.")
         longest = min(self.longest, config.max_length)
         for capacity in capacities(config, longest, self.sequences, self.device.type == "cuda"):

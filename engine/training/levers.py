@@ -36,9 +36,7 @@ class Levers:
     compiled: bool  # each decoder layer by itself, on one shape
 
 
-def foresee(
-    config: TrainConfig, device: Device, varlen: bool, max_steps: int, processes: int = 1
-) -> Levers:
+def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -> Levers:
     """What will be pulled. `varlen`: the model's attention can be told the boundaries of rows.
 
     The variable GREENROOM_WITHOUT names levers, with commas between, that a benchmark wants off.
@@ -54,7 +52,6 @@ def foresee(
         compiled=varlen
         and fused
         and "compiled" not in without
-        and (processes == 1 or config.distributed_type == "ddp")  # not tried under FSDP
         and max_steps >= _STEPS_WORTH_COMPILING
         and (not device.is_here or can_compile()),
     )
