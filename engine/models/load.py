@@ -149,6 +149,8 @@ def load_base(
     )
     if quantization.load_in_4bit and device.type == "cpu":
         _keep_differentiable(model)
+    if device_map != "single" and not hasattr(model, "hf_device_map"):
+        model.to(device.type)  # one card holds all of it: the one where a run's rows go
     return model
 
 

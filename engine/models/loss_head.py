@@ -75,7 +75,8 @@ def _has_plain_head(model: "PreTrainedModel") -> bool:
         return False
     (given, *_), product = seen[head]
     hidden = seen[body][1].last_hidden_state
-    return torch.equal(hidden, given) and torch.equal(logits, product.to(logits.dtype))
+    # A model that lies on several devices hands its logits back to the first.
+    return torch.equal(hidden, given.to(hidden)) and torch.equal(logits, product.to(logits))
 
 
 def _tile_loss(head: torch.nn.Linear, hidden: Tensor, targets: Tensor) -> Tensor:

@@ -249,6 +249,9 @@ def arguments(
     # Not through the constructor: it wants every save_steps to be an evaluation too, and Stopping
     # saves whenever there is a better model.
     args.load_best_model_at_end = evaluates and config.load_best_model_at_end
+    # Several GPUs hold one model together, or each has its own process. For a model that found room
+    # on one of them the Trainer would take torch's DataParallel, and batches twice as large.
+    args._n_gpu = min(args.n_gpu, 1)
     return args
 
 

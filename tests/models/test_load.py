@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from engine.config import TrainConfig
 from engine.errors import UserError
@@ -305,6 +306,28 @@ def test_the_device_map_that_transformers_gets(cpu, wanted, to_share, on_gpu):
     gpu = dataclasses.replace(cpu, type="cuda")
     assert load._device_map(gpu, wanted, to_share) == on_gpu
     assert load._device_map(cpu, wanted, to_share) == {"": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "parts", "moved"),
+    [("auto", {}, ["cuda"]), ("auto", {"embed": 0, "layers": 1}, []), ("single", {}, [])],
+)
+def test_what_one_of_several_cards_holds_lies_where_its_rows_go(
+    tiny_model_folder, cpu, monkeypatch, wanted, parts, moved
+):
+    """Accelerate may choose any card for it, and hands no rows over there then."""
+    seen = []
+
+    class Loaded:
+        to = seen.append
+
+    loaded = Loaded()
+    if parts:
+        loaded.hf_device_map = parts
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **how: loaded)
+    gpu = dataclasses.replace(cpu, type="cuda")
+    assert load.load_base(str(tiny_model_folder), gpu, Quantization(), wanted) is loaded
+    assert seen == moved
 
 
 @pytest.mark.parametrize(("to_share", "storage"), [(True, "float32"), (False, "uint8")])

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 
 from engine.config import TrainConfig
 from engine.dataset.packing import join
@@ -280,3 +280,16 @@ def test_a_late_log_says_the_same_once_the_next_step_is_under_way(model, tmp_pat
     assert order == [("begins", 1), *first, *second, *third, ("logged", 4)]
     history = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     assert [one[2] for one in telling.told if one[0] == "logged"] == history
+
+
+def test_a_model_on_one_of_several_gpus_is_not_copied_to_the_others(tmp_path, cpu, monkeypatch):
+    """The Trainer would have torch's DataParallel do so, and give each of them a batch."""
+
+    def two_gpus(args):
+        args._n_gpu = 2
+        return torch.device("cpu")
+
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", property(two_gpus))
+    config = TrainConfig(per_device_train_batch_size=3)
+    args = arguments(config, tmp_path, cpu, max_steps=1, evaluates=False)
+    assert (args.n_gpu, args.train_batch_size) == (1, 3)
