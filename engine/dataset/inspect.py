@@ -41,7 +41,7 @@ def understood(path: Path, mapping: str = "", speaker: str = "") -> dict[str, An
         ],
         "speakers": [{"name": name, "lines": n} for name, n in found.speakers.most_common(50)],
         "splits": {name: last - first for name, (first, last) in table.splits.items()},
-        "notes": [note._asdict() for note in found.notes],
+        "notes": [note._asdict() for note in (*table.notes, *found.notes)],
         "dropped": [{"reason": r._asdict(), "count": n} for r, n in reasons.most_common()],
     }
 

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from engine.dataset.inspect import inspect, one_row, table_page
+from engine.dataset.inspect import inspect, one_row, table_page, understood
 from engine.errors import UserError
+from tests.dataset.made_files import xlsx
 
 ROWS = [
     {"prompt": "Hi", "response": "Yes."},
@@ -134,3 +135,11 @@ def test_rows_that_stand_in_the_validation_file_too(file, tmp_path, write_rows, 
     second = write_rows(tmp_path / "held.jsonl", [{"question": "Hi", "answer": "Yes."}])
     report = inspect(file, tokenizer, held_out=second, **OPTIONS)
     assert {one["kind"]: one["rows"] for one in report["problems"]}["leakage"] == 2
+
+
+def test_what_reading_notes_is_in_the_report(tmp_path):
+    file = tmp_path / "a.xlsx"
+    file.write_bytes(xlsx([["prompt", "response"], ["Hi", "Yes."]], [["About"]]))
+    (note,) = understood(file)["notes"]
+    assert note["en"].startswith("Sheets read from the workbook: 'S1'. Sheets not read ")
+    assert note.keys() == {"en", "zh"}

@@ -13,10 +13,14 @@ from engine.errors import UserError
 from tests.dataset.made_files import CELLS, ROWS, arrow, ods, parquet, xlsx
 
 
-def rows_of(folder, content):
+def table_of(folder, content):
     path = folder / "data"
     path.write_bytes(content)
-    return list(read_table(path).rows)
+    return read_table(path)
+
+
+def rows_of(folder, content):
+    return list(table_of(folder, content).rows)
 
 
 def refusal(folder, content):
@@ -106,13 +110,38 @@ def test_a_small_file_of_many_equal_values(tmp_path, monkeypatch):
     assert refusal(tmp_path, gzip.compress(content)).startswith("data unpacks to more than ")
 
 
-def test_the_first_sheet_with_rows(tmp_path):
-    """Sheets of nothing or of a header alone are passed over, empty lines and columns too."""
+def test_the_longest_sheet(tmp_path):
+    """Empty lines and columns are passed over; that others were not read is said, and which."""
     data = [[None, None], ["prompt", "n", None], ["Hi", 3, None], [None, None], ["Ho", 1.5, "x"]]
-    assert rows_of(tmp_path, xlsx([], [["only"]], data, CELLS)) == [
+    table = table_of(tmp_path, xlsx([], [["About"], ["by me"]], data, [["only"]], CELLS))
+    assert list(table.rows) == [
         {"prompt": "Hi", "n": 3},
         {"prompt": "Ho", "n": 1.5, "column 3": "x"},
     ]
+    assert table.splits == {}
+    assert table.notes == [
+        (
+            "Sheets read from the workbook: 'S3'. Sheets not read (lines of each): 'S2' (2), 'S4' "
+            "(1), 'S5' (3); their columns are others. Save such a sheet as a file of its own to "
+            "use it.",
+            "读取的工作表：'S3'。以下工作表的列不同，没有读取（括号中是行数）：'S2' (2), 'S4' (1), "
+            "'S5' (3)。要用其中的数据，请把该工作表另存为文件。",
+        )
+    ]
+
+
+def test_sheets_of_the_same_columns(tmp_path):
+    """They are read one after the other, in whatever order each has its columns."""
+    table = table_of(tmp_path, xlsx([["q", "a"], [1, 2]], [], [["a", "q"], [4, 3], [6, 5]]))
+    assert list(table.rows) == [{"q": 1, "a": 2}, {"a": 4, "q": 3}, {"a": 6, "q": 5}]
+    assert table.splits == {"S1": (0, 1), "S3": (1, 3)}
+    assert table.notes == []
+
+
+def test_many_other_sheets(tmp_path):
+    """Five are named."""
+    table = table_of(tmp_path, xlsx(CELLS, *([[f"About {n}"]] for n in range(6))))
+    assert "'S5' (1), 'S6' (1) ...; their" in table.notes[0].en
 
 
 def test_the_index_of_pandas_in_excel(tmp_path):

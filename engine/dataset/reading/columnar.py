@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from engine.dataset.reading.found import Found
 from engine.dataset.reading.plain_values import plain
 from engine.dataset.reading.refusal import MAX_UNPACKED, refusal, unpacks_too_large
 from engine.errors import UserError
@@ -22,8 +23,12 @@ def columnar_kind(raw: bytes) -> str | None:
     return "arrow" if raw.startswith(b"ARROW1") or is_stream else None
 
 
-def columnar_rows(raw: bytes, kind: str, name: str) -> Iterator[dict[str, Any]]:
+def columnar_rows(raw: bytes, kind: str, name: str) -> Found:
     """Raises UserError on the way for what is broken or unpacks to more than MAX_UNPACKED."""
+    return Found(_rows(raw, kind, name), kind)
+
+
+def _rows(raw: bytes, kind: str, name: str) -> Iterator[dict[str, Any]]:
     import pyarrow
 
     size = 0

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
+from engine.dataset.reading.found import Found
 from engine.dataset.reading.json_faults import broken, diagnose
 from engine.dataset.reading.json_values import Broken, Strict, walk
 from engine.dataset.reading.refusal import NotFlat, not_flat, refusal
@@ -19,14 +20,6 @@ _TURNS = frozenset(
     "messages message conversation conversations dialog dialogs dialogue dialogues turns history "
     "chat tools functions chosen rejected prompt completion".split()
 )
-
-
-class Rows(NamedTuple):
-    """`rows` is read on the way; `splits` as in Table."""
-
-    rows: Iterable[dict[str, Any]]
-    kind: str
-    splits: dict[str, tuple[int, int]]
 
 
 def is_named_json(name: str) -> bool:
@@ -49,13 +42,13 @@ def looks_like_json(text: str, name: str) -> bool:
     return bool((_ROWS_BEGIN if is_prose(name) else _JSON_BEGINS).match(begin))
 
 
-def json_rows(text: str, name: str) -> Rows:
+def json_rows(text: str, name: str) -> Found:
     """Raises UserError, then or on the way, for what is broken, too deep or no objects."""
     reader = Strict(text)
     try:
         at = reader.skip(0)
         if text[at] == "[":
-            return Rows(_objects(reader, name), "json", {})
+            return Found(_objects(reader, name), "json")
         value, end = reader.value(at)
         is_alone = reader.skip(end) == len(text)
     except Broken:
@@ -63,7 +56,7 @@ def json_rows(text: str, name: str) -> Rows:
     except NotFlat as error:
         raise not_flat(name) from error
     if not is_alone:
-        return Rows(_objects(reader, name), "jsonl", {})
+        return Found(_objects(reader, name), "jsonl")
     return _of_one_object(value)
 
 
@@ -94,20 +87,20 @@ def _no_object(row: Any, number: int, name: str) -> Exception:
     )
 
 
-def _of_one_object(value: dict[str, Any]) -> Rows:
+def _of_one_object(value: dict[str, Any]) -> Found:
     lists = [one for one in value.values() if isinstance(one, list)]
     if not value or len(lists) < len(value):
-        return Rows([value], "jsonl", {})
+        return Found([value], "jsonl")
     if not _TURNS & {name.lower() for name in value} and _hold_objects(lists):
         splits, begin = {}, 0
         for name, rows in value.items():
             splits[name] = (begin, begin + len(rows))
             begin += len(rows)
-        return Rows((row for rows in lists for row in rows), "json", splits)
+        return Found((row for rows in lists for row in rows), "json", splits)
     if _are_columns(lists):
         rows = (dict(zip(value, cells, strict=True)) for cells in zip(*lists, strict=True))
-        return Rows(rows, "json", {})
-    return Rows([value], "jsonl", {})
+        return Found(rows, "json")
+    return Found([value], "jsonl")
 
 
 def _hold_objects(lists: list[list[Any]]) -> bool:

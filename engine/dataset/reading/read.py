@@ -10,12 +10,14 @@ from typing import Any
 
 from engine.dataset.reading.columnar import TITLES, columnar_kind, columnar_rows
 from engine.dataset.reading.decode import decoded, unpacked
+from engine.dataset.reading.found import Found
 from engine.dataset.reading.json_rows import is_named_json, json_rows, looks_like_json, suffix
 from engine.dataset.reading.paragraphs import text_rows
 from engine.dataset.reading.refusal import MAX_BYTES, MEGABYTE, no_rows, not_flat, refusal
-from engine.dataset.reading.separated import is_surely_a_table, separated_rows, style_of
+from engine.dataset.reading.separated import is_surely_a_table, separated_rows
 from engine.dataset.reading.sheets import is_workbook, sheet_rows
 from engine.dataset.reading.store import Stored
+from engine.errors import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Table:
 
     `columns` are all names, in order of first appearance. `kind` is json, jsonl, csv, tsv,
     parquet, arrow, excel or text. `splits` says which rows (from, to) a file that holds several
-    lists calls how; {} for other files.
+    lists calls how; {} for other files. `notes` are what a person should know of the reading.
     """
 
     rows: Stored
@@ -32,6 +34,7 @@ class Table:
     kind: str
     encoding: str
     splits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    notes: list[Sentence] = field(default_factory=list)
 
 
 def read_table(path: Path) -> Table:
@@ -72,9 +75,9 @@ def read_bytes(path: Path) -> bytes:
 
 def _table(raw: bytes, name: str) -> Table:
     if kind := columnar_kind(raw):
-        return _stored(columnar_rows(raw, kind, name), kind, TITLES[kind], name)
+        return _stored(columnar_rows(raw, kind, name), TITLES[kind], name)
     if is_workbook(raw):
-        return _stored(sheet_rows(raw, name), "excel", "Excel", name)
+        return _stored(sheet_rows(raw, name), "Excel", name)
     text, encoding = decoded(raw, name)
     if not text.strip():
         raise refusal(
@@ -82,8 +85,7 @@ def _table(raw: bytes, name: str) -> Table:
             f"{name} 是空的，请选择至少有一行数据的文件。",
         )
     if looks_like_json(text, name):
-        found = json_rows(text, name)
-        return _stored(found.rows, found.kind, encoding, name, found.splits)
+        return _stored(json_rows(text, name), encoding, name)
     if is_named_json(name):
         raise refusal(
             f"{name} is called JSON but its content is not: it begins with "
@@ -92,23 +94,16 @@ def _table(raw: bytes, name: str) -> Table:
             "JSON 文件应以 [ 或 { 开头，请另存为 JSON 或 CSV。",
         )
     if suffix(name) in (".csv", ".tsv") or is_surely_a_table(text):
-        style = style_of(text)
-        return _stored(separated_rows(text, style, name), style.kind, encoding, name)
-    return _stored(text_rows(text), "text", encoding, name)
+        return _stored(separated_rows(text, name), encoding, name)
+    return _stored(Found(text_rows(text), "text"), encoding, name)
 
 
-def _stored(
-    rows: Iterable[dict[str, Any]],
-    kind: str,
-    encoding: str,
-    name: str,
-    splits: dict[str, tuple[int, int]] | None = None,
-) -> Table:
+def _stored(found: Found, encoding: str, name: str) -> Table:
     columns: dict[str, None] = {}
-    stored = Stored(_noting(rows, columns))
+    stored = Stored(_noting(found.rows, columns))
     if not stored:
         raise no_rows(name)
-    return Table(stored, list(columns), kind, encoding, splits or {})
+    return Table(stored, list(columns), found.kind, encoding, found.splits, found.notes)
 
 
 def _noting(rows: Iterable[dict[str, Any]], columns: dict[str, None]) -> Iterator[dict[str, Any]]:

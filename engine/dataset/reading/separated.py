@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from engine.dataset.reading.cells import numbers_rows, rows_of_cells
+from engine.dataset.reading.found import Found
 from engine.dataset.reading.refusal import refusal
 from engine.errors import UserError
 
@@ -47,8 +48,13 @@ def is_surely_a_table(text: str) -> bool:
     return all(cell == cell.strip() and len(cell) <= _LONGEST_NAME for cell in header)
 
 
-def separated_rows(text: str, style: Style, name: str) -> Iterator[dict[str, Any]]:
-    """Raises UserError for a single column and for a quote that never closes."""
+def separated_rows(text: str, name: str) -> Found:
+    """Raises UserError on the way for a single column and for a quote that never closes."""
+    style = style_of(text)
+    return Found(_rows(text, style, name), style.kind)
+
+
+def _rows(text: str, style: Style, name: str) -> Iterator[dict[str, Any]]:
     header = next(_lines(text, style), [])
     if len(header) < 2:
         raise _single_column(header, name)

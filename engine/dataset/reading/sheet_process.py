@@ -1,7 +1,8 @@
 """A process of its own that reads a workbook: a broken one makes the reader ask for any memory.
 
-Workbook on stdin; on stdout the lines of its first sheet that has more than a header, one JSON
-list each. Exit status 1 for what cannot be read; the system ends it where the memory is spent.
+Workbook on stdin; on stdout each sheet that is not empty: its name as a JSON text, then its lines,
+one JSON list each. Exit status 1 for what cannot be read; the system ends it where the memory is
+spent.
 Started by its path, so that it imports nothing of the project.
 """
 
@@ -15,30 +16,24 @@ _MOST_MEMORY = 4 * 1024**3
 
 
 def main() -> int:
-    from python_calamine import CalamineError, CalamineWorkbook
+    from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
-        lines = next(filter(_has_rows, map(_lines(workbook), workbook.sheet_names)), [])
+        for sheet in workbook.sheets_metadata:
+            if sheet.typ != SheetTypeEnum.WorkSheet:  # a chart, or code
+                continue
+            cells = workbook.get_sheet_by_name(sheet.name).to_python(skip_empty_area=True)
+            if lines := [line for line in cells if any(cell != "" for cell in line)]:
+                _write(sheet.name, *lines)
     except (CalamineError, OSError, ValueError, MemoryError):
         return 1
-    for line in lines:
-        sys.stdout.buffer.write(json.dumps(line, default=_text).encode() + b"\n")
     return 0
 
 
-def _lines(workbook):
-    """A function from a sheet's name to its lines that are not empty."""
-
-    def lines(name: str) -> list[list[Any]]:
-        cells = workbook.get_sheet_by_name(name).to_python(skip_empty_area=True)
-        return [line for line in cells if any(cell != "" for cell in line)]
-
-    return lines
-
-
-def _has_rows(lines: list[list[Any]]) -> bool:
-    return len(lines) > 1
+def _write(*values: Any) -> None:
+    for value in values:
+        sys.stdout.buffer.write(json.dumps(value, default=_text).encode() + b"\n")
 
 
 def _text(value: Any) -> str:
