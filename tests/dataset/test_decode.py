@@ -1,6 +1,8 @@
 """Bytes become text in the encoding they are in, wholly, or a sentence says why not."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.dataset.reading.decode import decoded
 from engine.errors import UserError
@@ -32,23 +34,84 @@ FRENCH = "question,réponse\nOù étais-tu déjà ?,À l’école, bien sûr, c�
     ],
 )
 def test_each_encoding(text, codec, named):
-    assert decoded(text.encode(codec), "a.csv") == (text.removeprefix("\ufeff"), named)
+    assert decoded(text.encode(codec), "a.csv")[:2] == (text.removeprefix("\ufeff"), named)
 
 
 def test_what_a_part_of_the_encoding_cannot_hold():
     """A sample looks like GB2312, and a rare character far behind it is still read."""
     text = CHINESE * 3000 + "㐂𠀀"
-    assert decoded(text.encode("gb18030"), "a.csv") == (text, "GB18030")
+    assert decoded(text.encode("gb18030"), "a.csv") == (text, "GB18030", [])
 
 
 def test_the_first_other_letter_stands_far_behind():
     """The sample is taken where it is no longer ASCII, not at the beginning."""
     text = "a,b\n" * 200_000 + CHINESE
-    assert decoded(text.encode("gb18030"), "a.csv") == (text, "GB18030")
+    assert decoded(text.encode("gb18030"), "a.csv") == (text, "GB18030", [])
 
 
 def test_utf8_that_is_cut_off_inside_a_character():
-    assert decoded("你好".encode()[:-1], "a.txt") == ("你\ufffd", "UTF-8")
+    assert decoded("你好".encode()[:-1], "a.txt") == ("你\ufffd", "UTF-8", [])
+
+
+ENGLISH = "How are you today,I am fine thank you very much\n"
+
+
+@pytest.mark.parametrize("english", [0, 3, 300, 20_000])
+@pytest.mark.parametrize(
+    ("line", "codec", "named"),
+    [
+        ("Hi,你好", "gbk", "GB18030"),
+        ("“高血压”,怎么办？", "gbk", "GB18030"),
+        ("café", "cp1252", "CP1252"),
+        ("Où est le garçon ?,À l’école.", "cp1252", "CP1252"),
+        ("für Füße,„schön“", "cp1252", "CP1252"),
+        ("INFORMAÇÃO,não é", "cp1252", "CP1252"),
+        ("Сегодня хороший день,привет как дела", "cp1251", "CP1251"),
+        ("오늘은 날씨가 좋고,안녕하세요", "euc_kr", "CP949"),
+    ],
+)
+def test_one_line_in_a_file_of_english(line, codec, named, english):
+    """English looks alike in every encoding, however much of it there is."""
+    text = ENGLISH * english + line + "\n"
+    assert decoded(text.encode(codec), "a.csv")[:2] == (text, named)
+
+
+CHINESE_WORDS = (
+    "你好 谢谢你 中国 北京 请问 怎么办？ 高血压 注意，休息 图书馆 工作。 《红楼梦》".split()
+)
+WESTERN_WORDS = (
+    "l’école sûr était où déjà ça garçon œuvre naïve «oui» für Füße „schön“ Mädchen groß "
+    "Übung Äpfel ¿Qué? ¡Sí! mañana AÇÃO coração não ÉTÉ på ø …"
+).split()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(CHINESE_WORDS), min_size=1),
+    st.lists(st.sampled_from(WESTERN_WORDS), min_size=1),
+    st.sampled_from([0, 1, 30]),
+    st.sampled_from([" ", "\n", ", "]),
+)
+def test_words_of_both_kinds_between_english(chinese, western, english, sign):
+    """Any of them, in any order. 谢谢 alone would be UTF-8 too."""
+    for words, codec, named in ((chinese, "gbk", "GB18030"), (western, "cp1252", "CP1252")):
+        text = ENGLISH * english + sign.join(words) + ENGLISH
+        assert decoded(text.encode(codec), "a.csv")[:2] == (text, named)
+
+
+def test_what_is_not_certain_is_said():
+    """With a word of it, by which a person sees whether it is right."""
+    assert decoded((ENGLISH + FRENCH).encode("cp1252"), "a.csv").notes == [
+        (
+            "The file does not say its encoding; it is read as CP1252, which gives 'réponse'. "
+            "If that is not what stands there, save the file as UTF-8.",
+            "文件没有说明编码，按 CP1252 读取，例如 'réponse'。若与原文不符，"
+            "请把文件另存为 UTF-8。",
+        )
+    ]
+    assert len(decoded((ENGLISH + "Hi,你好").encode("gbk"), "a.csv").notes) == 1
+    assert decoded((ENGLISH + CHINESE).encode("gbk"), "a.csv").notes == []
+    assert decoded(CHINESE.encode("utf-16-le"), "a.csv").notes == []
 
 
 def refusal(raw):

@@ -1,11 +1,15 @@
 """Bytes become text: gzip taken off, and the encoding found. Says so where it cannot be sure."""
 
+import contextlib
 import gzip
 import io
+import re
 import zlib
+from typing import NamedTuple
 
+from engine.dataset.reading.letters import is_chinese, is_western
 from engine.dataset.reading.refusal import MAX_UNPACKED, refusal, unpacks_too_large
-from engine.errors import UserError
+from engine.errors import Sentence, UserError
 
 _SAMPLE_BYTES = 200_000
 _MARKS = {
@@ -31,7 +35,20 @@ _NAMES = {
 _CHINESE = ("gb2312", "gbk", "hz", "cp936")  # parts of GB18030, which the whole file may go beyond
 _LIKELY = ("gb18030", "cp1252")  # what people have, where a short text could be several
 _NEARLY_AS_CLEAN = 0.1
+_SURELY_CHINESE = 20  # letters of it
+_OTHER_LETTER = re.compile(rb"[\x80-\xff]")
+_PIECE_ENDS = re.compile(rb'[\n"]')  # part of no other character, as are all bytes below 0x30
+_WORD = re.compile(r"[^\s,\"]*[^\x00-\x7f][^\s,\"]*")
+_LONGEST_WORD = 30
 _SIGNS = '\n ,"'  # in every text; the wrong way round, UTF-16 makes rare characters of them
+
+
+class Text(NamedTuple):
+    """`notes` say what was taken for the encoding, where another is possible."""
+
+    text: str
+    encoding: str
+    notes: list[Sentence]
 
 
 def unpacked(raw: bytes, name: str) -> bytes:
@@ -53,13 +70,13 @@ def unpacked(raw: bytes, name: str) -> bytes:
     return content
 
 
-def decoded(raw: bytes, name: str) -> tuple[str, str]:
-    """The text and its encoding's name: by its mark, else as UTF-8, else as it looks.
+def decoded(raw: bytes, name: str) -> Text:
+    """By its mark, else as UTF-8, else as it looks.
 
     Raises UserError where no encoding fits the whole of it.
     """
     marked = next((codec for mark, codec in _MARKS.items() if raw.startswith(mark)), None)
-    codec = marked or "utf_8"
+    codec, notes = marked or "utf_8", []
     try:
         text = raw.decode(codec)
     except UnicodeDecodeError as error:
@@ -68,12 +85,12 @@ def decoded(raw: bytes, name: str) -> tuple[str, str]:
         if _ends_inside_a_character(raw, error):
             text = raw[: error.start].decode() + "\ufffd"
         else:
-            codec, text = _guessed(raw, error.start, name)
+            codec, text, notes = _guessed(raw, error.start, name)
     if "\x00" in text and not marked:  # ASCII letters in UTF-16 are UTF-8 with a NUL beside each
-        codec, text = _guessed(raw, 0, name)
+        codec, text, notes = _guessed(raw, 0, name)
     if "\x00" in text:
         raise _no_text(name)
-    return text.removeprefix("\ufeff"), _named(codec)
+    return Text(text.removeprefix("\ufeff"), _named(codec), notes)
 
 
 def _ends_inside_a_character(raw: bytes, error: UnicodeDecodeError) -> bool:
@@ -82,26 +99,53 @@ def _ends_inside_a_character(raw: bytes, error: UnicodeDecodeError) -> bool:
     return at_the_end and not raw[: error.start].isascii()
 
 
-def _guessed(raw: bytes, wrong_at: int, name: str) -> tuple[str, str]:
-    codec = _looks_like(raw, wrong_at, name)
+def _guessed(raw: bytes, wrong_at: int, name: str) -> tuple[str, str, list[Sentence]]:
+    sample = _sample(raw, wrong_at)
+    _refuse_damaged_utf8(raw, sample, wrong_at, name)
+    codec = _by_its_letters(raw, sample) or _looks_like(sample)
     if codec is None:
         raise _no_text(name)
     try:
-        return codec, raw.decode(codec)
+        text = raw.decode(codec)
     except UnicodeDecodeError as error:
         raise _not_throughout(raw, error.start, codec, name) from error
+    return codec, text, _unsure(sample.decode(codec, "replace"), codec)
+
+
+def _unsure(sample: str, codec: str) -> list[Sentence]:
+    letters = sum(letter > "\x7f" for letter in sample)
+    is_sure = codec == "gb18030" and letters >= _SURELY_CHINESE and is_chinese(sample)
+    word = _WORD.search(sample)
+    if is_sure or codec.startswith("utf_16") or not word:
+        return []
+    encoding, example = _named(codec), word[0][:_LONGEST_WORD]
+    return [
+        Sentence(
+            f"The file does not say its encoding; it is read as {encoding}, which gives "
+            f"{example!r}. If that is not what stands there, save the file as UTF-8.",
+            f"文件没有说明编码，按 {encoding} 读取，例如 {example!r}。若与原文不符，"
+            "请把文件另存为 UTF-8。",
+        )
+    ]
 
 
 def _named(codec: str) -> str:
     return _NAMES.get(codec, codec.upper().replace("_", "-"))
 
 
-def _looks_like(raw: bytes, wrong_at: int, name: str) -> str | None:
-    """The codec of a text that is no UTF-8 from `wrong_at` on; None when it is not to be told."""
+def _by_its_letters(raw: bytes, sample: bytes) -> str | None:
+    for codec, is_so in (("gb18030", is_chinese), ("cp1252", is_western)):
+        if b"\x00" not in sample and is_so(sample.decode(codec, "replace")):
+            with contextlib.suppress(UnicodeDecodeError):
+                raw.decode(codec)
+                return codec
+    return None
+
+
+def _looks_like(sample: bytes) -> str | None:
+    """The codec by statistics; None when it is not to be told."""
     from charset_normalizer import from_bytes
 
-    sample = _sample(raw, wrong_at)
-    _refuse_damaged_utf8(raw, sample, wrong_at, name)
     found = from_bytes(sample)
     best = found.best()
     if best is None:
@@ -120,17 +164,25 @@ def _looks_like(raw: bytes, wrong_at: int, name: str) -> str | None:
 
 
 def _sample(raw: bytes, wrong_at: int) -> bytes:
-    """What surrounds the first bytes that are no UTF-8, from whole character to whole character.
+    """The cells and lines with other letters than ASCII around the first that are no UTF-8, since
+    English beside them says nothing of the encoding. From whole character to whole character.
 
     The bytes below 0x30 (space, line break, comma ...) are part of no other character in any
     encoding but UTF-16, which shows at the beginning of a file.
     """
     begin = wrong_at - _SAMPLE_BYTES // 2
     begin = _last_alone(raw, 0, begin) if begin > 0 else 0
-    end = begin + _SAMPLE_BYTES
-    if end >= len(raw):
-        return raw[begin:]
-    return raw[begin : end if b"\x00" in raw[begin:end] else _last_alone(raw, begin, end)]
+    if b"\x00" in raw[begin : begin + _SAMPLE_BYTES]:
+        return raw[begin : begin + _SAMPLE_BYTES]
+    pieces, left = [], _SAMPLE_BYTES
+    while left > 0 and (found := _OTHER_LETTER.search(raw, begin)):
+        at = max(begin - 1, *(raw.rfind(sign, begin, found.start()) for sign in (b"\n", b'"'))) + 1
+        closes = _PIECE_ENDS.search(raw, found.end())
+        begin = closes.start() if closes else len(raw)
+        end = begin if begin - at <= left else _last_alone(raw, at, at + left)
+        pieces.append(raw[at:end])
+        left -= len(pieces[-1]) + 1
+    return b"\n".join(pieces)
 
 
 def _last_alone(raw: bytes, begin: int, end: int) -> int:

@@ -17,7 +17,7 @@ def mend(path: Path, out: Path) -> list[Sentence]:
     Raises UserError (field "dataset") for what cannot be read, is no JSON, or is broken where no
     mend is certain; `out` is not written then.
     """
-    text, _ = decoded(read_bytes(path), path.name)
+    text = decoded(read_bytes(path), path.name).text
     if text.lstrip()[:1] not in ("[", "{"):
         raise refusal(
             f"{path.name} is no JSON file; only JSON and JSON Lines can be mended here.",

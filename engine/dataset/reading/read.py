@@ -3,7 +3,7 @@
 Knows nothing of conversations. Nothing here unpickles or executes what it reads.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,14 +78,14 @@ def _table(raw: bytes, name: str) -> Table:
         return _stored(columnar_rows(raw, kind, name), TITLES[kind], name)
     if is_workbook(raw):
         return _stored(sheet_rows(raw, name), "Excel", name)
-    text, encoding = decoded(raw, name)
+    text, encoding, notes = decoded(raw, name)
     if not text.strip():
         raise refusal(
             f"{name} is empty; choose a file with at least one row.",
             f"{name} 是空的，请选择至少有一行数据的文件。",
         )
     if looks_like_json(text, name):
-        return _stored(json_rows(text, name), encoding, name)
+        return _stored(json_rows(text, name), encoding, name, notes)
     if is_named_json(name):
         raise refusal(
             f"{name} is called JSON but its content is not: it begins with "
@@ -94,16 +94,16 @@ def _table(raw: bytes, name: str) -> Table:
             "JSON 文件应以 [ 或 { 开头，请另存为 JSON 或 CSV。",
         )
     if suffix(name) in (".csv", ".tsv") or is_surely_a_table(text):
-        return _stored(separated_rows(text, name), encoding, name)
-    return _stored(Found(text_rows(text), "text"), encoding, name)
+        return _stored(separated_rows(text, name), encoding, name, notes)
+    return _stored(Found(text_rows(text), "text"), encoding, name, notes)
 
 
-def _stored(found: Found, encoding: str, name: str) -> Table:
+def _stored(found: Found, encoding: str, name: str, notes: Sequence[Sentence] = ()) -> Table:
     columns: dict[str, None] = {}
     stored = Stored(_noting(found.rows, columns))
     if not stored:
         raise no_rows(name)
-    return Table(stored, list(columns), found.kind, encoding, found.splits, found.notes)
+    return Table(stored, list(columns), found.kind, encoding, found.splits, [*notes, *found.notes])
 
 
 def _noting(rows: Iterable[dict[str, Any]], columns: dict[str, None]) -> Iterator[dict[str, Any]]:
