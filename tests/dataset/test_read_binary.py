@@ -79,6 +79,18 @@ def test_no_rows(tmp_path):
     )
 
 
+def test_columns_of_one_name(tmp_path):
+    """A row would keep the last of them without a word."""
+    import pyarrow
+    import pyarrow.parquet
+
+    table, out = pyarrow.table([["x"], ["y"]], names=["a", "a"]), io.BytesIO()
+    pyarrow.parquet.write_table(table, out)
+    assert refusal(tmp_path, out.getvalue()) == (
+        "data has several columns called 'a'; rename them and write it again."
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "title"),
     [

@@ -34,6 +34,7 @@ def _rows(raw: bytes, kind: str, name: str) -> Iterator[dict[str, Any]]:
     size = 0
     try:
         for batch in _parquet(raw) if kind == "parquet" else _arrow(raw):
+            _refuse_twins(batch.schema.names, name)
             batch.validate(full=True)
             size += batch.nbytes
             if size > MAX_UNPACKED:
@@ -43,6 +44,15 @@ def _rows(raw: bytes, kind: str, name: str) -> Iterator[dict[str, Any]]:
                     yield plain(row)
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise _broken(kind, name, error) from error
+
+
+def _refuse_twins(columns: list[str], name: str) -> None:
+    """A row would hold the last of them alone."""
+    if twins := [column for column in columns if columns.count(column) > 1]:
+        raise refusal(
+            f"{name} has several columns called {twins[0]!r}; rename them and write it again.",
+            f"{name} 有多个名为 {twins[0]!r} 的列；请改名后重新生成。",
+        )
 
 
 def _parquet(raw: bytes) -> Iterator["pyarrow.RecordBatch"]:
