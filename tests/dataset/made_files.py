@@ -74,7 +74,7 @@ def xlsx(*sheets):
         parts[f"xl/worksheets/s{number}.xml"] = (
             f"<worksheet><sheetData>{data}</sheetData></worksheet>"
         )
-    return _zip(parts)
+    return zipped(parts)
 
 
 def _related(*parts):
@@ -108,7 +108,7 @@ def ods(*lines):
         f'<table:table table:name="S">{rows}</table:table>'
         "</office:spreadsheet></office:body></office:document-content>"
     )
-    return _zip(
+    return zipped(
         {
             "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
             "META-INF/manifest.xml": "<manifest/>",
@@ -129,7 +129,7 @@ def _ods_cell(value):
     )
 
 
-def _zip(parts):
+def zipped(parts):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.dataset.reading.columnar import TITLES, columnar_kind, columnar_rows
 from engine.dataset.reading.decode import decoded, unpacked
+from engine.dataset.reading.foreign import refuse_foreign
 from engine.dataset.reading.found import Found
 from engine.dataset.reading.json_rows import is_named_json, json_rows, looks_like_json, suffix
 from engine.dataset.reading.paragraphs import text_rows
@@ -74,6 +75,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _table(raw: bytes, name: str) -> Table:
+    refuse_foreign(raw, name)
     if kind := columnar_kind(raw):
         return _stored(columnar_rows(raw, kind, name), TITLES[kind], name)
     if is_workbook(raw):
