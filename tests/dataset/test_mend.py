@@ -50,8 +50,8 @@ def mended(folder, text):
             ["missing commas put in: 2 (lines 1, 2)"],
         ),
         (
-            '{"a": "x"\n  "b": [{"c": 1} {"c": 2}]}',
-            [{"a": "x", "b": [{"c": 1}, {"c": 2}]}],
+            '{"a": "x"\n  "turns": [{"c": 1} {"c": 2}]}',
+            [{"a": "x", "turns": [{"c": 1}, {"c": 2}]}],
             ["missing commas put in: 2 (lines 1, 2)"],
         ),
         ('[{"a": 1}, {"a": 2}\n', [{"a": 1}, {"a": 2}],
@@ -113,6 +113,17 @@ def test_splits_stay_splits(tmp_path):
     rows, _ = mended(tmp_path, '{"train": [{"a": 1},], "valid": [{"a": 2}]}')
     assert rows == [{"a": 1}, {"a": 2}]
     assert read_table(tmp_path / "mended.jsonl").splits == {"train": (0, 1), "valid": (1, 2)}
+
+
+@pytest.mark.parametrize("begin", ['o", "a": "x"}', '", "a": "x"}', 'x"}, {"a": 1}'])
+def test_a_first_line_without_its_beginning(tmp_path, begin):
+    """As the tail of a log has it, or a file cut in two: the line is named and can be left out."""
+    text = begin + '\n{"a": 1}\n{"a": 2}\n'
+    error, _ = refused(tmp_path, text, "data.jsonl")
+    assert str(error).startswith("data.jsonl is broken at line 1, column ")
+    rows, done = mended(tmp_path, text)
+    assert rows == [{"a": 1}, {"a": 2}]
+    assert done == ["broken lines left out: 1 (line 1)", "whole rows kept: 2"]
 
 
 def test_many_lines_are_grouped(tmp_path):

@@ -87,7 +87,7 @@ def diagnose(text: str) -> Diagnosis:
             whole += 1
     except Broken:
         certain = False
-    if not certain and text.lstrip().startswith("{"):
+    if not certain and not text.lstrip().startswith("["):
         return _line_by_line(text) or Diagnosis(reader.faults, certain, whole)
     return Diagnosis(reader.faults, certain, whole)
 

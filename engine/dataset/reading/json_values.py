@@ -8,6 +8,7 @@ names every fault (kinds: engine/dataset/reading/json_faults.py) and is slow.
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from json import JSONDecodeError
 from typing import Any, NamedTuple
@@ -47,19 +48,24 @@ def _float(digits: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _decoder(strict: bool) -> json.JSONDecoder:
+def _decoder(**options: Any) -> json.JSONDecoder:
     """NaN, Infinity and what is as large become null: neither JSON nor Arrow has them."""
-    return json.JSONDecoder(strict=strict, parse_constant=lambda _: None, parse_float=_float)
+    return json.JSONDecoder(parse_constant=lambda _: None, parse_float=_float, **options)
 
 
-_STRICT, _LENIENT = _decoder(True), _decoder(False)
+_LENIENT = _decoder(strict=False)
 
 
 class Strict:
-    """Raises Broken at the first fault, NotFlat for what is nested too deep."""
+    """Raises Broken at the first fault, NotFlat for what is nested too deep.
+
+    `repeated` counts the names that stood twice in one object, of which the last value is read.
+    """
 
     def __init__(self, text: str):
         self.text = text
+        self.repeated: Counter[str] = Counter()
+        self._decoder = _decoder(object_pairs_hook=self._object_of)
         self._halves = [mark for mark in ("\\ud", "\\uD") if mark in text]
 
     def fault(self, kind: str, at: int) -> None:
@@ -71,7 +77,7 @@ class Strict:
     def value(self, at: int) -> tuple[Any, int]:
         """The value that begins at `at`, and where it ends."""
         try:
-            value, end = _STRICT.raw_decode(self.text, at)
+            value, end = self._decoder.raw_decode(self.text, at)
         except JSONDecodeError as error:
             raise Broken from error
         except (RecursionError, ValueError) as error:  # ValueError: more than 4300 digits
@@ -82,6 +88,13 @@ class Strict:
         if self._halves and any(self.text.find(mark, at, end) >= 0 for mark in self._halves):
             value = without_halves(value)
         return value, end
+
+    def _object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = Counter(name for name, _ in pairs)
+            self.repeated.update(name for name, times in names.items() if times > 1)
+        return found
 
     def skip(self, at: int) -> int:
         """Where the space that begins at `at` ends."""

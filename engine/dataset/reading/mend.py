@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.dataset.reading.decode import decoded
 from engine.dataset.reading.json_faults import broken, changes, diagnose, mended_rows
+from engine.dataset.reading.json_rows import looks_like_json
 from engine.dataset.reading.json_values import without_halves
 from engine.dataset.reading.read import read_bytes
 from engine.dataset.reading.refusal import NotFlat, not_flat, refusal
@@ -18,7 +19,7 @@ def mend(path: Path, out: Path) -> list[Sentence]:
     mend is certain; `out` is not written then.
     """
     text = decoded(read_bytes(path), path.name).text
-    if text.lstrip()[:1] not in ("[", "{"):
+    if not looks_like_json(text, path.name):
         raise refusal(
             f"{path.name} is no JSON file; only JSON and JSON Lines can be mended here.",
             f"{path.name} 不是 JSON 文件；这里只能修复 JSON 和 JSON Lines。",
