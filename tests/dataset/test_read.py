@@ -1,7 +1,6 @@
 """A file of any kind becomes exactly its rows, told apart by content and not by its name."""
 
 import gzip
-import json
 
 import pytest
 
@@ -51,30 +50,46 @@ def test_a_wrong_name_changes_nothing(tmp_path, kind, name):
     assert rows_of(file(tmp_path, KINDS[kind][2], name)) == ROWS
 
 
-def test_splits(tmp_path):
-    """One object of lists of rows: all rows, and which belong to which."""
-    text = json.dumps({"train": [{"a": 1}, {"a": 2}], "valid": [], "test": [{"b": 3}]}, indent=1)
-    table = read_table(file(tmp_path, text))
-    assert list(table.rows) == [{"a": 1}, {"a": 2}, {"b": 3}]
-    assert table.splits == {"train": (0, 2), "valid": (2, 2), "test": (2, 3)}
-    assert (table.columns, table.kind) == (["a", "b"], "json")
+def test_null_between_the_rows(tmp_path):
+    """It says nothing, and the rows beside it are whole; both forms of JSON."""
+    note = (
+        "Rows that are null and left out: 2 (rows 2, 4).",
+        "有 2 行是 null，已略去（第 2, 4 行）。",
+    )
+    for text in ('{"a": 1}\nnull\n{"a": 2}\nnull\n', '[{"a": 1}, null, {"a": 2}, null]'):
+        table = read_table(file(tmp_path, text))
+        assert (list(table.rows), table.notes) == ([{"a": 1}, {"a": 2}], [note])
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"prompt": "Hi", "response": "Yes."},
-        {"messages": [{"role": "user", "content": "Hi"}]},
-        {"conversations": [{"from": "human", "value": "Hi"}], "tools": []},
-        {"a": ["x", "y"], "b": ["z"]},
-        {"a": [["x"]], "b": ["z"]},
-        {"a": [], "b": []},
-    ],
-)
-def test_one_object_is_one_row(tmp_path, row):
-    """Turns are no splits; lists of different lengths, of lists or of nothing are no columns."""
-    table = read_table(file(tmp_path, json.dumps(row, indent=1)))
-    assert (list(table.rows), table.splits) == ([row], {})
+def test_a_name_that_stands_twice_in_an_object(tmp_path):
+    """In rows, in what is inside of them, and in an object that is the whole file."""
+    table = read_table(
+        file(tmp_path, '[{"a": 1, "a": 2, "b": {"c": 1, "c": 2}}, {"a": 1, "a": 3}]')
+    )
+    assert list(table.rows) == [{"a": 2, "b": {"c": 2}}, {"a": 3}]
+    assert table.notes == [
+        (
+            "Names that stand twice in one object: 'c', 'a' (found 3); the last value behind such "
+            "a name is read.",
+            "同一对象里重复的名称：'c', 'a'（3 处）；读取的是最后一个值。",
+        )
+    ]
+    assert len(read_table(file(tmp_path, '{"train": [{"a": 1, "a": 2}]}')).notes) == 1
+
+
+def test_other_text_that_is_called_json(tmp_path):
+    """A table is read as one; of plain text it is said."""
+    assert rows_of(file(tmp_path, "q,a\n1,2\n")) == [{"q": "1", "a": "2"}]
+    table = read_table(file(tmp_path, "Hello, you.\n\nAnd you."))
+    assert list(table.rows) == [{"text": "Hello, you."}, {"text": "And you."}]
+    assert table.notes == [
+        (
+            "The file is called JSON, but begins with 'Hello, you.\\n\\nAnd you.'; it is read as "
+            "plain text. A JSON file begins with [ or {.",
+            "文件的扩展名是 JSON，开头却是 'Hello, you.\\n\\nAnd you.'，因此按纯文本读取。"
+            "JSON 文件应以 [ 或 { 开头。",
+        )
+    ]
 
 
 def test_columns_are_those_of_all_rows(tmp_path):
@@ -153,12 +168,6 @@ def test_a_broken_archive(tmp_path):
 @pytest.mark.parametrize(
     ("content", "name", "sentence"),
     [
-        (
-            "hello, world",
-            "data.json",
-            "data.json is called JSON but its content is not: it begins with 'hello, world'. "
-            "A JSON file begins with [ or {; save it as JSON or as CSV.",
-        ),
         ("", "data.csv", "data.csv is empty; choose a file with at least one row."),
         (" \n\t ", "data.json", "data.json is empty; choose a file with at least one row."),
         ("[]", "data.json", "data.json holds no rows; choose a file with at least one."),

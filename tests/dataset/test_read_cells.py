@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from engine.dataset.meaning.formats import to_conversations
 from engine.dataset.reading.read import read_table
 from engine.errors import UserError
 
@@ -95,8 +96,79 @@ def test_a_quote_that_never_closes(tmp_path):
     )
 
 
-def test_a_single_column(tmp_path):
-    assert refusal(tmp_path, "one\ntwo\n").en == (
-        "a.csv has a single column called 'one'; a CSV needs a column for the question and one "
-        "for the answer, with their names in its first line."
-    )
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "a.json"])
+def test_a_single_column(tmp_path, name):
+    """Cells in quotes over many lines, whatever the name: texts and whole conversations."""
+    assert rows_of(tmp_path, 'text\n"### Human: a\n### Assistant: b"\n"c, d"\n', name) == [
+        {"text": "### Human: a\n### Assistant: b"},
+        {"text": "c, d"},
+    ]
+    turns = 'messages\r\n"[{""role"": ""user"", ""content"": ""a""}]"\r\n'
+    assert rows_of(tmp_path, turns, name) == [{"messages": '[{"role": "user", "content": "a"}]'}]
+
+
+def test_a_single_column_without_quotes(tmp_path):
+    """Under a name of CSV alone, and its commas part no cells; elsewhere it is plain text."""
+    assert rows_of(tmp_path, "text\nHello, you\n") == [{"text": "Hello, you"}]
+    assert rows_of(tmp_path, "text\nHello, you\n", "a.txt") == [
+        {"text": "text"},
+        {"text": "Hello, you"},
+    ]
+    assert len(rows_of(tmp_path, 'She\n"Hello."\n"Bye."\n', "a.txt")) == 3
+
+
+def test_a_single_column_that_nobody_knows(tmp_path):
+    """The rows are read; which column is what, a person says."""
+    table = table_of(tmp_path, "poem\nRoses are red\n")
+    with pytest.raises(UserError, match="The columns found are poem; their names do not tell"):
+        to_conversations(table)
+    assert len(to_conversations(table, "poem=text").conversations) == 1
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.json"])
+@pytest.mark.parametrize(
+    ("begin", "sign", "kind"),
+    [("sep=;\r\n", ";", "csv"), ('"sep=|"\n', "|", "csv"), ("SEP=\t\n", "\t", "tsv")],
+)
+def test_the_line_that_says_what_stands_between_cells(tmp_path, name, begin, sign, kind):
+    """Excel's own; the commas in the header are its text then."""
+    table = table_of(tmp_path, f"{begin}q, or so{sign}a\n1{sign}2\n", name)
+    assert (list(table.rows), table.kind) == ([{"q, or so": "1", "a": "2"}], kind)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.json"])
+def test_a_row_with_a_cell_too_many(tmp_path, name):
+    """It makes no prose of a table, and is said."""
+    table = table_of(tmp_path, "q,a\n1,2\n3,4,5\n6\n" + "8,9\n" * 20, name)
+    assert list(table.rows)[:3] == [
+        {"q": "1", "a": "2"},
+        {"q": "3", "a": "4", "column 3": "5"},
+        {"q": "6"},
+    ]
+    assert table.notes == [
+        (
+            "Rows with more cells than there are columns: 1 (row 2). What is too much stands in "
+            '"column 3"; a cell that holds the separator needs quotes (").',
+            "单元格多于列数的行：1 行（第 2 行）。多出的内容放在“column 3”中；"
+            "含有分隔符的单元格要用双引号括起来。",
+        )
+    ]
+
+
+def test_mostly_ragged_lines_are_prose(tmp_path):
+    assert len(rows_of(tmp_path, "So,then\nHi,you,there\nHi,all,of you\n", "a.txt")) == 3
+
+
+def test_a_quote_that_is_not_written_twice(tmp_path):
+    """Python's reader drops it; the row is named by the line where it begins."""
+    table = table_of(tmp_path, '\nq,a\n"x\ny",z\n1,"he said "hi" there"\n')
+    assert list(table.rows)[1] == {"q": "1", "a": 'he said hi" there"'}
+    assert table.notes == [
+        (
+            'A quote (") inside a cell in quotes is not written twice, first in the row that '
+            "begins at line 5; such quotes are lost or end their cell too early.",
+            '双引号括起的单元格里有未写成两个的双引号（"），首先在从第 5 行开始的那一行；'
+            "这样的引号会丢失，或使单元格提前结束。",
+        )
+    ]
+    assert table_of(tmp_path, 'q,a\n"x, ""y""",z "1"\n').notes == []

@@ -88,16 +88,19 @@ def _table(raw: bytes, name: str) -> Table:
         )
     if looks_like_json(text, name):
         return _stored(json_rows(text, name), encoding, name, notes)
-    if is_named_json(name):
-        raise refusal(
-            f"{name} is called JSON but its content is not: it begins with "
-            f"{text.strip()[:30]!r}. A JSON file begins with [ or {{; save it as JSON or as CSV.",
-            f"{name} 的扩展名是 JSON，内容却不是：开头是 {text.strip()[:30]!r}。"
-            "JSON 文件应以 [ 或 { 开头，请另存为 JSON 或 CSV。",
-        )
     if suffix(name) in (".csv", ".tsv") or is_surely_a_table(text):
         return _stored(separated_rows(text, name), encoding, name, notes)
-    return _stored(Found(text_rows(text), "text"), encoding, name, notes)
+    found = Found(text_rows(text), "text", notes=[_no_json(text)] if is_named_json(name) else [])
+    return _stored(found, encoding, name, notes)
+
+
+def _no_json(text: str) -> Sentence:
+    begin = text.strip()[:30]
+    return Sentence(
+        f"The file is called JSON, but begins with {begin!r}; it is read as plain text. A JSON "
+        "file begins with [ or {.",
+        f"文件的扩展名是 JSON，开头却是 {begin!r}，因此按纯文本读取。JSON 文件应以 [ 或 {{ 开头。",
+    )
 
 
 def _stored(found: Found, encoding: str, name: str, notes: Sequence[Sentence] = ()) -> Table:
