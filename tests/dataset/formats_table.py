@@ -7,7 +7,11 @@ import json
 from pathlib import Path
 
 from engine.dataset.meaning.formats import TITLES
-from tests.dataset.made_files import every_kind
+from tests.dataset.made_files import (
+    every_kind,
+    every_kind_of_several_parts,
+    every_kind_of_text,
+)
 from tests.dataset.made_rows import SHAPES
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "formats.md"
@@ -36,7 +40,8 @@ def markdown():
 def _files():
     yield "| file | read as | encoding |"
     yield "|---|---|---|"
-    for name, (kind, encoding, _) in every_kind().items():
+    kinds = every_kind() | every_kind_of_several_parts() | every_kind_of_text()
+    for name, (kind, encoding, *_) in kinds.items():
         yield f"| {name} | `{kind}` | {encoding} |"
 
 

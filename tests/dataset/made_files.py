@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 
 ROWS = [{"prompt": "Hi", "response": "Yes."}, {"prompt": "你好", "response": "好。"}]
 COLUMNS = ["prompt", "response"]
+TEXTS = ["Hi, you.", "你好。"]
 CELLS = [COLUMNS, *(list(row.values()) for row in ROWS)]
 _SCHEMAS = "http://schemas.openxmlformats.org"
 _OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns"
@@ -147,6 +148,11 @@ def every_kind():
     return {
         "json": ("json", "UTF-8", json.dumps(ROWS).encode()),
         "pretty json": ("json", "UTF-8", json.dumps(ROWS, indent=2, ensure_ascii=False).encode()),
+        "json, a row a line": (
+            "json",
+            "UTF-8",
+            ("[\n" + ",\n".join(map(json.dumps, ROWS)) + "\n]\n").encode(),
+        ),
         "json lines": ("jsonl", "UTF-8", json_lines().encode()),
         "crlf": ("jsonl", "UTF-8", b"\n" + json_lines().replace("\n", "\r\n\r\n").encode()),
         "glued objects": ("jsonl", "UTF-8", json_lines().replace("\n", "").encode()),
@@ -160,8 +166,17 @@ def every_kind():
             "UTF-8",
             json.dumps({name: [row[name] for row in ROWS] for name in COLUMNS}).encode(),
         ),
+        "columns of pandas": (
+            "json",
+            "UTF-8",
+            json.dumps(
+                {name: {str(n): r[name] for n, r in enumerate(ROWS)} for name in COLUMNS}
+            ).encode(),
+        ),
+        "rows of pandas": ("json", "UTF-8", json.dumps(dict(enumerate(ROWS))).encode()),
         "csv": ("csv", "UTF-8", separated(",").encode()),
         "semicolons": ("csv", "UTF-8", separated(";").encode()),
+        "csv that begins with sep=": ("csv", "UTF-8", b"sep=|\n" + separated("|").encode()),
         "tsv": ("tsv", "UTF-8", separated("\t").encode()),
         "parquet": ("parquet", "Parquet", parquet()),
         "arrow stream": ("arrow", "Arrow", arrow()),
@@ -177,4 +192,36 @@ def every_kind():
         "utf-16 without a mark": ("jsonl", "UTF-16", json_lines().encode("utf-16-le")),
         "gb18030": ("csv", "GB18030", separated(",").encode("gb18030")),
         "gbk": ("jsonl", "GB18030", json_lines().encode("gbk")),
+    }
+
+
+def every_kind_of_several_parts():
+    """As every_kind, for files that call parts of the same rows something, and these splits."""
+    parts = {"train": ROWS[:1], "test": ROWS[1:]}
+    halves = {"train": (0, 1), "test": (1, 2)}
+    return {
+        "object of splits": ("json", "UTF-8", json.dumps(parts).encode(), halves),
+        "splits in an object": ("json", "UTF-8", json.dumps({"data": parts}).encode(), halves),
+        "rows in an object, beside other values": (
+            "json",
+            "UTF-8",
+            json.dumps({"version": "1", "data": ROWS}).encode(),
+            {"data": (0, 2)},
+        ),
+        "xlsx, sheets of the same columns": (
+            "excel",
+            "Excel",
+            xlsx(CELLS[:2], [CELLS[0], CELLS[2]]),
+            {"S1": (0, 1), "S2": (1, 2)},
+        ),
+    }
+
+
+def every_kind_of_text():
+    """Rows of text alone -> (kind, encoding, the bytes)."""
+    quoted = "text\n" + "".join(f'"{text}"\n' for text in TEXTS)
+    return {
+        "csv of one column in quotes": ("csv", "UTF-8", quoted.encode()),
+        "plain text, paragraphs": ("text", "UTF-8", "\n\n".join(TEXTS).encode()),
+        "plain text, lines": ("text", "UTF-8", "\n".join(TEXTS).encode()),
     }

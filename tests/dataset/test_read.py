@@ -7,9 +7,18 @@ import pytest
 from engine.dataset.reading import decode, read
 from engine.dataset.reading.read import read_table
 from engine.errors import UserError
-from tests.dataset.made_files import COLUMNS, ROWS, every_kind, json_lines
+from tests.dataset.made_files import (
+    COLUMNS,
+    ROWS,
+    TEXTS,
+    every_kind,
+    every_kind_of_several_parts,
+    every_kind_of_text,
+    json_lines,
+)
 
 KINDS = every_kind()
+PARTS, TEXT_KINDS = every_kind_of_several_parts(), every_kind_of_text()
 
 
 def file(folder, content, name="data.json"):
@@ -42,6 +51,23 @@ def test_every_kind_whatever_its_name(tmp_path, name):
     assert list(table.rows) == ROWS
     assert (table.columns, table.kind, table.encoding) == (COLUMNS, kind, encoding)
     assert table.splits == {}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_kind_of_several_parts(tmp_path, name):
+    """The same two rows, and which of them the file calls what."""
+    kind, encoding, content, splits = PARTS[name]
+    table = read_table(file(tmp_path, content, "data"))
+    assert list(table.rows) == ROWS
+    assert (table.kind, table.encoding, table.splits) == (kind, encoding, splits)
+
+
+@pytest.mark.parametrize("name", TEXT_KINDS)
+def test_every_kind_of_text(tmp_path, name):
+    kind, encoding, content = TEXT_KINDS[name]
+    table = read_table(file(tmp_path, content, "data"))
+    assert list(table.rows) == [{"text": text} for text in TEXTS]
+    assert (table.kind, table.encoding) == (kind, encoding)
 
 
 @pytest.mark.parametrize("name", ["data.json", "data.jsonl", "data.csv", "data.txt"])

@@ -7,9 +7,14 @@ from hypothesis import strategies as st
 
 from engine.dataset.reading.read import read_table
 from engine.errors import UserError
-from tests.dataset.made_files import every_kind
+from tests.dataset.made_files import (
+    every_kind,
+    every_kind_of_several_parts,
+    every_kind_of_text,
+)
 
-FILES = [content for _, _, content in every_kind().values()]
+KINDS = every_kind() | every_kind_of_several_parts() | every_kind_of_text()
+FILES = [content for _, _, content, *_ in KINDS.values()]
 NAMES = st.sampled_from(["a.json", "a.jsonl", "a.csv", "a.tsv", "a.txt", "a.xlsx", "a.gz", "a"])
 MAGIC = st.sampled_from([b"PAR1", b"ARROW1\0\0", b"\xff\xff\xff\xff", b"PK\x03\x04", b"\x1f\x8b"])
 
