@@ -68,8 +68,10 @@ def test_inspect_passes_its_options_on(ask, small_dataset):
 
 
 def test_inspect_fetches_a_dataset_of_the_hub(ask, monkeypatch):
-    """By its id or its address, one split of it, and with the token that the machine has."""
+    """By its id or its address, with its split for validation or one split of it, and with the
+    token that the machine has."""
     import datasets
+    from huggingface_hub import HfApi
 
     asked = []
 
@@ -80,13 +82,15 @@ def test_inspect_fetches_a_dataset_of_the_hub(ask, monkeypatch):
         return datasets.DatasetDict({k: datasets.Dataset.from_list(v) for k, v in rows.items()})
 
     monkeypatch.setattr(datasets, "load_dataset", load)
-    for named, split, rows in (
-        ("some/data", (), 2),
-        ("https://huggingface.co/datasets/some/data", ("--split", "test"), 1),
+    monkeypatch.setattr(HfApi, "dataset_info", lambda *asked, **more: None)
+    for named, split, rows, splits, notes in (
+        ("some/data", (), 3, {"train": 2, "test": 1}, 0),
+        ("https://huggingface.co/datasets/some/data", ("--split", "test"), 1, {}, 1),
     ):
         status, out, _ = ask("inspect", named, *split, "--row", "0", "--json")
         report = json.loads(out)
         assert (status, report["rows"], report["kind"]) == (0, rows, "parquet")
+        assert (report["splits"], len(report["notes"])) == (splits, notes)
         assert "Yes." in report["text"]
     assert asked == [("some/data", None)] * 2
 

@@ -58,8 +58,8 @@ def test_a_file_is_kept_understood_and_measured(tmp_path):
 
 
 def test_a_file_that_cannot_be_read_is_not_kept(tmp_path, runs_folder):
-    with pytest.raises(UserError, match="is called JSON but its content is not"):
-        bring(tmp_path, "Roses are red.", "poem.json")
+    with pytest.raises(UserError, match="is a PDF document, not a dataset"):
+        bring(tmp_path, "%PDF-1.4", "poem.json")
     assert len(library.list_datasets()) == 2
     assert not list((runs_folder / "datasets").iterdir())
 

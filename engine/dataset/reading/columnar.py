@@ -1,16 +1,19 @@
 """Rows out of Parquet and Arrow files, batch by batch."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from engine.dataset.reading.found import Found
 from engine.dataset.reading.plain_values import plain
 from engine.dataset.reading.refusal import MAX_UNPACKED, refusal, unpacks_too_large
-from engine.errors import UserError
+from engine.errors import Sentence, UserError
 
 if TYPE_CHECKING:
     import pyarrow
 
+PARTS = "greenroom.splits"  # {"taken": {name: rows}, "left": {name: rows}}, in a file of ours
+_NAMED = 5
 TITLES = {"parquet": "Parquet", "arrow": "Arrow"}
 _ROWS_A_BATCH = 1000
 
@@ -25,15 +28,17 @@ def columnar_kind(raw: bytes) -> str | None:
 
 def columnar_rows(raw: bytes, kind: str, name: str) -> Found:
     """Raises UserError on the way for what is broken or unpacks to more than MAX_UNPACKED."""
-    return Found(_rows(raw, kind, name), kind)
+    found = Found((), kind)
+    found.rows = _rows(raw, found, name)
+    return found
 
 
-def _rows(raw: bytes, kind: str, name: str) -> Iterator[dict[str, Any]]:
+def _rows(raw: bytes, found: Found, name: str) -> Iterator[dict[str, Any]]:
     import pyarrow
 
     size = 0
     try:
-        for batch in _parquet(raw) if kind == "parquet" else _arrow(raw):
+        for batch in _parquet(raw, found) if found.kind == "parquet" else _arrow(raw):
             _refuse_twins(batch.schema.names, name)
             batch.validate(full=True)
             size += batch.nbytes
@@ -43,7 +48,7 @@ def _rows(raw: bytes, kind: str, name: str) -> Iterator[dict[str, Any]]:
                 for row in batch.slice(start, _ROWS_A_BATCH).to_pylist():
                     yield plain(row)
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        raise _broken(kind, name, error) from error
+        raise _broken(found.kind, name, error) from error
 
 
 def _refuse_twins(columns: list[str], name: str) -> None:
@@ -55,12 +60,36 @@ def _refuse_twins(columns: list[str], name: str) -> None:
         )
 
 
-def _parquet(raw: bytes) -> Iterator["pyarrow.RecordBatch"]:
+def _parquet(raw: bytes, found: Found) -> Iterator["pyarrow.RecordBatch"]:
     import pyarrow
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(pyarrow.BufferReader(raw)) as file:
         yield from file.iter_batches(batch_size=_ROWS_A_BATCH, use_threads=False)
+        if said := (file.metadata.metadata or {}).get(PARTS.encode()):
+            try:
+                _tell_parts(json.loads(said), found)
+            except (AttributeError, KeyError, TypeError) as error:
+                raise ValueError("its splits are not written as they should be") from error
+
+
+def _tell_parts(parts: dict[str, dict[str, int]], found: Found) -> None:
+    """The splits of a dataset of the Hub: those that are in the file, and those that are not."""
+    begin = 0
+    for name, rows in parts["taken"].items():
+        found.splits[name] = (begin, begin + rows)
+        begin += rows
+    if len(found.splits) < 2:
+        found.splits.clear()
+    if left := [f"{name} ({rows:,})" for name, rows in parts["left"].items()]:
+        named = ", ".join(left[:_NAMED]) + " ..." * (len(left) > _NAMED)
+        found.notes.append(
+            Sentence(
+                f"The dataset has other splits that were not fetched (rows of each): {named}. To "
+                "use one, fetch it by its name.",
+                f"数据集还有没有获取的部分（括号中是行数）：{named}。要用其中之一，请按名字获取。",
+            )
+        )
 
 
 def _arrow(raw: bytes) -> Iterator["pyarrow.RecordBatch"]:

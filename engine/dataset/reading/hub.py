@@ -1,10 +1,19 @@
 """A dataset of the Hugging Face Hub as a Parquet file of ours."""
 
+import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from engine.dataset.reading.columnar import PARTS
+from engine.dataset.split import HELD_BACK
 from engine.errors import UserError
 
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+_ANSWER_SECONDS = 5  # who cannot be reached is said to be so after that
+_ROWS_A_BATCH = 1000
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
@@ -18,13 +27,12 @@ def _name_in(hub_id: str) -> str:
 
 
 def download(hub_id: str, split: str, token: str, folder: Path) -> Path:
-    """Fetches one split ("" = train, or the only one) and returns the file in `folder`.
+    """Fetches one split and returns the file in `folder`; "" is train, or the first, together with
+    the splits for validation. The file says which rows are which, and what was not fetched.
 
     The token is handed on and kept nowhere. Code that a dataset brings is not run: `datasets` has
     no loading scripts any more. Raises UserError (field "hub").
     """
-    import datasets
-
     name = _name_in(hub_id)
     if not _HUB_ID.fullmatch(name):
         raise _wrong(
@@ -32,7 +40,7 @@ def download(hub_id: str, split: str, token: str, folder: Path) -> Path:
             f"{hub_id!r} 不是数据集的名字，应像 owner/name 这样。",
         )
     try:
-        parts = datasets.load_dataset(name, token=token or None)
+        parts = _loaded(name, token)
     except Exception as error:  # the Hub's own errors are many; none may show the token
         why = f"{type(error).__name__}: {error}".split("\n")[0][:200]
         if token:
@@ -49,8 +57,53 @@ def download(hub_id: str, split: str, token: str, folder: Path) -> Path:
             f"{name} 没有 {wanted!r} 这一部分；有 {'、'.join(parts)}。",
         )
     out = folder / f"{name.replace('/', '-')}-{wanted}.parquet"
-    parts[wanted].to_parquet(str(out))
+    _write(parts, wanted, [] if split.strip() else _held_back(parts, wanted), out)
     return out
+
+
+def _loaded(name: str, token: str) -> "DatasetDict":
+    """From the cache where the Hub does not answer: `datasets` by itself would ask for half a
+    minute before it looks there. Raises what the libraries raise."""
+    import datasets
+    import huggingface_hub
+
+    for library in (datasets, huggingface_hub):
+        library.logging.set_verbosity_error()  # what goes wrong is said in one sentence
+    unreached: Exception | None = None
+    try:
+        huggingface_hub.HfApi().dataset_info(name, timeout=_ANSWER_SECONDS, token=token or None)
+    except huggingface_hub.errors.HfHubHTTPError:
+        pass  # it answers; `datasets` says better what is the matter
+    except Exception as error:
+        unreached = error
+    offline = datasets.config.HF_HUB_OFFLINE
+    try:
+        datasets.config.HF_HUB_OFFLINE = offline or unreached is not None
+        return datasets.load_dataset(name, token=token or None)
+    except Exception as error:
+        raise unreached or error from None
+    finally:
+        datasets.config.HF_HUB_OFFLINE = offline
+
+
+def _held_back(parts: "DatasetDict", wanted: str) -> list[str]:
+    """The splits for validation whose rows are like those of the wanted one."""
+    alike = [name for name in parts if parts[name].features == parts[wanted].features]
+    return [name for name in alike if name != wanted and name.strip().lower() in HELD_BACK]
+
+
+def _write(parts: "DatasetDict", wanted: str, held_back: list[str], out: Path) -> None:
+    import pyarrow.parquet
+
+    taken = [wanted, *held_back]
+    schema = parts[wanted].features.arrow_schema
+    with pyarrow.parquet.ParquetWriter(out, schema) as writer:
+        for name in taken:
+            for table in parts[name].with_format("arrow").iter(_ROWS_A_BATCH):
+                writer.write_table(table.cast(schema))
+        rows = {name: len(part) for name, part in parts.items()}
+        said = {"taken": {name: rows.pop(name) for name in taken}, "left": rows}
+        writer.add_key_value_metadata({PARTS: json.dumps(said)})
 
 
 def _wrong(en: str, zh: str) -> UserError:
