@@ -12,7 +12,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE|HUB_ID", help="a file, the name of a sample, or owner/name on the Hub"
     )
-    parser.add_argument("--split", default="", help="of a dataset of the Hub; train otherwise")
+    parser.add_argument(
+        "--split",
+        default="",
+        help="of a dataset of the Hub; train and those for validation otherwise",
+    )
     parser.add_argument("--model", default=SPROUT)
     parser.add_argument("--row", type=int, help="show this row in full, counted from 0")
     parser.add_argument("--max-length", type=int, default=1024)

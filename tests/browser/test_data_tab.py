@@ -84,7 +84,7 @@ def test_an_upload_shows_format_rows_and_mask(person, tmp_path, write_rows):
 
 
 BAD_FILES = {
-    "poem.json": ("Roses are red.\n", "is called JSON but its content is not"),
+    "poem.json": ("%PDF-1.4\n", "is a PDF document, not a dataset"),
     "nothing.jsonl": ("", "is empty; choose a file with at least one row"),
     "notes.bin": ("\x00\x01\x02" * 50, "save it as"),
 }
