@@ -18,11 +18,12 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "formats.md"
 HEAD = """# What Greenroom reads
 
 Every row of both tables is read by the tests (`tests/dataset/made_files.py`, `made_rows.py`), from
-which this page is written. Files are told apart by their content; their names say nothing. Rows of
-several shapes may stand in one file: each goes its own way, and the page counts them. Columns that
-are not known are chosen by hand under "Which column is what" (`--mapping question=user,
-answer=assistant`). Scripts (columns of speaker and line, or text of "name: line") have a picker
-for the speaker whose lines are learned (`--speaker`).
+which this page is written. Files are told apart by their content; their names say nothing. What of
+a file is not read (other sheets, null rows, values beside the rows), and an encoding that is not
+certain, the page says. Rows of several shapes may stand in one file: each goes its own way, and the
+page counts them. Columns that are not known are chosen by hand under "Which column is what"
+(`--mapping question=user, answer=assistant`). Scripts (columns of speaker and line, or text of
+"name: line") have a picker for the speaker whose lines are learned (`--speaker`).
 
 Reasoning in a turn of the assistant (`reasoning_content`, `reasoning` or `thinking`) is learned
 with its answer: as the base model's chat template writes it, or, where the template knows none of

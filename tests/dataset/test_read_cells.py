@@ -117,6 +117,13 @@ def test_a_single_column_without_quotes(tmp_path):
     assert len(rows_of(tmp_path, 'She\n"Hello."\n"Bye."\n', "a.txt")) == 3
 
 
+def test_a_header_with_a_wrong_quote(tmp_path):
+    """It is read with commas, and the quote is said."""
+    table = table_of(tmp_path, '"the "q"",a\n1,2\n')
+    assert list(table.rows) == [{'the q""': "1", "a": "2"}]
+    assert len(table.notes) == 1
+
+
 def test_a_single_column_that_nobody_knows(tmp_path):
     """The rows are read; which column is what, a person says."""
     table = table_of(tmp_path, "poem\nRoses are red\n")

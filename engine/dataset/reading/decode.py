@@ -38,8 +38,7 @@ _NEARLY_AS_CLEAN = 0.1
 _SURELY_CHINESE = 20  # letters of it
 _OTHER_LETTER = re.compile(rb"[\x80-\xff]")
 _PIECE_ENDS = re.compile(rb'[\n"]')  # part of no other character, as are all bytes below 0x30
-_WORD = re.compile(r"[^\s,\"]*[^\x00-\x7f][^\s,\"]*")
-_LONGEST_WORD = 30
+_WORD = re.compile(r"[^\s,\"]{0,15}[^\x00-\x7f][^\s,\"]{0,15}")
 _SIGNS = '\n ,"'  # in every text; the wrong way round, UTF-16 makes rare characters of them
 
 
@@ -118,7 +117,7 @@ def _unsure(sample: str, codec: str) -> list[Sentence]:
     word = _WORD.search(sample)
     if is_sure or codec.startswith("utf_16") or not word:
         return []
-    encoding, example = _named(codec), word[0][:_LONGEST_WORD]
+    encoding, example = _named(codec), word[0]
     return [
         Sentence(
             f"The file does not say its encoding; it is read as {encoding}, which gives "

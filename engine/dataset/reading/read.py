@@ -1,6 +1,7 @@
 """A file becomes a table of rows, told apart by content: JSON, CSV, Parquet, Arrow, Excel, text.
 
-Knows nothing of conversations. Nothing here unpickles or executes what it reads.
+Knows nothing of conversations but the names of their columns. Nothing here unpickles or executes
+what it reads.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -42,9 +42,11 @@ def style_of(text: str) -> Style:
     most cells. Where nothing does, the commas in the rows belong to their text."""
     if says := _SAYS_DELIMITER.match(text):
         return Style(says[1], csv.QUOTE_MINIMAL, says.end())
-    plain = Style(_NO_DELIMITER, csv.QUOTE_MINIMAL, _LEADING_SPACE.match(text).end())
-    styles = [plain._replace(delimiter=delimiter) for delimiter in _DELIMITERS]
-    style = max([plain, *styles], key=lambda style: len(_header(text, style)))
+    begin = _LEADING_SPACE.match(text).end()
+    styles = [Style(delimiter, csv.QUOTE_MINIMAL, begin) for delimiter in _DELIMITERS]
+    style = max(styles, key=lambda style: len(_header(text, style)))
+    if len(_header(text, style)) == 1:
+        return style._replace(delimiter=_NO_DELIMITER)
     if style.delimiter == "\t" and '"' in text and _fault(text, style):
         return style._replace(quoting=csv.QUOTE_NONE)  # many TSV files know no quotes
     return style
@@ -53,9 +55,9 @@ def style_of(text: str) -> Style:
 def is_surely_a_table(text: str) -> bool:
     """Whether text that is not called CSV is one: short names, and as many cells in nearly every
     row, or a single column with a name that tells a row, all cells in quotes."""
-    style = style_of(text)
-    if style.begin and _SAYS_DELIMITER.match(text):
+    if _SAYS_DELIMITER.match(text):
         return True
+    style = style_of(text)
     try:
         lines = [line for line in islice(_lines(text, style), _CHECKED_LINES) if line]
     except csv.Error:
