@@ -129,8 +129,11 @@ def inspect_dataset(
 def convert_dataset(
     dataset: str, to: str = "messages", mapping: str = "", speaker: str = ""
 ) -> str:
-    """To messages, alpaca, sharegpt, prompt-completion, context-target or text; the text itself."""
-    return desk.convert(dataset, to, ".jsonl", mapping, speaker)[0].read_text(encoding="utf-8")
+    """To messages, alpaca, sharegpt, prompt-completion, context-target or text: JSON Lines, or one
+    JSON object of a file's own splits."""
+    splits = desk.understood(dataset, mapping, speaker)["splits"]
+    ending = ".json" if len(splits) > 1 else ".jsonl"
+    return desk.convert(dataset, to, ending, mapping, speaker)[0].read_text(encoding="utf-8")
 
 
 def estimate_memory(config: TrainConfig, device_gib: float = 0.0) -> dict:

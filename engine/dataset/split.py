@@ -1,6 +1,7 @@
 """Which conversations are kept back for validation: the same seed always keeps the same ones."""
 
 import random
+from bisect import bisect_left
 
 from engine.dataset.meaning.formats import Conversations
 from engine.errors import UserError
@@ -19,8 +20,8 @@ def split(
     spared; from 1 on a count. Raises UserError (field "eval_size") for a count above half.
     """
     count = len(found.conversations)
-    chosen = _of_the_file(found.sources, table_splits)
-    if not 0 < len(chosen) < count:
+    chosen = held_back(found.sources, table_splits)
+    if not chosen:
         order = list(range(count))
         random.Random(seed).shuffle(order)
         chosen = set(order[: _how_many(count, eval_size)])
@@ -28,11 +29,27 @@ def split(
     return train, sorted(chosen)
 
 
-def _of_the_file(sources: list[int], table_splits: dict[str, tuple[int, int]]) -> set[int]:
+def held_back(sources: list[int], table_splits: dict[str, tuple[int, int]]) -> set[int]:
+    """Of conversations from these rows of the table, the indices of those that its own splits hold
+    back for validation; none when one side would be empty."""
     ranges = [
         range(*rows) for name, rows in table_splits.items() if name.strip().lower() in HELD_BACK
     ]
-    return {i for i, source in enumerate(sources) if any(source in rows for rows in ranges)}
+    chosen = {i for i, source in enumerate(sources) if any(source in rows for rows in ranges)}
+    return chosen if len(chosen) < len(sources) else set()
+
+
+def splits_among(
+    sources: list[int], table_splits: dict[str, tuple[int, int]]
+) -> dict[str, tuple[int, int]]:
+    """The table's own splits as (from, to) among what came from these rows of it, in ascending
+    order; {} when they are fewer than two, and a plain list says as much."""
+    if len(table_splits) < 2:
+        return {}
+    return {
+        name: (bisect_left(sources, first), bisect_left(sources, last))
+        for name, (first, last) in table_splits.items()
+    }
 
 
 def _how_many(count: int, eval_size: float) -> int:

@@ -178,7 +178,7 @@ def keep_as_messages(
     with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
         said = f"-{speaker}" if speaker else ""
         out = Path(folder) / f"{Path(dataset).stem}{said}-messages.jsonl"
-        _child.answer(
+        written = _child.answer(
             "messages",
             path=str(library.require(dataset)),
             mapping=mapping,
@@ -186,7 +186,7 @@ def keep_as_messages(
             system_prompt=system_prompt,
             out=str(out),
         )
-        added = library.keep(out, out.name)
+        added = library.keep(written, Path(written).name)
     _keep_report(added, dataset, understood(dataset, mapping, speaker), None)
     return added
 
@@ -202,7 +202,7 @@ def repair(
     """A mended copy in the library, with a report beside it: its id, the list of changes as a file,
     and its counts [{"kind", "removed", "changed"}]. The dataset itself stays as it is."""
     out = temporary_file(f"{Path(dataset).stem}-repaired.jsonl")
-    counts = _child.answer(
+    done = _child.answer(
         "repair",
         path=str(library.require(dataset)),
         kinds=kinds,
@@ -212,9 +212,9 @@ def repair(
         speaker=speaker,
         out=str(out),
     )
-    added = library.keep(out, out.name)
-    _keep_report(added, dataset, understood(dataset, mapping, speaker), counts)
-    return added, out.with_suffix(".changes.jsonl"), counts
+    added = library.keep(done["out"], Path(done["out"]).name)
+    _keep_report(added, dataset, understood(dataset, mapping, speaker), done["counts"])
+    return added, out.with_suffix(".changes.jsonl"), done["counts"]
 
 
 def estimate(config: dict[str, Any], device_gib: float = 0.0) -> dict[str, Any]:

@@ -180,20 +180,28 @@ def _lost(counts: dict[str, int]) -> list[dict[str, str]]:
     ]
 
 
-def _messages(path: str, mapping: str, speaker: str, system_prompt: str, out: str) -> Iterator[int]:
+def _messages(path: str, mapping: str, speaker: str, system_prompt: str, out: str) -> Iterator[str]:
+    from engine.dataset.making.write import write_rows
     from engine.dataset.prompt import with_system
+    from engine.dataset.reading.store import Stored
+    from engine.dataset.split import splits_among
 
     found = opened.conversations(Path(path), mapping, speaker)
-    _write(
-        Path(out),
-        (
-            one | {"messages": with_system(one["messages"], system_prompt)}
-            if "messages" in one
-            else one
-            for one in found.conversations
-        ),
+    rows = Stored(
+        one | {"messages": with_system(one["messages"], system_prompt)}
+        if "messages" in one
+        else one
+        for one in found.conversations
     )
-    yield len(found.conversations)
+    written = _to_be_written(path, out)
+    write_rows(rows, written, splits_among(found.sources, opened.table(Path(path)).splits))
+    yield str(written)
+
+
+def _to_be_written(path: str, out: str) -> Path:
+    """`out`, with the ending of a kind of file that keeps what splits the dataset brings."""
+    several = len(opened.table(Path(path)).splits) > 1
+    return Path(out).with_suffix(".json" if several else ".jsonl")
 
 
 def _repair(
@@ -204,25 +212,29 @@ def _repair(
     mapping: str,
     speaker: str,
     out: str,
-) -> Iterator[list[dict[str, Any]]]:
+) -> Iterator[dict[str, Any]]:
     from collections import Counter
 
     from engine.dataset.doctor.repair import repair
 
+    written = _to_be_written(path, out)
     changes = repair(
         opened.conversations(Path(path), mapping, speaker),
         kinds,
-        Path(out),
+        written,
         held_out=opened.conversations(Path(held_out)) if held_out else None,
         table=opened.table(Path(path)),
         mapping=mapping,
         fill=fill,
     )
     counts = Counter((one.kind, one.action) for one in changes)
-    yield [
-        {"kind": kind, "removed": counts[kind, "removed"], "changed": counts[kind, "changed"]}
-        for kind in dict.fromkeys(one.kind for one in changes)
-    ]
+    yield {
+        "out": str(written),
+        "counts": [
+            {"kind": kind, "removed": counts[kind, "removed"], "changed": counts[kind, "changed"]}
+            for kind in dict.fromkeys(one.kind for one in changes)
+        ],
+    }
 
 
 def _write(out: Path, rows) -> None:

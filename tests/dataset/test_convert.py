@@ -204,7 +204,8 @@ def test_a_question_of_two_columns_stands_in_two_again(tmp_path):
                 {"instruction": "Say hi", "input": "", "output": "Hi."},
                 {"instruction": "Old", "input": "text", "output": "New."},
             ]
-        )
+        ),
+        splits={},
     )
     source = found(
         {"messages": [user("Sum up\nOne. Two."), assistant("1 2")]},
@@ -357,3 +358,34 @@ def test_reasoning_stays_in_every_format(tmp_path):
         convert(found(one), to, tmp_path / f"{to}.jsonl")
         assert list(read_table(tmp_path / f"{to}.jsonl").rows) == [row], to
     assert read_back(tmp_path / "sharegpt.jsonl") == [one]
+
+
+def test_the_files_own_splits_stay(tmp_path):
+    """Each row in the split that it came from, however many a conversation makes; one list of rows
+    would train on what is held back, and is refused in a sentence that says so."""
+    talk_of_two = talk(None, [("a", "b"), ("c", "d")])
+    splits = {"train": [talk_of_two], "dev": [talk(None, [("e", "f")])], "test": []}
+    (tmp_path / "in.json").write_text(json.dumps(splits))
+    table = read_table(tmp_path / "in.json")
+    done = convert(to_conversations(table), "prompt-completion", tmp_path / "out.json", table)
+    assert done == Converted(3, {"turns": 1})
+    written = {
+        "train": [{"prompt": "a", "completion": "b"}, {"prompt": "c", "completion": "d"}],
+        "dev": [{"prompt": "e", "completion": "f"}],
+        "test": [],
+    }
+    assert json.loads((tmp_path / "out.json").read_text()) == written
+    assert read_table(tmp_path / "out.json").splits == {
+        "train": (0, 2),
+        "dev": (2, 3),
+        "test": (3, 3),
+    }
+    with pytest.raises(UserError) as raised:
+        convert(to_conversations(table), "messages", tmp_path / "out.csv", table)
+    assert raised.value.field == "out"
+    assert raised.value.sentence.en == (
+        "out.csv holds one list of rows, but this file brings parts of its own (train 1, dev 1, "
+        "test 0), and what is held back for validation would be trained on. Let the name end in "
+        ".json, which keeps the parts."
+    )
+    assert not (tmp_path / "out.csv").exists()

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from engine.dataset.doctor.examine import examine
 from engine.dataset.doctor.repair import REPAIRS, Change, changes_file, repair
+from engine.dataset.meaning.formats import to_conversations
+from engine.dataset.reading.read import read_table
 from engine.errors import UserError
 
 
@@ -205,3 +207,26 @@ def test_repairing_what_was_repaired_changes_nothing(rows, kinds):
 
 def test_the_list_of_changes_lies_beside_the_file():
     assert changes_file(Path("a/b.jsonl")) == Path("a/b.changes.jsonl")
+
+
+def test_the_files_own_splits_are_written_too(tmp_path):
+    """A file of splits becomes one, with the rows that are left where they were; JSON Lines would
+    make training rows of the held-back ones, and are refused before anything is written."""
+    rows = {
+        "train": [{"prompt": "a", "response": "b"}, {"prompt": "a", "response": "b"}],
+        "valid": [{"prompt": "c\x07", "response": "d"}],
+    }
+    (tmp_path / "mine.json").write_text(json.dumps(rows))
+    table = read_table(tmp_path / "mine.json")
+    found, kinds = to_conversations(table), ["duplicates", "control_characters"]
+    with pytest.raises(UserError, match="parts of its own .train 1, valid 1.") as raised:
+        repair(found, kinds, tmp_path / "new.jsonl", table=table)
+    assert raised.value.field == "out"
+    assert [one.name for one in tmp_path.iterdir()] == ["mine.json"]
+    repair(found, kinds, tmp_path / "new.json", table=table)
+    assert json.loads((tmp_path / "new.json").read_text()) == {
+        "train": [pair("a", "b")],
+        "valid": [pair("c", "d")],
+    }
+    assert [one["row"] for one in written(tmp_path / "new.changes.jsonl")] == [2, 3]
+    assert read_table(tmp_path / "new.json").splits == {"train": (0, 1), "valid": (1, 2)}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.dataset.split import split
+from engine.dataset.split import split, splits_among
 from engine.errors import UserError
 
 
@@ -79,3 +79,10 @@ def test_several_held_back_splits_are_one():
 def test_a_split_with_one_side_empty_counts_for_nothing(splits):
     """Only test rows, no held-back rows, or all held-back rows dropped."""
     assert split(found(range(20)), 5, 3, splits) == split(found(range(20)), 5, 3, {})
+
+
+def test_where_the_splits_are_among_rows_that_are_left():
+    """By the rows they came from; a lone part is a plain list."""
+    splits = {"train": (0, 3), "valid": (3, 5), "test": (5, 6)}
+    assert splits_among([0, 2, 2, 4], splits) == {"train": (0, 3), "valid": (3, 4), "test": (4, 4)}
+    assert splits_among([0, 1], {"data": (0, 2)}) == {}

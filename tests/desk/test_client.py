@@ -133,6 +133,27 @@ def test_a_report_says_what_was_found_and_how_a_copy_came_to_be(tmp_path):
     assert [one.id for one in library.list_datasets()][2:] == ["mine-repaired.jsonl", dataset]
 
 
+def test_what_is_made_of_a_file_of_splits_has_them(tmp_path):
+    """Mended, kept and mended again: what is held back for validation stays held back."""
+    splits = {"train": ROWS, "valid": [{"prompt": "He", "response": "So."}]}
+    dataset = bring(tmp_path, json.dumps(splits), "mine.json")
+    added, changes, _ = desk.repair(dataset, ["duplicates"], {})
+    assert (added, desk.understood(added)["splits"]) == (
+        "mine-repaired.json",
+        {"train": 2, "valid": 1},
+    )
+    assert [one["row"] for one in lines_of(changes)] == [2]
+    kept = desk.keep_as_messages(added, system_prompt="Be kind.")
+    assert kept == "mine-repaired-messages.json"
+    rows = json.loads(library.require(kept).read_text(encoding="utf-8"))
+    assert {
+        name: [row["messages"][1]["content"] for row in some] for name, some in rows.items()
+    } == {
+        "train": ["Hi", "Ha"],
+        "valid": ["He"],
+    }
+
+
 def test_another_format_says_what_it_cannot_hold(tmp_path):
     talk = [("user", "Hi"), ("assistant", "Yes."), ("user", "Ho"), ("assistant", "No.")]
     row = {"messages": [{"role": role, "content": text} for role, text in talk]}

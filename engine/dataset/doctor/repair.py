@@ -1,7 +1,6 @@
 """Repairs of a dataset: a new file and the list of what changed; the original is only read."""
 
 import heapq
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,7 +13,9 @@ from engine.dataset.doctor.faults import FAULTS, fault_in
 from engine.dataset.doctor.placeholders import Placeholders, filler
 from engine.dataset.doctor.recover import ends_with_user, kind_of_drop, recovered
 from engine.dataset.doctor.turns import answer_of, texts_of, with_texts
+from engine.dataset.making.write import write_rows
 from engine.dataset.reading.store import Stored
+from engine.dataset.split import splits_among
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ def repair(
     mapping: str = "",
     fill: dict[str, str] | None = None,
 ) -> list[Change]:
-    """Writes the repaired rows to `out` as JSON Lines, the changes beside it, and returns them.
+    """Writes the repaired rows to `out` and the changes beside it as JSON Lines; returns these.
 
     `kinds` are kinds of findings that have a repair, whatever their order. `table` and the
     `mapping` it was read with bring back rows that were dropped (role_order, list_answers); `fill`
     has the values of placeholders. Repairing what was written again changes nothing. Raises
     UserError: field "kinds" for no such repair, "fill" for no values, "out" for a file that is
-    there already or cannot be written.
+    there already, or as write_rows.
     """
     _check(kinds, out, fill)
     changes: list[Change] = []
@@ -71,8 +72,9 @@ def repair(
     for kind in (kind for kind in _CHOOSERS if kind in kinds):
         kept = _without(kept, kind, partial(_CHOOSERS[kind], held_out=held_out), changes)
     changes.sort(key=lambda change: change.row)
-    _write(out, (conversation for _, conversation in kept))
-    _write(changes_file(out), (asdict(change) for change in changes))
+    splits = splits_among([row - 1 for row, _ in kept], table.splits) if table else None
+    write_rows(Stored(conversation for _, conversation in kept), out, splits)
+    write_rows(Stored(asdict(change) for change in changes), changes_file(out))
     return changes
 
 
@@ -222,16 +224,3 @@ _CHOOSERS: dict[str, Callable[..., set[int]]] = {
     "near_duplicates": _near,
     "repeated_answer": _too_often,
 }
-
-
-def _write(path: Path, values: Iterable[dict[str, Any]]) -> None:
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            for value in values:
-                file.write(json.dumps(value, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}). Choose another place.",
-            f"无法写入 {path}（{error.strerror}）。请换一个位置。",
-            field="out",
-        ) from error

@@ -13,6 +13,7 @@ from engine.dataset.meaning.formats import Conversations
 from engine.dataset.reading.read import Table
 from engine.dataset.reading.store import Stored
 from engine.dataset.reasoning import FIELD, in_words
+from engine.dataset.split import splits_among
 from engine.errors import Sentence, UserError
 
 Row = dict[str, Any]
@@ -65,16 +66,21 @@ def convert(found: Conversations, to: str, out: Path, table: Table | None = None
     """Writes JSON, JSON Lines, CSV or Parquet, by the ending of `out`.
 
     With the `table` that `found` comes from, a question that stood there in two columns (Alpaca's
-    instruction and input) stands in two again where the format has them. Raises UserError (field
-    "to") for an unknown format or one that can hold no row of these, (field "out") as write_rows.
+    instruction and input) stands in two again where the format has them, and the file's own splits
+    are kept. Raises UserError (field "to") for an unknown format or one that can hold no row of
+    these, (field "out") as write_rows.
     """
     write = _writer(to)
     lost: Counter[str] = Counter()
+    sources: list[int] = []
 
     def rows() -> Iterator[Row]:
-        for one, parts in zip(found.conversations, _parts(found, table), strict=False):
+        read = zip(found.sources, found.conversations, _parts(found, table), strict=False)
+        for source, one, parts in read:
             lost.update(_lost(one, to))
-            yield from write(one, parts)
+            made = write(one, parts)
+            sources.extend([source] * len(made))
+            yield from made
 
     written = Stored(rows())
     if not written:
@@ -85,7 +91,7 @@ def convert(found: Conversations, to: str, out: Path, table: Table | None = None
             "请选能容纳工具调用的 messages 或 sharegpt。",
             field="to",
         )
-    write_rows(written, out)
+    write_rows(written, out, splits_among(sources, table.splits) if table else None)
     return Converted(len(written), dict(lost))
 
 

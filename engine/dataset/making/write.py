@@ -3,9 +3,10 @@
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.errors import UserError
 
@@ -19,11 +20,13 @@ _ROWS_A_BATCH = 1000
 _FREE_OBJECTS = ("tools", "arguments")
 
 
-def write_rows(rows: Sequence[Row], out: Path) -> None:
+def write_rows(
+    rows: Sequence[Row], out: Path, splits: dict[str, tuple[int, int]] | None = None
+) -> None:
     """Replaces `out` once all rows (JSON values) are written; CSV and Parquet read them twice.
 
-    Raises UserError (field "out") for an ending that is not in ENDINGS, or a place that cannot be
-    written.
+    `splits` (from, to) are those of Table, for JSON alone. Raises UserError (field "out") for an
+    ending that is not in ENDINGS or cannot keep the splits, or a place that cannot be written.
     """
     write = ENDINGS.get(out.suffix.lower())
     if write is None:
@@ -33,13 +36,17 @@ def write_rows(rows: Sequence[Row], out: Path) -> None:
             f"从文件名 {out.name!r} 看不出要写成哪种文件；请以 {'、'.join(ENDINGS)} 之一结尾。",
             field="out",
         )
-    partial = out.with_name(f".{out.name}.part")
+    if splits:
+        if out.suffix.lower() != ".json":
+            raise _one_list_only(out, splits)
+        write = partial(_write_splits, splits=splits)
+    unfinished = out.with_name(f".{out.name}.part")
     try:
         try:
-            write(rows, partial)
-            partial.replace(out)
+            write(rows, unfinished)
+            unfinished.replace(out)
         finally:
-            partial.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(out, error) from error
 
@@ -53,14 +60,44 @@ def unwritable(out: Path, error: OSError) -> UserError:
     )
 
 
-def _write_json(rows: Sequence[Row], out: Path) -> None:
+def _one_list_only(out: Path, splits: dict[str, tuple[int, int]]) -> UserError:
+    named = [f"{name} {last - first:,}" for name, (first, last) in splits.items()]
+    return UserError(
+        f"{out.name} holds one list of rows, but this file brings parts of its own "
+        f"({', '.join(named)}), and what is held back for validation would be trained on. "
+        "Let the name end in .json, which keeps the parts.",
+        f"{out.name} 只能存放一份行，而这个文件自带划分（{'、'.join(named)}），"
+        "留作验证的行会被拿去训练。请以 .json 结尾，可以保留划分。",
+        field="out",
+    )
+
+
+def _write_json(rows: Iterable[Row], out: Path) -> None:
     with out.open("w", encoding="utf-8", newline="\n") as file:
-        before = "[\n  "
-        for row in rows:
-            text = json.dumps(row, ensure_ascii=False, indent=2)
-            file.write(before + text.replace("\n", "\n  "))
-            before = ",\n  "
-        file.write("\n]\n" if rows else "[]\n")
+        _write_list(file, rows, "\n")
+        file.write("\n")
+
+
+def _write_splits(rows: Iterable[Row], out: Path, splits: dict[str, tuple[int, int]]) -> None:
+    """One object: the name of each split, and its rows; they follow each other in `rows` too."""
+    left = iter(rows)
+    with out.open("w", encoding="utf-8", newline="\n") as file:
+        before = "{"
+        for name, (first, last) in splits.items():
+            file.write(f"{before}\n  {json.dumps(name, ensure_ascii=False)}: ")
+            _write_list(file, islice(left, last - first), "\n  ")
+            before = ","
+        file.write("\n}\n")
+
+
+def _write_list(file: TextIO, rows: Iterable[Row], line: str) -> None:
+    """`line` is a line feed and the margin of the list."""
+    before, end = "[", "[]"
+    for row in rows:
+        text = json.dumps(row, ensure_ascii=False, indent=2)
+        file.write(f"{before}{line}  " + text.replace("\n", f"{line}  "))
+        before, end = ",", f"{line}]"
+    file.write(end)
 
 
 def _write_json_lines(rows: Sequence[Row], out: Path) -> None:
