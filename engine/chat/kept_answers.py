@@ -51,6 +51,13 @@ def _own(dataset: str) -> str:
         return dataset
     if copy in known and library.holds(copy, {"messages"}):
         return copy
+    if len(desk.understood(dataset)["splits"]) > 1:
+        raise UserError(
+            f"{dataset} brings parts of its own, and to none of them can an answer be added. "
+            "Choose another dataset, or write a name for a new one.",
+            f"{dataset} 自带划分，无法往其中添加回答。请换一个数据集，或给新数据集起个名字。",
+            field="dataset",
+        )
     return desk.keep_as_messages(dataset)
 
 

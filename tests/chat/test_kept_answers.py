@@ -84,6 +84,19 @@ def test_a_file_of_that_name_with_other_rows_is_left_alone(tmp_path):
     assert (kept.dataset, pair.dataset) == ("talks-2.jsonl", "talks-2-preferences-2.jsonl")
 
 
+def test_a_file_of_splits_takes_no_answer(tmp_path):
+    """Which of its parts should learn it, nobody says; and no copy is made without them."""
+    splits = {
+        "train": [{"prompt": "a", "response": "b"}],
+        "valid": [{"prompt": "c", "response": "d"}],
+    }
+    mine = bring(tmp_path, "mine.json", json.dumps(splits))
+    with pytest.raises(UserError, match="mine.json brings parts of its own") as raised:
+        kept_answers.keep(mine, [*ASKED, SAID])
+    assert raised.value.field == "dataset"
+    assert [one.id for one in library.list_datasets() if not one.is_sample] == ["mine.json"]
+
+
 @pytest.mark.parametrize(
     ("dataset", "messages", "better", "sentence"),
     [

@@ -28,8 +28,9 @@ def found_in(conversations, dropped=(), first=0):
     return SimpleNamespace(conversations=conversations, sources=sources, dropped=list(dropped))
 
 
-def table_of(rows):
-    return SimpleNamespace(rows=rows, columns=list(dict.fromkeys(c for row in rows for c in row)))
+def table_of(rows, splits=None):
+    columns = list(dict.fromkeys(c for row in rows for c in row))
+    return SimpleNamespace(rows=rows, columns=columns, splits=splits or {})
 
 
 THINGS = "anvil bridge candle drum engine forest garden harbor island jungle".split()
@@ -155,6 +156,22 @@ def test_leakage_is_the_same_question_in_the_validation_data():
     held = found_in([pair("what  do you know about the DRUM 0?", "Nothing at all.")])
     assert told([], held_out=held) == [
         ("leakage", 1, [(-56, "What do you know about the drum 0?")]),
+    ]
+
+
+def test_the_files_own_validation_rows_are_looked_for_in_its_training_rows():
+    """As those of a second file; copies and near ones count on one side alone. With a second file
+    all of these rows are learned, and one side they are."""
+    drum, bees, near = SOUND[3], pair("Bees?", LONG), pair("Bees now?", LONG + " around")
+    rows = [*SOUND, bees, drum, near]
+    table = table_of(rows, {"train": (0, 61), "valid": (61, 63)})
+    findings = examine(found_in(rows), table=table)
+    assert [(f.kind, f.rows, f.examples[0]["row"]) for f in findings] == [("leakage", 1, 4)]
+    findings = examine(found_in(rows), held_out=found_in([drum]), table=table)
+    assert [(f.kind, f.rows, f.examples[0]["row"]) for f in findings] == [
+        ("leakage", 2, 4),
+        ("duplicates", 1, 62),
+        ("near_duplicates", 1, 61),
     ]
 
 

@@ -102,6 +102,41 @@ def test_leakage(tmp_path):
     )
 
 
+def test_a_files_own_validation_rows_stay(tmp_path):
+    """What leaks goes out of the training rows, a copy out of the side that holds it twice, and an
+    answer that is learned too often out of what is learned."""
+    same = [pair(f"{n}?", "No.") for n in range(6)]
+    train = [pair("a?", "b"), pair("C?", "d"), pair("a?", "b"), *same]
+    valid = [
+        pair("c?", "d"),
+        pair("e?", "f"),
+        pair("e?", "f"),
+        *(pair(f"v{n}?", "No.") for n in range(6)),
+    ]
+    rows, kinds = train + valid, ["leakage", "duplicates", "near_duplicates", "repeated_answer"]
+    table = SimpleNamespace(rows=rows, splits={"train": (0, 9), "test": (9, 18)})
+    repair(found_in(rows), kinds, tmp_path / "new.json", table=table)
+    assert json.loads((tmp_path / "new.json").read_text()) == {
+        "train": [train[0], *same[:5]],
+        "test": [valid[0], valid[1], *valid[3:]],
+    }
+    changes = [(one["row"], one["kind"]) for one in written(tmp_path / "new.changes.jsonl")]
+    assert changes == [
+        (2, "leakage"),
+        (3, "duplicates"),
+        (9, "repeated_answer"),
+        (12, "duplicates"),
+    ]
+
+
+def test_with_a_second_file_its_own_splits_are_learned_too(tmp_path):
+    rows = [pair("a?", "b"), pair("a?", "b"), pair("c?", "d")]
+    table = SimpleNamespace(rows=rows, splits={"train": (0, 1), "test": (1, 3)})
+    held_out, kinds = found_in([pair("c?", "x")]), ["leakage", "duplicates"]
+    repair(found_in(rows), kinds, tmp_path / "new.json", held_out, table=table)
+    assert json.loads((tmp_path / "new.json").read_text()) == {"train": [rows[0]], "test": []}
+
+
 def test_placeholders(tmp_path):
     """A row whose text would be empty goes; tools stay with their row."""
     rows = [

@@ -61,13 +61,15 @@ def _shown(character: str) -> str:
 
 
 class Checkup:
-    """Sees every row once; `held` are the question keys of the validation data."""
+    """Sees every row once; `held` are the question keys of the validation data, `own` the indices
+    of the conversations that are validation data themselves: they teach nothing, and repeat only
+    one another."""
 
-    def __init__(self, held: set[bytes]):
-        self._held = held
+    def __init__(self, held: set[bytes], own: set[int]):
+        self._held, self._own = held, own
         self._seen = 0
         self._tallies: dict[str, Tally] = defaultdict(Tally)
-        self._copies, self._sketches = Copies(), Sketches()
+        self._copies, self._sketches = (Copies(), Copies()), (Sketches(), Sketches())
         self._placeholders, self._answers = Placeholders(), Answers()
         self._scripts: Counter = Counter()
         self._of_script: dict[str, Tally] = defaultdict(Tally)
@@ -81,7 +83,8 @@ class Checkup:
         self._see_faults(row, texts)
         self._placeholders.see(at, texts)
         if "messages" in conversation:
-            self._answers.see(at, answer)
+            if at not in self._own:
+                self._answers.see(at, answer)
             if answer and is_short(answer, FEWEST_WORDS):
                 self._tallies["short_answers"].add(row, answer)
         self._see_scripts(row, question, answer)
@@ -99,12 +102,12 @@ class Checkup:
         return dict(self._tallies)
 
     def _see_twins(self, at: int, row: int, conversation: dict[str, Any], answer: str) -> None:
-        shown = question_of(conversation) or answer
-        if self._copies.first_of(at, conversation) is None:
-            self._sketches.add(at, conversation, answer)
+        shown, is_own = question_of(conversation) or answer, at in self._own
+        if self._copies[is_own].first_of(at, conversation) is None:
+            self._sketches[is_own].add(at, conversation, answer)
         else:
             self._tallies["duplicates"].add(row, shown)
-        if self._held and question_key(conversation) in self._held:
+        if self._held and not is_own and question_key(conversation) in self._held:
             self._tallies["leakage"].add(row, shown)
 
     def _see_faults(self, row: int, texts: list[str]) -> None:
@@ -125,7 +128,8 @@ class Checkup:
     def _tell_near(self, found: "Conversations") -> None:
         tally = self._tallies["near_duplicates"]
         tally.places = {"percent": round(100 * NEAR)}
-        for at, other in self._sketches.near().items():
+        learned, own = self._sketches
+        for at, other in sorted((learned.near() | own.near()).items()):
             tally.rows += 1
             if len(tally.examples) < _EXAMPLES:
                 one = found.conversations[at]

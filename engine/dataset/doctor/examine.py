@@ -12,6 +12,7 @@ from engine.dataset.doctor.recover import ends_with_user, kind_of_drop
 from engine.dataset.doctor.turns import texts_of
 from engine.dataset.meaning.columns import answer_columns
 from engine.dataset.reasoning import reasons
+from engine.dataset.split import held_back
 from engine.errors import Sentence
 
 if TYPE_CHECKING:
@@ -50,11 +51,13 @@ def examine(
     """All findings, worst first; none for sound data.
 
     `lengths` adds what depends on a tokenizer, `held_out` (the validation data) leakage, `table`
-    (the file) what dropped rows hold, rows with two answers and unanswered last turns. `progress`
-    gets 0 to 1.
+    (the file) what dropped rows hold, rows with two answers and unanswered last turns; without
+    `held_out`, its own splits are the validation data. `progress` gets 0 to 1.
     """
-    held = {question_key(one) for one in held_out.conversations} if held_out else set()
-    checkup, count = Checkup(held), len(found.conversations)
+    own = held_back(found.sources, table.splits) if table and not held_out else set()
+    second = held_out.conversations if held_out else map(found.conversations.__getitem__, own)
+    held = {question_key(one) for one in second}
+    checkup, count = Checkup(held, own), len(found.conversations)
     for at, conversation in enumerate(found.conversations):
         if at % _ROWS_A_STEP == 0:
             progress(_READING * at / count)

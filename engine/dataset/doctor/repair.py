@@ -15,7 +15,7 @@ from engine.dataset.doctor.recover import ends_with_user, kind_of_drop, recovere
 from engine.dataset.doctor.turns import answer_of, texts_of, with_texts
 from engine.dataset.making.write import write_rows
 from engine.dataset.reading.store import Stored
-from engine.dataset.split import splits_among
+from engine.dataset.split import held_back, splits_among
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def repair(
     """Writes the repaired rows to `out` and the changes beside it as JSON Lines; returns these.
 
     `kinds` are kinds of findings that have a repair, whatever their order. `table` and the
-    `mapping` it was read with bring back rows that were dropped (role_order, list_answers); `fill`
-    has the values of placeholders. Repairing what was written again changes nothing. Raises
+    `mapping` it was read with bring back rows that were dropped (role_order, list_answers), and
+    its own splits are the validation data without `held_out`; `fill` has the values of
+    placeholders. Repairing what was written again changes nothing. Raises
     UserError: field "kinds" for no such repair, "fill" for no values, "out" for a file that is
     there already, or as write_rows.
     """
@@ -69,8 +70,10 @@ def repair(
     if "placeholders" in kinds:
         rows = _filled(Stored(rows), fill or {}, changes)
     kept: Rows = Stored(rows)
+    held = {question_key(one) for one in held_out.conversations} if held_out else None
+    own = table.splits if table and not held_out else {}
     for kind in (kind for kind in _CHOOSERS if kind in kinds):
-        kept = _without(kept, kind, partial(_CHOOSERS[kind], held_out=held_out), changes)
+        kept = _without(kept, kind, partial(_CHOOSERS[kind], held=held, splits=own), changes)
     changes.sort(key=lambda change: change.row)
     splits = splits_among([row - 1 for row, _ in kept], table.splits) if table else None
     write_rows(Stored(conversation for _, conversation in kept), out, splits)
@@ -191,28 +194,39 @@ def _without(
     return rows
 
 
-def _leaked(rows: Rows, held_out: "Conversations | None") -> set[int]:
-    held = {question_key(one) for one in held_out.conversations} if held_out else set()
-    return {at for at, (_, one) in enumerate(rows) if question_key(one) in held}
+Splits = dict[str, tuple[int, int]]
 
 
-def _copies(rows: Rows, held_out: "Conversations | None") -> set[int]:
-    copies = Copies()
-    return {at for at, (_, one) in enumerate(rows) if copies.first_of(at, one) is not None}
+def _own(rows: Rows, splits: Splits) -> set[int]:
+    return held_back([row - 1 for row, _ in rows], splits) if splits else set()
 
 
-def _near(rows: Rows, held_out: "Conversations | None") -> set[int]:
-    copies, sketches = Copies(), Sketches()
+def _leaked(rows: Rows, held: set[bytes] | None, splits: Splits) -> set[int]:
+    own = _own(rows, splits)
+    if held is None:
+        held = {question_key(one) for at, (_, one) in enumerate(rows) if at in own}
+    keys = ((at, question_key(one)) for at, (_, one) in enumerate(rows) if at not in own)
+    return {at for at, key in keys if key in held}
+
+
+def _copies(rows: Rows, held: set[bytes] | None, splits: Splits) -> set[int]:
+    copies, own = (Copies(), Copies()), _own(rows, splits)
+    found = enumerate(rows)
+    return {at for at, (_, one) in found if copies[at in own].first_of(at, one) is not None}
+
+
+def _near(rows: Rows, held: set[bytes] | None, splits: Splits) -> set[int]:
+    copies, sketches, own = (Copies(), Copies()), (Sketches(), Sketches()), _own(rows, splits)
     for at, (_, one) in enumerate(rows):
-        if copies.first_of(at, one) is None:
-            sketches.add(at, one, answer_of(one))
-    return set(sketches.near())
+        if copies[at in own].first_of(at, one) is None:
+            sketches[at in own].add(at, one, answer_of(one))
+    return {at for side in sketches for at in side.near()}
 
 
-def _too_often(rows: Rows, held_out: "Conversations | None") -> set[int]:
-    answers = Answers()
+def _too_often(rows: Rows, held: set[bytes] | None, splits: Splits) -> set[int]:
+    answers, own = Answers(), _own(rows, splits)
     for at, (_, one) in enumerate(rows):
-        if "messages" in one:
+        if "messages" in one and at not in own:
             answers.see(at, answer_of(one))
     return set(answers.too_many())
 
