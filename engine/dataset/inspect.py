@@ -58,7 +58,8 @@ def inspect(
 ) -> dict[str, Any]:
     """The report of the command line and the page; `options` are those of `encode_all`.
 
-    `held_out` is a validation file, looked through for rows that stand in both. `progress` hears
+    `held_out` is a validation file, looked through for rows that stand in both and read as the
+    first. `progress` hears
     shares of one, and the figures before the doctor has looked. Raises UserError for a file that
     cannot be understood.
     """
@@ -72,7 +73,7 @@ def inspect(
 
     found, second = opened.conversations(path, mapping, speaker), None
     if held_out:
-        second = opened.conversations(held_out)
+        second = opened.second(held_out, mapping, speaker)
     lengths = opened.lengths(path, mapping, speaker, tokenizer, measuring, **options)
     report |= totals(lengths) | {"pictures": pictures(lengths)}
     progress(_MEASURING, report)

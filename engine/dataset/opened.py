@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.dataset.lengths import Lengths, measure
+from engine.dataset.meaning.columns import chosen_roles, mapping_text, parse_mapping
 from engine.dataset.meaning.formats import Conversations, to_conversations
 from engine.dataset.reading.read import Table, read_table
+from engine.errors import UserError
 
 _KEPT = 8
 _ROWS_A_WORD = 1000
@@ -30,6 +32,22 @@ def conversations(path: Path, mapping: str = "", speaker: str = "") -> Conversat
     """Raises UserError (field "dataset" or "mapping")."""
     with _reading:
         return _found(path, _changed_at(path), mapping, speaker)
+
+
+def second(path: Path, mapping: str = "", speaker: str = "") -> Conversations:
+    """A validation file, read as the first one was. Raises UserError as `conversations`."""
+    return conversations(path, for_second(mapping, table(path).columns), speaker)
+
+
+def for_second(mapping: str, columns: list[str]) -> str:
+    """What a person chose for the first file, as far as a second one has these columns; "" when too
+    little is left to make a conversation of, and it is read by its own names."""
+    chosen = {name: role for name, role in parse_mapping(mapping).items() if name in columns}
+    try:
+        chosen_roles(chosen, columns)
+    except UserError:
+        return ""
+    return mapping_text(chosen)
 
 
 def lengths(

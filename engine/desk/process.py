@@ -222,7 +222,7 @@ def _repair(
         opened.conversations(Path(path), mapping, speaker),
         kinds,
         written,
-        held_out=opened.conversations(Path(held_out)) if held_out else None,
+        held_out=opened.second(Path(held_out), mapping, speaker) if held_out else None,
         table=opened.table(Path(path)),
         mapping=mapping,
         fill=fill,

@@ -114,10 +114,12 @@ def foresee(
     `progress` as in engine.dataset.opened. Raises UserError as `prepare` does.
     """
 
-    def source(path: Path, mapping: str, speaker: str) -> Source:
+    def source(path: Path, is_second: bool) -> Source:
+        table, speaker = opened.table(path), config.speaker
+        mapping = _mapping(config, table, is_second)
         found = opened.conversations(path, mapping, speaker)
         lengths = opened.lengths(path, mapping, speaker, tokenizer, progress, **_options(config))
-        return Source(path, opened.table(path), found, lengths)
+        return Source(path, table, found, lengths)
 
     return _plan(config, *_sources(config, source))
 
@@ -126,9 +128,9 @@ def prepare(config: TrainConfig, tokenizer: "PreTrainedTokenizerBase") -> Prepar
     """Raises UserError (field "dataset", "mapping", "eval_dataset", "eval_size", "max_length")."""
     encoded: list[Rows] = []
 
-    def source(path: Path, mapping: str, speaker: str) -> Source:
+    def source(path: Path, is_second: bool) -> Source:
         table = read_table(path)
-        found = to_conversations(table, mapping, speaker)
+        found = to_conversations(table, _mapping(config, table, is_second), config.speaker)
         encoded.append(Rows())
         each = encoded[-1].take
         lengths = measure(tokenizer, found.conversations, each=each, **_options(config))
@@ -156,14 +158,18 @@ def _options(config: TrainConfig) -> dict[str, Any]:
 
 
 def _sources(config: TrainConfig, source: Callable) -> tuple[Source, Source | None]:
-    """The file to train on, and the second file when there is one, which maps itself."""
-    training = source(resolve(config.dataset), config.mapping, config.speaker)
+    """The file to train on, and the second file when there is one."""
+    training = source(resolve(config.dataset), is_second=False)
     if not config.eval_dataset:
         return training, None
     try:
-        return training, source(resolve(config.eval_dataset), "", config.speaker)
+        return training, source(resolve(config.eval_dataset), is_second=True)
     except UserError as error:
         raise UserError(*error.sentence, field="eval_dataset") from error
+
+
+def _mapping(config: TrainConfig, table: Table, is_second: bool) -> str:
+    return opened.for_second(config.mapping, table.columns) if is_second else config.mapping
 
 
 def _plan(config: TrainConfig, source: Source, second: Source | None) -> Plan:

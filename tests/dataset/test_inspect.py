@@ -5,6 +5,7 @@ import os
 import pytest
 
 from engine.dataset.inspect import inspect, one_row, table_page, understood
+from engine.dataset.opened import for_second
 from engine.errors import UserError
 from tests.dataset.made_files import xlsx
 
@@ -143,3 +144,20 @@ def test_what_reading_notes_is_in_the_report(tmp_path):
     (note,) = understood(file)["notes"]
     assert note["en"].startswith("Sheets read from the workbook: 'S1'. Sheets not read ")
     assert note.keys() == {"en", "zh"}
+
+
+def test_a_second_file_is_read_as_the_first(tmp_path, tokenizer):
+    """By the columns chosen for the first: its question is found in both."""
+    for name, rows in {"odd.csv": "Hi,Yes.\nHo,No.\n", "oddval.csv": "hi,Well.\n"}.items():
+        (tmp_path / name).write_text("alpha,beta\n" + rows, encoding="utf-8")
+    asked = {"mapping": "alpha=user, beta=assistant", "held_out": tmp_path / "oddval.csv"}
+    report = inspect(tmp_path / "odd.csv", tokenizer, **asked, **OPTIONS)
+    (leak,) = (one for one in report["problems"] if one["kind"] == "leakage")
+    assert (leak["rows"], leak["examples"]) == (1, [{"row": 1, "text": "Hi"}])
+
+
+def test_what_a_second_file_shares_of_the_choice():
+    """A name in quotes too; what is left has to make a conversation."""
+    mapping = '"a, b"=user, c=assistant, d=system'
+    assert for_second(mapping, ["c", "a, b"]) == '"a, b"=user, c=assistant'
+    assert for_second(mapping, ["a, b", "d"]) == for_second("", ["c"]) == ""

@@ -154,6 +154,15 @@ def test_what_is_made_of_a_file_of_splits_has_them(tmp_path):
     }
 
 
+def test_a_second_file_is_read_by_the_columns_chosen_for_the_first(tmp_path):
+    first = bring(tmp_path, "alpha,beta\nHi,Yes.\nHo,No.\n", "odd.csv")
+    second = bring(tmp_path, "alpha,beta\nHo,Well.\n", "oddval.csv")
+    added, _, counts = desk.repair(first, ["leakage"], {}, second, "alpha=user, beta=assistant")
+    assert counts == [{"kind": "leakage", "removed": 1, "changed": 0}]
+    (row,) = lines_of(library.require(added))
+    assert row["messages"][0]["content"] == "Hi"
+
+
 def test_another_format_says_what_it_cannot_hold(tmp_path):
     talk = [("user", "Hi"), ("assistant", "Yes."), ("user", "Ho"), ("assistant", "No.")]
     row = {"messages": [{"role": role, "content": text} for role, text in talk]}

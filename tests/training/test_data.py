@@ -126,6 +126,24 @@ def test_a_second_file_is_the_validation(tmp_path, write_rows, rows, tokenizer):
     assert (prepared.facts["train_rows"], prepared.facts["eval_rows"]) == (40, 1)
 
 
+def test_a_second_file_is_read_as_the_first(tmp_path, tokenizer):
+    """Columns that nobody knows, chosen by hand for the first: those that the second has too go for
+    it, in the run and in what is foretold of it; without them it is read by its own names."""
+    for name, text in {
+        "odd.csv": "alpha,beta,mood\nHi,Yes.,kind\nHo,No.,dry\n",
+        "oddval.csv": "alpha,beta\nHa,Maybe.\n",
+        "own.csv": "question,answer\nHu,Never.\n",
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    read_as = {"mapping": "alpha=user, beta=assistant, mood=system"}
+    for second, answer in (("oddval.csv", "Maybe."), ("own.csv", "Never.")):
+        asked = config(tmp_path / "odd.csv", eval_dataset=str(tmp_path / second), **read_as)
+        prepared = prepare(asked, tokenizer)
+        assert (len(prepared.train), len(prepared.evaluation)) == (2, 1)
+        assert answer in tokenizer.decode(prepared.evaluation[0]["input_ids"])
+        assert foresee(asked, tokenizer).facts == prepared.facts
+
+
 def test_a_bad_second_file_is_told_at_its_own_field(tmp_path, write_rows, rows, tokenizer):
     file = write_rows(tmp_path / "a.jsonl", rows)
     with pytest.raises(UserError, match="There is no dataset 'nowhere'") as raised:
