@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
+from engine.dataset.doctor.garbled_chinese import may_be_gbk, restored
+
 Place = tuple[int, int]
 
 
@@ -77,11 +79,13 @@ def _encoding_only():
 
 
 def find_garbled(text: str) -> Place | None:
-    """Text that was read in a wrong encoding once: what ftfy can undo and what is lost."""
+    """Text that was read in a wrong encoding once: what can be undone and what is lost."""
     if text.isascii():
         return None
     if found := _LOST.search(text) or _LATIN_CHINESE.search(text):
         return found.span()
+    if line := next((one for one in text.split("\n") if restored(one)), ""):
+        return text.index(line), text.index(line) + len(line)
     if not _LEAD.search(text):
         return None
     from ftfy.badness import BADNESS_RE
@@ -92,10 +96,17 @@ def find_garbled(text: str) -> Place | None:
 
 
 def mend_garbled(text: str) -> str:
-    """Only the encoding is undone: no quotes, widths or line ends change. What was lost stays."""
+    """Only the encoding is undone: no quotes, widths or line ends change. A line of which something
+    was lost stays."""
+    return "\n".join(_ungarbled(line) for line in text.split("\n"))
+
+
+def _ungarbled(line: str) -> str:
     from ftfy import fix_text
 
-    return fix_text(text, _encoding_only())
+    if found := restored(line):
+        return line if "\ufffd" in found else found
+    return line if may_be_gbk(line) else fix_text(line, _encoding_only())
 
 
 def find_control(text: str) -> Place | None:
