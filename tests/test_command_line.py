@@ -151,8 +151,40 @@ def test_a_command_that_is_none_is_status_2(ask, arguments):
 def test_convert(ask, small_dataset, tmp_path):
     out_file = tmp_path / "out.jsonl"
     status, out, _ = ask("convert", small_dataset, "--to", "alpaca", "--out", out_file, "--json")
-    assert (status, json.loads(out)) == (0, {"rows": 24, "out": str(out_file), "lost": []})
+    report = {"rows": 24, "out": str(out_file), "lost": [], "dropped": []}
+    assert (status, json.loads(out)) == (0, report)
     assert len(out_file.read_text(encoding="utf-8").splitlines()) == 24
+
+
+def test_convert_counts_what_it_leaves_out(ask, tmp_path, write_rows):
+    """By reason; and rejected answers are named."""
+    said, chosen = {"question": "a"}, [{"role": "assistant", "content": "b"}]
+    pairs = [said | {"answer": "b"}, said | {"answer": ""}]
+    preference = {"prompt": "a", "chosen": chosen, "rejected": chosen}
+    file, out_file = write_rows(tmp_path / "in.jsonl", [*pairs, preference]), tmp_path / "out.jsonl"
+    _, out, _ = ask("convert", file, "--to", "messages", "--out", out_file, "--json")
+    report = json.loads(out)
+    assert (report["rows"], report["dropped"]) == (2, [{"reason": "it has no answer", "rows": 1}])
+    assert [one.split(";")[0] for one in report["lost"]] == [
+        "1 rows cannot be learned from and are not written: it has no answer.",
+        "1 rows have a rejected answer beside the chosen one",
+    ]
+
+
+def test_convert_never_writes_over_its_source(ask, tmp_path, write_rows, monkeypatch):
+    """Neither by its name, nor by another spelling of it or a link."""
+    monkeypatch.chdir(tmp_path)
+    file = write_rows(tmp_path / "in.jsonl", [{"question": "a", "answer": "b"}])
+    before = file.read_bytes()
+    (tmp_path / "soft.jsonl").symlink_to(file)
+    (tmp_path / "hard.jsonl").hardlink_to(file)
+    for out in (file, "in.jsonl", f"../{tmp_path.name}/in.jsonl", "soft.jsonl", "hard.jsonl"):
+        status, _, err = ask("convert", file, "--to", "text", "--out", out)
+        assert status == 2
+        assert (
+            err == f"{out} is the file that is converted, and would be lost. Choose another name.\n"
+        )
+    assert file.read_bytes() == before
 
 
 def test_estimate(ask, config_file):

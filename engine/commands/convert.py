@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.commands.inspect import add_reading
 from engine.commands.reporting import show
+from engine.errors import UserError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -16,12 +17,29 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from engine.dataset import opened
-    from engine.dataset.making.convert import LOSSES, convert
+    from engine.dataset.making.convert import convert
+    from engine.dataset.making.losses import dropped, told
     from engine.library import resolve
 
-    path = resolve(options.file)
+    path, out = resolve(options.file), Path(options.out)
+    _check_it_is_another(path, out)
     found = opened.conversations(path, options.mapping, options.speaker)
-    done = convert(found, options.to, Path(options.out), opened.table(path))
-    lost = [LOSSES[kind].en.format(rows=rows) for kind, rows in done.lost.items() if rows]
-    show(options, {"rows": done.rows, "out": options.out, "lost": lost})
+    done = convert(found, options.to, out, opened.table(path))
+    report = {
+        "rows": done.rows,
+        "out": options.out,
+        "lost": [one.en for one in told(found, done.lost)],
+        "dropped": [{"reason": one.en, "rows": rows} for one, rows in dropped(found).items()],
+    }
+    show(options, report)
     return 0
+
+
+def _check_it_is_another(path: Path, out: Path) -> None:
+    """Whatever the path is spelt like, or linked to. Raises UserError (field "out")."""
+    if out.exists() and out.samefile(path):
+        raise UserError(
+            f"{out} is the file that is converted, and would be lost. Choose another name.",
+            f"{out} 就是要转换的文件，写入会毁掉它。请换一个名字。",
+            field="out",
+        )

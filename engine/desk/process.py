@@ -158,26 +158,19 @@ def _report(
 
 def _convert(path: str, to: str, mapping: str, speaker: str, out: str) -> Iterator[dict[str, Any]]:
     from engine.dataset.making.convert import convert
+    from engine.dataset.making.losses import told
 
     found = opened.conversations(Path(path), mapping, speaker)
     done = convert(found, to, Path(out), opened.table(Path(path)))
-    yield {"rows": done.rows, "lost": _lost(done.lost)}
+    yield {"rows": done.rows, "lost": [one._asdict() for one in told(found, done.lost)]}
 
 
 def _losses(path: str, to: str, mapping: str, speaker: str) -> Iterator[list[dict[str, str]]]:
     from engine.dataset.making.convert import losses
+    from engine.dataset.making.losses import told
 
-    yield _lost(losses(opened.conversations(Path(path), mapping, speaker), to))
-
-
-def _lost(counts: dict[str, int]) -> list[dict[str, str]]:
-    from engine.dataset.making.convert import LOSSES
-
-    return [
-        {"en": LOSSES[kind].en.format(rows=rows), "zh": LOSSES[kind].zh.format(rows=rows)}
-        for kind, rows in counts.items()
-        if rows
-    ]
+    found = opened.conversations(Path(path), mapping, speaker)
+    yield [one._asdict() for one in told(found, losses(found, to))]
 
 
 def _messages(path: str, mapping: str, speaker: str, system_prompt: str, out: str) -> Iterator[str]:

@@ -8,20 +8,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dataset.making.convert import FORMATS, LOSSES, Converted, convert, losses
+from engine.dataset.making.convert import FORMATS, Converted, convert, losses
+from engine.dataset.making.losses import LOSSES, told
 from engine.dataset.making.write import ENDINGS
 from engine.dataset.meaning.formats import to_conversations
+from engine.dataset.meaning.reasons import NO_ANSWER, NOT_TEXT
 from engine.dataset.reading.read import read_table
 from engine.dataset.reading.store import Stored
 from engine.errors import UserError
 
 
-def found(*conversations, mapping=None, sources=None):
+def found(*conversations, mapping=None, sources=None, shapes=None, dropped=()):
     """Only what converting looks at."""
     return SimpleNamespace(
         conversations=Stored(conversations),
         mapping=mapping or {},
         sources=sources or list(range(len(conversations))),
+        shapes=Counter(shapes or {}),
+        dropped=dropped,
     )
 
 
@@ -188,8 +192,37 @@ def test_nothing_but_calls_is_a_sentence(tmp_path):
 
 def test_every_loss_has_its_sentence():
     kinds = {kind for counts in LOST.values() for kind in counts}
-    assert kinds == set(LOSSES)
+    assert kinds | {"wordless", "rejected", "nul"} == set(LOSSES)
     assert all("{rows}" in text for sentence in LOSSES.values() for text in sentence)
+
+
+def test_what_is_not_written_is_told(tmp_path):
+    """Rows that nobody could read by their reasons, conversations without words, rejected answers;
+    the same before as after."""
+    silent = {"messages": [user("Go"), call(STOP)]}
+    drops = [(0, NO_ANSWER), (4, NOT_TEXT), (5, NO_ANSWER)]
+    source = found(silent, talk(None, [("Hi", "Yes.")]), shapes={"preference": 1}, dropped=drops)
+    done = convert(source, "alpaca", tmp_path / "out.jsonl")
+    assert done == Converted(1, {"rejected": 1, "tools": 1, "wordless": 1})
+    assert losses(source, "alpaca") == done.lost
+    assert [one.en for one in told(source, done.lost)] == [
+        "2 rows cannot be learned from and are not written: it has no answer.",
+        "1 rows cannot be learned from and are not written: a cell is a list or an object, not "
+        "text.",
+        *(LOSSES[kind].en.format(rows=1) for kind in ("rejected", "tools", "wordless")),
+    ]
+    assert told(source, {})[0].zh == "2 行无法学习，没有写入：没有回答。"
+
+
+def test_what_no_csv_can_hold_is_taken_out(tmp_path):
+    """With a NUL the file would be no text; a conversation in JSON has its own way to write it."""
+    one = talk(None, [("a\0b", "c")])
+    assert convert(found(one), "alpaca", tmp_path / "out.csv") == Converted(1, {"nul": 1})
+    (row,) = read_table(tmp_path / "out.csv").rows
+    assert row == {"instruction": "ab", "input": "", "output": "c"}
+    for to, name in (("alpaca", "out.jsonl"), ("messages", "out.csv")):
+        assert convert(found(one), to, tmp_path / name) == Converted(1, {})
+        assert read_back(tmp_path / name) == [one]
 
 
 def test_a_question_of_two_columns_stands_in_two_again(tmp_path):

@@ -8,50 +8,18 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+from engine.dataset.making.losses import lost_of
 from engine.dataset.making.write import write_rows
 from engine.dataset.meaning.formats import Conversations
 from engine.dataset.reading.read import Table
 from engine.dataset.reading.store import Stored
 from engine.dataset.reasoning import FIELD, in_words
 from engine.dataset.split import splits_among
-from engine.errors import Sentence, UserError
+from engine.errors import UserError
 
 Row = dict[str, Any]
 # A question that stood in two columns: what it became -> (instruction, input).
 Parts = dict[str, tuple[str, str]]
-
-LOSSES = {
-    "system": Sentence(
-        "{rows} conversations have a system prompt; it is left out.",
-        "{rows} 段对话有系统提示词，会被去掉。",
-    ),
-    "tools": Sentence(
-        "{rows} conversations use tools; the tools are left out, and only what was asked and "
-        "answered in words stays.",
-        "{rows} 段对话用到了工具；工具部分会被去掉，只留下用文字写的提问和回答。",
-    ),
-    "turns": Sentence(
-        "{rows} conversations have several turns; each answer becomes a row of its own that knows "
-        "nothing of the turns before it.",
-        "{rows} 段对话有多轮；每个回答各成一行，看不到前面的几轮。",
-    ),
-    "roles": Sentence(
-        "{rows} conversations become running text, in which a trainer no longer tells questions "
-        "from answers; it learns all of it.",
-        "{rows} 段对话会变成连续的文本，训练时分不清提问和回答，全部都会被学习。",
-    ),
-    "described": Sentence(
-        "{rows} conversations say which tools there are; their calls and results stay, as text, "
-        "but the descriptions of the tools are left out.",
-        "{rows} 段对话带有工具说明；调用和结果会写成文字，工具说明会被去掉。",
-    ),
-    "plain": Sentence(
-        "{rows} rows are plain text without a question; they become answers to an empty question, "
-        "which most trainers leave out. The format text holds them as they are.",
-        "{rows} 行是没有提问的纯文本，会变成对空提问的回答，多数训练工具会跳过它们。"
-        "选“text”格式可以原样保留。",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +39,17 @@ def convert(found: Conversations, to: str, out: Path, table: Table | None = None
     these, (field "out") as write_rows.
     """
     write = _writer(to)
-    lost: Counter[str] = Counter()
-    sources: list[int] = []
+    lost = Counter(rejected=found.shapes["preference"])
+    is_csv, sources = out.suffix.lower() == ".csv", []
 
     def rows() -> Iterator[Row]:
         read = zip(found.sources, found.conversations, _parts(found, table), strict=False)
         for source, one, parts in read:
-            lost.update(_lost(one, to))
             made = write(one, parts)
+            lost.update(lost_of(one, to, made))
+            if is_csv and any(_holds_nul(row) for row in made):
+                made = [_without_nul(row) for row in made]
+                lost["nul"] += 1
             sources.extend([source] * len(made))
             yield from made
 
@@ -92,13 +63,16 @@ def convert(found: Conversations, to: str, out: Path, table: Table | None = None
             field="to",
         )
     write_rows(written, out, splits_among(sources, table.splits) if table else None)
-    return Converted(len(written), dict(lost))
+    return Converted(len(written), dict(+lost))
 
 
 def losses(found: Conversations, to: str) -> dict[str, int]:
-    """What `convert` would lose, without writing. Raises UserError (field "to")."""
-    _writer(to)
-    return dict(Counter(kind for one in found.conversations for kind in _lost(one, to)))
+    """What `convert` would lose to a format, without writing. Raises UserError (field "to")."""
+    write = _writer(to)
+    lost = Counter(rejected=found.shapes["preference"])
+    for one in found.conversations:
+        lost.update(lost_of(one, to, write(one, {})))
+    return dict(+lost)
 
 
 def _writer(to: str) -> Callable[[Row, Parts], list[Row]]:
@@ -111,29 +85,15 @@ def _writer(to: str) -> Callable[[Row, Parts], list[Row]]:
     return FORMATS[to]
 
 
-def _lost(conversation: Row, to: str) -> list[str]:
-    if "text" in conversation:
-        return [] if to == "text" else ["plain"]
-    messages = conversation["messages"]
-    has = {
-        "system": messages[0]["role"] == "system",
-        "tools": "tools" in conversation
-        or any(m["role"] == "tool" or m.get("tool_calls") for m in messages),
-        "turns": sum(m["role"] == "user" for m in messages) > 1,
-        "roles": True,
-        "described": "tools" in conversation,
+def _holds_nul(row: Row) -> bool:
+    return any(isinstance(cell, str) and "\x00" in cell for cell in row.values())
+
+
+def _without_nul(row: Row) -> Row:
+    return {
+        name: cell.replace("\x00", "") if isinstance(cell, str) else cell
+        for name, cell in row.items()
     }
-    return [kind for kind in _CANNOT_HOLD[to] if has[kind]]
-
-
-_CANNOT_HOLD = {
-    "messages": (),
-    "alpaca": ("tools",),
-    "sharegpt": (),
-    "prompt-completion": ("system", "tools", "turns"),
-    "context-target": ("system", "tools", "turns"),
-    "text": ("roles", "described"),
-}
 
 
 def _parts(found: Conversations, table: Table | None) -> Iterator[Parts]:
