@@ -41,10 +41,13 @@ def test_over_many_batches():
 
 
 def test_words_are_found_in_any_cell_and_case():
-    """Also what JSON writes with a backslash."""
+    """Also what JSON writes with a backslash, and a number; names of columns are no cells."""
     rows = [{"a": "The Lamp"}, {"b": ["灯塔", 'say "no"']}, {"lamp": None}, {"c": "x\ny"}]
+    rows += [{"d": {"lamp": [{"e": "LAMP"}, 12.5]}}, {"lamp": True, "f": 2**70}]
     stored = Stored(rows)
-    assert stored.find("lamp") == [0, 2]
+    assert stored.find("lamp") == [0, 4]
+    assert (stored.find("2.5"), stored.find(str(2**70))) == ([4], [5])
+    assert stored.find('":') == []
     assert stored.find("灯") == [1]
     assert stored.find('"no"') == [1]
     assert stored.find("x\ny") == [3]

@@ -55,14 +55,15 @@ class Stored(Sequence):
                 yield _read(line)
 
     def find(self, words: str) -> list[int]:
-        """Numbers of the rows that hold these words anywhere, in keys or values; case is even."""
+        """Numbers of the rows that hold these words in a value, at any depth; case is even."""
         import pyarrow.compute as compute
 
         written = json.dumps(words, ensure_ascii=False)[1:-1]  # as it stands in the JSON text
         column = self._lines[:]["json"]
-        return compute.indices_nonzero(
-            compute.match_substring(column, written, ignore_case=True)
-        ).to_pylist()
+        holds = compute.match_substring(column, written, ignore_case=True)  # or in a key
+        lines = (line for chunk in column.filter(holds).chunks for line in chunk.to_pylist())
+        found = zip(compute.indices_nonzero(holds).to_pylist(), lines, strict=True)
+        return [number for number, line in found if _says(_read(line), words.lower())]
 
 
 def _batches(values: Iterable[Any]) -> Iterator[list[str]]:
@@ -87,6 +88,16 @@ def _written(value: Any) -> str:
 
 def _read(line: str) -> Any:
     return json.loads(line) if line[0] == " " else orjson.loads(line)
+
+
+def _says(value: Any, words: str) -> bool:
+    if isinstance(value, str):
+        return words in value.lower()
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return value is not None and words in json.dumps(value).lower()
+    return any(_says(one, words) for one in value)
 
 
 @cache
