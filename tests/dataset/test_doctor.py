@@ -66,8 +66,10 @@ def test_a_finding_whole():
             {"row": 62, "text": "What do you know about the drum 0?"},
         ],
         advice=Sentence(
-            "Exact copies of earlier rows: they are learned more often than the rest.",
-            "与前面的行完全相同：会比其他行学得更多。",
+            "Exact copies of earlier rows: they are learned more often than the rest. Where "
+            "validation rows are drawn by chance, one copy may be learned, another validated on.",
+            "与前面的行完全相同：会比其他行学得更多。随机抽取验证行时，"
+            "相同的行可能一份用来学、一份用来验证。",
         ),
         severity="mild",
         repair="duplicates",
