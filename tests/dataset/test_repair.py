@@ -208,6 +208,10 @@ PIECES = st.sampled_from(
         " html",
         "&#195;©",
         "\x85",
+        "浣犲ソ涓栫晫",
+        "ÄãºÃ£¬ÊÀ½ç£¡",
+        "鎴戠埍浣犱滑锛?",
+        "\n",
     ]
 )
 TEXTS = st.lists(PIECES, min_size=1, max_size=6).map("".join).filter(lambda text: text.strip())
