@@ -1,6 +1,7 @@
 """The page's API as a program sees it, through gradio_client: ten names, end to end."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,23 @@ def test_a_dataset_is_converted(client):
     assert len(lines) >= 150
     assert '"prompt"' in lines[0]
     assert '"completion"' in lines[0]
+
+
+def test_a_dataset_of_splits_is_converted_to_one(client, server):
+    """As JSON, since a list of rows would train on what is held back."""
+    splits = {
+        "train": [{"question": "a", "answer": "b"}],
+        "test": [{"question": "c", "answer": "d"}],
+    }
+    folder = server.runs / "datasets"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "parted.json").write_text(json.dumps(splits), encoding="utf-8")
+    text = client.predict("parted.json", "prompt-completion", api_name="/convert_dataset")
+    (folder / "parted.json").unlink()
+    assert json.loads(text) == {
+        "train": [{"prompt": "a", "completion": "b"}],
+        "test": [{"prompt": "c", "completion": "d"}],
+    }
 
 
 def test_memory_is_foretold_and_measured(client):
