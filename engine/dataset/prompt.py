@@ -2,11 +2,13 @@
 
 import threading
 from functools import lru_cache
+from itertools import compress
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.dataset.reasoning import NAMES, for_template, reasons
 from engine.dataset.tool_words import with_written_arguments, written_out
+from engine.dataset.weight import is_learned
 from engine.errors import Sentence, UserError
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ _NO_TOKENS = dict.fromkeys(("bos_token", "eos_token", "pad_token", "unk_token"),
 
 
 class Rendered(NamedTuple):
-    """A prompt and the character spans of its answers, each with its end-of-turn mark."""
+    """A prompt and the character spans of its answers that are learned (not those of weight 0),
+    each with its end-of-turn mark."""
 
     text: str
     answers: list[tuple[int, int]]
@@ -102,8 +105,12 @@ def render_all(
         else:
             one = next(quick)
         text, spans = one
-        if not spans and any(m["role"] == "assistant" for m in messages):
+        answers = [m for m in messages if m["role"] == "assistant"]
+        learned = [is_learned(one) for one in answers]
+        if (answers and not spans) or not (all(learned) or len(spans) == len(answers)):
             spans = _spans_by_prefix(tokenizer, messages, tools, text)
+        elif not all(learned):
+            spans = list(compress(spans, learned))
         rendered.append(Rendered(text, spans))
     return rendered
 
@@ -195,6 +202,8 @@ def _spans_by_prefix(tokenizer, messages, tools, text) -> list[tuple[int, int]]:
     for i, message in enumerate(messages):
         if message["role"] != "assistant" or all(m["role"] != "user" for m in messages[:i]):
             continue  # a greeting, which only chat begins with, answers nobody
+        if not is_learned(message):
+            continue
         ((before, _),) = _apply(tokenizer, [messages[:i]], tools, True)
         ((until, _),) = _apply(tokenizer, [messages[: i + 1]], tools, False)
         until = until.rstrip()

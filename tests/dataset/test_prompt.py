@@ -67,13 +67,28 @@ def test_a_model_without_a_template_gets_the_plain_one(plain, tokenizer):
 def test_spans_by_prefix_equal_spans_by_marks(which, tokenizer, plain):
     """Most models' templates have no generation marks; the same spans must be found without."""
     marked = tokenizer if which == "sprout" else plain
-    stripped = copy.deepcopy(marked)
+    stripped = without_marks(marked)
+    for messages in (TURNS, TURNS[1:], TURNS[1:3]):
+        assert render(stripped, messages) == render(marked, messages)
+
+
+def test_answers_of_weight_0_have_no_span(tokenizer):
+    """By marks and by prefix; where a template teaches the last answer only, too."""
+    first, last = ([*TURNS[:2], TURNS[2] | {"weight": a}, TURNS[3], TURNS[4] | {"weight": b}]
+                   for a, b in ((0, 1), (1, 0)))  # fmt: skip
+    for one in (tokenizer, without_marks(tokenizer)):
+        assert answers(render(one, first)) == ["不。<|im_end|>"]
+        assert answers(render(one, last)) == ["Yes.<|im_end|>"]
+        assert render(one, last).text == render(one, TURNS).text
+
+
+def without_marks(tokenizer):
+    stripped = copy.deepcopy(tokenizer)
     for word in ("generation", "endgeneration"):
         for form in ("{%- " + word + " %}", "{% " + word + " %}"):
             stripped.chat_template = stripped.chat_template.replace(form, "")
     assert "generation %" not in stripped.chat_template
-    for messages in (TURNS, TURNS[1:], TURNS[1:3]):
-        assert render(stripped, messages) == render(marked, messages)
+    return stripped
 
 
 def test_a_template_that_rewrites_earlier_turns_teaches_the_last_answer(tokenizer):

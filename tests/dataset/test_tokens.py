@@ -60,6 +60,27 @@ def test_what_is_longer_is_cut_at_its_end(tokenizer, max_length, learned, end):
     assert encoded.lost == len(PIECES) - max_length
 
 
+def weighed(*weights):
+    answers = iter(weights)
+    return {
+        "messages": [
+            m | {"weight": next(answers)} if m["role"] == "assistant" else m
+            for m in TALK["messages"]
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("weights", "learned"), [((0, 1), PIECES[22:25]), ((1, 0), PIECES[9:12]), ((0, 0), [])]
+)
+def test_an_answer_of_weight_0_is_read_not_learned(tokenizer, weights, learned):
+    """Nor is it where only the last answer is learned: then the last that has weight."""
+    for loss_on in ("answers", "last_answer"):
+        encoded = encode(tokenizer, weighed(*weights), max_length=99, loss_on=loss_on)
+        assert named(tokenizer, encoded.input_ids) == PIECES
+        assert [n for n in named(tokenizer, encoded.labels) if n] == learned
+
+
 def test_plain_text_is_learned_to_its_end_but_for_its_first_token(tokenizer):
     encoded = encode(tokenizer, {"text": "H.Y."}, max_length=9)
     assert encoded.text == "H.Y.<|im_end|>"
