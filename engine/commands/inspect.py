@@ -33,6 +33,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from engine.dataset import opened
     from engine.dataset.inspect import inspect, one_row
     from engine.models.load import load_tokenizer
 
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
         path = _file_or_fetched(options.file, options.split, Path(folder))
         tokenizer, _ = load_tokenizer(options.model, options.chat_template)
+        opened.conversations(path, options.mapping, options.speaker)  # or says that none is left
         report = inspect(path, tokenizer, **asked)
         if options.row is not None:
             report |= one_row(path, tokenizer, options.row, **asked)

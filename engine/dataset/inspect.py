@@ -9,7 +9,7 @@ from engine.dataset import opened
 from engine.dataset.doctor.examine import Finding, examine
 from engine.dataset.doctor.placeholders import names_to_fill
 from engine.dataset.lengths import pictures, totals
-from engine.dataset.meaning.formats import TITLES
+from engine.dataset.meaning.formats import TITLES, Conversations, learnable
 from engine.dataset.prompt import with_system
 from engine.dataset.tokens import encode, segments
 from engine.errors import UserError
@@ -23,8 +23,11 @@ Progress = Callable[..., None]
 
 
 def understood(path: Path, mapping: str = "", speaker: str = "") -> dict[str, Any]:
-    """How a file was read: needs no model. Raises UserError (field "dataset" or "mapping")."""
-    table, found = opened.table(path), opened.conversations(path, mapping, speaker)
+    """How a file was read: needs no model. Raises UserError (field "dataset" or "mapping").
+
+    `usable` may be 0; `nothing` then says so.
+    """
+    table, found = opened.table(path), opened.understood(path, mapping, speaker)
     reasons = Counter(reason for _, reason in found.dropped)
     return {
         "format": found.format,
@@ -33,17 +36,29 @@ def understood(path: Path, mapping: str = "", speaker: str = "") -> dict[str, An
         "encoding": table.encoding,
         "rows": len(table.rows),
         "usable": len(found.conversations),
+        "nothing": _nothing(found),
         "columns": table.columns,
         "mapping": found.mapping,
         "shapes": [
             {"format": name, "title": TITLES[name]._asdict(), "rows": rows}
             for name, rows in found.shapes.most_common()
         ],
+        "speaker": found.speaker,
+        "lines": dict(found.lines),
         "speakers": [{"name": name, "lines": n} for name, n in found.speakers.most_common(50)],
         "splits": {name: last - first for name, (first, last) in table.splits.items()},
         "notes": [note._asdict() for note in (*table.notes, *found.notes)],
         "dropped": [{"reason": r._asdict(), "count": n} for r, n in reasons.most_common()],
     }
+
+
+def _nothing(found: Conversations) -> dict[str, str] | None:
+    """Why no row is left to learn from; None when one is."""
+    try:
+        learnable(found)
+    except UserError as error:
+        return error.sentence._asdict()
+    return None
 
 
 def inspect(
@@ -71,7 +86,7 @@ def inspect(
     def examining(share: float) -> None:
         progress(_MEASURING + share * (1 - _MEASURING))
 
-    found, second = opened.conversations(path, mapping, speaker), None
+    found, second = opened.understood(path, mapping, speaker), None
     if held_out:
         second = opened.second(held_out, mapping, speaker)
     lengths = opened.lengths(path, mapping, speaker, tokenizer, measuring, **options)

@@ -67,7 +67,7 @@ def totals(lengths: Lengths) -> dict[str, Any]:
     training, which `zero_label_rows` says."""
     import numpy
 
-    ordered = numpy.sort(lengths.total)
+    ordered = numpy.sort(lengths.total) if len(lengths.total) else numpy.zeros(1, dtype=int)
     kept = lengths.total - lengths.lost
     return {
         "total_tokens": int(kept.sum()),

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.dataset.lengths import Lengths, measure
 from engine.dataset.meaning.columns import chosen_roles, mapping_text, parse_mapping
-from engine.dataset.meaning.formats import Conversations, to_conversations
+from engine.dataset.meaning.formats import Conversations, learnable, to_conversations
 from engine.dataset.reading.read import Table, read_table
 from engine.errors import UserError
 
@@ -29,7 +29,12 @@ def table(path: Path) -> Table:
 
 
 def conversations(path: Path, mapping: str = "", speaker: str = "") -> Conversations:
-    """Raises UserError (field "dataset" or "mapping")."""
+    """One at least. Raises UserError (field "dataset", "mapping" or "speaker")."""
+    return learnable(understood(path, mapping, speaker))
+
+
+def understood(path: Path, mapping: str = "", speaker: str = "") -> Conversations:
+    """Also of a file in which all rows are left out. Raises UserError as `conversations`."""
     with _reading:
         return _found(path, _changed_at(path), mapping, speaker)
 
@@ -60,7 +65,7 @@ def lengths(
 ) -> Lengths:
     """`options` are those of `encode_all`; `progress` hears shares of one while rows are encoded,
     and may raise to end it."""
-    found = conversations(path, mapping, speaker)
+    found = understood(path, mapping, speaker)
     key = (path, _changed_at(path), mapping, speaker, tokenizer, *sorted(options.items()))
     with _measuring:
         if key not in _lengths:

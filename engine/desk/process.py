@@ -9,6 +9,7 @@ from typing import Any
 from engine.child import serve
 from engine.dataset import opened
 from engine.desk.jobs import Job
+from engine.errors import UserError
 from engine.imports import importing
 from engine.models.load import kept_tokenizer
 
@@ -124,7 +125,7 @@ def _table(path: str, start: int, count: int, search: str) -> Iterator[dict[str,
 
 def _dropped(path: str, mapping: str, speaker: str, out: str) -> Iterator[int]:
     table = opened.table(Path(path))
-    found = opened.conversations(Path(path), mapping, speaker)
+    found = opened.understood(Path(path), mapping, speaker)
     _write(
         Path(out),
         (
@@ -212,7 +213,7 @@ def _repair(
 
     written = _to_be_written(path, out)
     changes = repair(
-        opened.conversations(Path(path), mapping, speaker),
+        opened.understood(Path(path), mapping, speaker),
         kinds,
         written,
         held_out=opened.second(Path(held_out), mapping, speaker) if held_out else None,
@@ -220,6 +221,13 @@ def _repair(
         mapping=mapping,
         fill=fill,
     )
+    if not Path(out).stat().st_size:
+        raise UserError(
+            "Nothing would be left after this repair, so no copy is made. Tick other repairs, or "
+            "mend the file itself.",
+            "这样修复后一条也不剩，因此没有生成副本。请勾选别的修复，或自己改好文件。",
+            field="kinds",
+        )
     counts = Counter((one.kind, one.action) for one in changes)
     yield {
         "out": str(written),

@@ -13,7 +13,7 @@ import numpy as np
 from engine.config import TrainConfig
 from engine.dataset import opened
 from engine.dataset.lengths import Lengths, measure
-from engine.dataset.meaning.formats import Conversations, to_conversations
+from engine.dataset.meaning.formats import Conversations, learnable, to_conversations
 from engine.dataset.packing import Row, join, pack
 from engine.dataset.reading.read import Table, read_table
 from engine.dataset.split import split
@@ -130,7 +130,8 @@ def prepare(config: TrainConfig, tokenizer: "PreTrainedTokenizerBase") -> Prepar
 
     def source(path: Path, is_second: bool) -> Source:
         table = read_table(path)
-        found = to_conversations(table, _mapping(config, table, is_second), config.speaker)
+        asked = _mapping(config, table, is_second), config.speaker
+        found = learnable(to_conversations(table, *asked))
         encoded.append(Rows())
         each = encoded[-1].take
         lengths = measure(tokenizer, found.conversations, each=each, **_options(config))

@@ -31,6 +31,12 @@ def reasoned(thought):
     return one
 
 
+def unlearned_then_learned():
+    one = turns("a", "b", "c", "d")
+    one["messages"][1]["weight"] = 0
+    return one
+
+
 def sharegpt(*contents):
     roles = ("human", "gpt") * len(contents)
     return [{"from": role, "value": text} for role, text in zip(roles, contents, strict=False)]
@@ -95,6 +101,13 @@ SHAPES = [
                       {"role": "assistant", "reasoning_content": " r\n", "content": "b"}]},
         "messages", MESSAGES, reasoned("r"),
     ),
+    (
+        {"messages": [{"role": "user", "content": "a"},
+                      {"role": "assistant", "content": "b", "weight": 0},
+                      {"role": "user", "content": "c"},
+                      {"role": "assistant", "content": "d", "weight": 1}]},
+        "messages", MESSAGES, unlearned_then_learned(),
+    ),
     # ShareGPT
     (
         {"conversations": [{"from": "human", "value": "a", "thinking": "no"},
@@ -120,6 +133,26 @@ SHAPES = [
          "tools": json.dumps([FIND["function"]])},
         "sharegpt", TALKS | {"tools": "tools"}, CALLED,
     ),
+    (
+        {"conversations": [{"from": "human", "value": "Where?"},
+                           {"from": "function_call", "value": '{"name": "find", "arguments": {}}'},
+                           {"from": "function_call", "value": '{"name": "ask", "arguments": {}}'},
+                           {"from": "observation", "value": "3"},
+                           {"from": "observation", "value": "4"},
+                           {"from": "gpt", "value": "At 3."}]},
+        "sharegpt", TALKS,
+        {"messages": [{"role": "user", "content": "Where?"},
+                      {"role": "assistant", "content": "", "tool_calls": [
+                          {"type": "function", "function": {"name": "find", "arguments": {}}},
+                          {"type": "function", "function": {"name": "ask", "arguments": {}}}]},
+                      {"role": "tool", "content": "3"}, {"role": "tool", "content": "4"},
+                      {"role": "assistant", "content": "At 3."}]},
+    ),
+    # lines that name nobody, or in marks
+    ({"dialogue": ["a ", "b", "c", "d"]}, "unnamed", {"dialogue": "messages"},
+     turns("a", "b", "c", "d")),
+    ({"conversation": ["User: a", "Assistant: b"]}, "marked", {"conversation": "messages"},
+     turns("a", "b")),
     # turns that hold a question and its answer
     (
         {"conversation": [{"system": "s", "input": "a", "output": "b"},
@@ -146,6 +179,8 @@ SHAPES = [
     ({"instruction": "c", "output": "d", "history": '[["a", "b"]]'}, "alpaca",
      {"instruction": "user", "output": "assistant", "history": "history"},
      turns("a", "b", "c", "d")),
+    ({"instruction": "a", "article": "b", "summary": "c"}, "alpaca",
+     {"instruction": "user", "article": "input", "summary": "assistant"}, turns("a\nb", "c")),
     ({"指令": "a", "输入": "b", "输出": "c"}, "alpaca",
      {"指令": "user", "输入": "input", "输出": "assistant"}, turns("a\nb", "c")),
     ({"instruction": "a", "context": "b", "response": "c"}, "alpaca",
@@ -178,6 +213,16 @@ SHAPES = [
          "completion": [{"role": "assistant", "content": "d"}]},
         "pairs", {"prompt": "user", "completion": "assistant"}, turns("a", "b", "c", "d"),
     ),
+    ({"content": "类型#裙", "summary": "好裙子"}, "pairs",
+     {"content": "user", "summary": "assistant"}, turns("类型#裙", "好裙子")),
+    ({"source": "a", "target": "b"}, "pairs", {"source": "user", "target": "assistant"},
+     turns("a", "b")),
+    ({"用户问题": "a", "模型回答": "b"}, "pairs", {"用户问题": "user", "模型回答": "assistant"},
+     turns("a", "b")),
+    ({"問題描述": "a", "答案內容": "b"}, "pairs", {"問題描述": "user", "答案內容": "assistant"},
+     turns("a", "b")),
+    ({"prompt": "a", "response": ["b"]}, "pairs", {"prompt": "user", "response": "assistant"},
+     turns("a", "b")),
     ({"prompt": "a", "output": ["b", "c"], "rank": 1}, "pairs",
      {"prompt": "user", "output": "assistant"}, turns("a", "b")),
     ({"prompt": "a", "output": ["b", "c"], "rank": [2, 1]}, "pairs",
@@ -204,6 +249,17 @@ SHAPES = [
     ),
     ({"chosen": "\n\nHuman: a\n\nAssistant: b", "rejected": "\n\nHuman: a\n\nAssistant: c"},
      "preference", {"chosen": "messages"}, turns("a", "b")),
+    (
+        {"input": {"messages": turns("a")["messages"], "tools": [FIND]},
+         "preferred_output": [{"role": "assistant", "content": "b"}],
+         "non_preferred_output": [{"role": "assistant", "content": "c"}]},
+        "preference", {"input": "user", "preferred_output": "assistant"},
+        turns("a", "b") | {"tools": [FIND]},
+    ),
+    ({"query": "a", "pos": ["b"], "neg": ["c"]}, "preference",
+     {"query": "user", "pos": "assistant"}, turns("a", "b")),
+    ({"问题": "a", "接受": "b", "拒绝": "c"}, "preference", {"问题": "user", "接受": "assistant"},
+     turns("a", "b")),
     (turns("a", "b") | {"label": True}, "labelled", MESSAGES, turns("a", "b")),
     ({"prompt": "a", "completion": "b", "label": "True"}, "labelled",
      {"prompt": "user", "completion": "assistant"}, turns("a", "b")),
@@ -223,6 +279,7 @@ SHAPES = [
     ({"text": "### User\na\n### Assistant\nb"}, "marked", {"text": "messages"}, turns("a", "b")),
     ({"text": "User: a\nmore\nAssistant: b"}, "marked", {"text": "messages"},
      turns("a\nmore", "b")),
+    ({"text": "Q: a\nmore\nA: b"}, "marked", {"text": "messages"}, turns("a\nmore", "b")),
     ({"text": "<human>: a\n<bot>: b"}, "marked", {"text": "messages"}, turns("a", "b")),
     (
         {"text": "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\na<|im_end|>\n"

@@ -10,20 +10,35 @@ from engine.dataset.meaning.columns import (
     ROLES,
     Roles,
     chosen_roles,
-    columns_named,
     mapping_text,
     parse_mapping,
     readings,
 )
+from engine.dataset.meaning.names import columns_named
 from engine.errors import UserError
 
 
 def test_names_are_compared_without_case_spaces_and_endings():
-    """A name without an ending goes before one with it."""
+    """A name without an ending goes before one with it; traditional characters are simplified."""
     columns = ["Answer Text", "ANSWER", "answer_en", "answers"]
-    assert columns_named(["answer"], columns) == ["ANSWER", "Answer Text", "answer_en"]
+    assert columns_named(["answer"], columns) == ["ANSWER", "Answer Text", "answer_en", "answers"]
+    assert columns_named(["问题"], ["問題描述", "问 题"]) == ["问 题", "問題描述"]
+    assert columns_named(["a", "内容"], ["as", "内容", "文本"]) == ["内容"]
     assert columns_named(["b", "a"], ["a", "b"]) == ["b", "a"]
     assert columns_named(["con"], ["context"]) == ["context"]
+
+
+def test_what_is_made_of_a_text_answers_it():
+    """Beside an instruction the text is its input; a question that is named goes before."""
+    assert readings(("id", "summary", "content")) == (
+        ("pairs", Roles(user=("content",), assistant=("summary",))),
+        ("text", Roles(text=("content",))),
+    )
+    assert readings(("instruction", "article", "summary")) == (
+        ("alpaca", Roles(user=("instruction",), input=("article",), assistant=("summary",))),
+    )
+    first = readings(("source", "question", "target"))[0]
+    assert first == ("pairs", Roles(user=("question",), assistant=("target",)))
 
 
 def test_a_row_can_be_several_things_the_likeliest_first():

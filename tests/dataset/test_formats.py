@@ -5,7 +5,7 @@ import pytest
 from engine.dataset.meaning.formats import TITLES
 from engine.errors import UserError
 from tests.dataset import formats_table
-from tests.dataset.made_rows import SHAPES, read, reasoned, turns
+from tests.dataset.made_rows import SHAPES, read, reasoned, turns, unlearned_then_learned
 
 
 @pytest.mark.parametrize(("row", "shape", "mapping", "expected"), SHAPES)
@@ -25,7 +25,10 @@ def test_each_shape_exactly(row, shape, mapping, expected):
         "instruction/response prompt/response prompt/completion question/answer ask/answer "
         "query/reply context/target problem/solution questionText/answerText "
         "question_text/answer_zh Question/Answer_En User_Input/Assistant user/gpt input/output "
-        "问题/答案 提问/回答 输入/输出 指令/输出 用户/助手 上文/下文"
+        "问题/答案 提问/回答 输入/输出 指令/输出 用户/助手 上文/下文 用户问题/模型回答 "
+        "问题描述/答案内容 输入文本/输出文本 咨询/回复 問題/答案 提問/回答 提問/回覆 輸入/輸出 "
+        "指令/回應 instructions/outputs inputs/targets input/target text/target content/summary "
+        "document/summary article/summary text/summary dialogue/summary 原文/译文 原文/摘要"
     ).split()] + [["User Input", "Bot Response"]],
 )  # fmt: skip
 def test_names_that_people_give_a_question_and_its_answer(question, answer):
@@ -52,10 +55,41 @@ def test_preferences_and_labels_are_said():
         "Preference data in 1 rows: the chosen answers are used, the rejected ones are left out.",
         "Labels in 1 rows: answers labelled good are used, bad ones are left out.",
     ]
+    assert [note.en for note in read([{"dialogue": ["a", "b"]}] * 2).notes] == [
+        "In 2 rows the lines name nobody: they are read as user and assistant by turns."
+    ]
+    assert [note.en for note in read([unlearned_then_learned(), turns("a", "b")]).notes] == [
+        "In 1 conversations some answers have weight 0: they are read, not learned."
+    ]
     assert [note.en for note in read([reasoned("r"), turns("a", "b")]).notes] == [
         "In 1 conversations answers come with reasoning; it is learned with them, as the chat "
         "template writes it or between <think> and </think>."
     ]
+
+
+def test_columns_that_are_not_used_are_said_in_any_format():
+    """Of the whole file: what one row reads is used, what is empty everywhere is nothing, what a
+    repeated question or a rank says is used where it counts."""
+    rows = [
+        {"prompt": "a", "ask": "", "response": "b", "id": 1, "note": "x", "empty": " "},
+        {"prompt": "", "ask": "c", "response": "d", "source": "web"},
+    ]
+    assert [note.en for note in read(rows).notes] == [
+        "The columns id, note and source are not used."
+    ]
+    assert [note.zh for note in read(rows).notes] == ["没有用到的列：id、note、source。"]
+    alone = {"标题": "a", "内容": "b"}
+    assert [note.en for note in read([alone]).notes] == ["The column 标题 is not used."]
+    ranked = {"prompt": "a", "output": ["b", "c"], "rank": 1}
+    assert [note.en for note in read([ranked]).notes] == []
+    ranked["output"] = "b"
+    assert [note.en for note in read([ranked]).notes] == ["The column rank is not used."]
+    wide = turns("a", "b") | {f"c{n}": n for n in range(14)}
+    assert [note.en for note in read([wide]).notes] == [
+        f"The columns {', '.join(f'c{n}' for n in range(12))} and 2 more are not used."
+    ]
+    chosen = read(rows, mapping="note=user, response=assistant, source=ignore")
+    assert [note.en for note in chosen.notes] == ["The columns prompt, id and ask are not used."]
 
 
 def labelled(*answers_and_labels):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.dataset.meaning.formats import learnable
 from engine.errors import UserError
 from tests.dataset.made_rows import read, sharegpt, turns
 
@@ -50,6 +51,14 @@ from tests.dataset.made_rows import read, sharegpt, turns
         (turns("a", "b") | {"label": " False"}, "it is labelled as a bad answer"),
         ({"text": " \n"}, "its text is empty"),
         ({"other": 1}, "its columns are not known"),
+        ({"prompt": "a"}, "it has no answer"),
+        ({"response": "b"}, "it does not begin with a question"),
+        ({"turns": ["a", "b"]}, "a turn has no role or no content"),
+        (
+            {"messages": [{"role": "user", "content": "a"},
+                          {"role": "assistant", "content": "b", "weight": 0}]},
+            "all its answers have weight 0",
+        ),
     ],
 )  # fmt: skip
 def test_each_reason_to_leave_a_row_out(row, reason):
@@ -78,9 +87,18 @@ def test_what_nobody_answers_is_cut_off_the_end_and_counted(end, kept):
     ]
 
 
+def test_a_row_of_a_choice_without_its_answer():
+    found = read([{"x": "a", "y": "b"}, {"x": "c"}], mapping="x=user, y=assistant")
+    assert [(at, why.en) for at, why in found.dropped] == [(1, "it has no answer")]
+    assert found.shapes == {"mapped": 2}
+
+
 def test_no_row_left_says_why():
+    """What is left out is known all the same, so that it can be shown and mended."""
+    found = read([{"prompt": "a", "response": ""}] * 2 + [{"prompt": "", "response": "b"}])
+    assert (len(found.conversations), len(found.dropped), found.format) == (0, 3, "pairs")
     with pytest.raises(UserError) as raised:
-        read([{"prompt": "a", "response": ""}] * 2 + [{"prompt": "", "response": "b"}])
+        learnable(found)
     assert str(raised.value).startswith(
         "No row can be learned from: 2 x it has no answer; 1 x it does not begin with a question."
     )

@@ -58,9 +58,12 @@ def test_the_whole_report(file, tokenizer):
         "encoding": "UTF-8",
         "rows": 4,
         "usable": 3,
+        "nothing": None,
         "columns": ["prompt", "response"],
         "mapping": {"prompt": "user", "response": "assistant"},
         "shapes": [{"format": "pairs", "title": pairs, "rows": 4}],
+        "speaker": "",
+        "lines": {},
         "speakers": [],
         "splits": {},
         "notes": [],
@@ -100,6 +103,30 @@ def test_one_row_in_full(file, tokenizer):
         ["<|im_end|>", "end"],
         ["\n", "read"],
     ]
+
+
+def test_a_file_of_which_no_row_is_left_is_understood_and_examined(tmp_path, write_rows, tokenizer):
+    """So that the page can offer what mends it."""
+    talk = [{"from": "gpt", "value": "Hi"}, {"from": "human", "value": "Ho"}]
+    row = {"conversations": [*talk, {"from": "gpt", "value": "Ha"}]}
+    report = inspect(write_rows(tmp_path / "a.jsonl", [row] * 2), tokenizer, **OPTIONS)
+    assert (report["format"], report["rows"], report["usable"]) == ("sharegpt", 2, 0)
+    assert report["nothing"]["en"].startswith(
+        "No row can be learned from: 2 x it does not begin with a question. "
+    )
+    assert [(one["kind"], one["rows"], one["repair"]) for one in report["problems"]] == [
+        ("role_order", 2, "role_order")
+    ]
+    assert (report["total_tokens"], report["lengths"]["max"]) == (0, 0)
+
+
+def test_a_script_counts_its_lines(tmp_path, tokenizer):
+    file = tmp_path / "a.txt"
+    file.write_text("甲：一\n乙：二\n甲：三\n乙：四\n甲：五\n", encoding="utf-8")
+    report = inspect(file, tokenizer, speaker="甲", **OPTIONS)
+    assert (report["speaker"], report["usable"]) == ("甲", 2)
+    assert report["lines"] == {"learned": 2, "prompts": 2, "dropped": 1}
+    assert [one["count"] for one in report["dropped"]] == [1]
 
 
 def test_no_end_learned_is_said(tmp_path, write_rows, tokenizer):

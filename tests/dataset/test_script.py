@@ -21,6 +21,10 @@ def pairs(found):
     return [tuple(m["content"] for m in one["messages"]) for one in found.conversations]
 
 
+def left_out(found):
+    return [(row, why.en) for row, why in found.dropped]
+
+
 PLAY = "Ann: Hi.|Bob: Hm?|Ann: I said hi.|Ann: To you.|Cy: Me too.|Bob: Ah.||Bob: Late.|Ann: Yes."
 
 
@@ -30,10 +34,12 @@ def test_the_lines_of_one_person_answer_what_the_others_say_before():
     found = read(rows_of(PLAY), speaker="Bob")
     assert pairs(found) == [("Hi.", "Hm?"), ("Ann: I said hi.\nAnn: To you.\nCy: Me too.", "Ah.")]
     assert found.sources == [1, 5]
-    assert [(row, why.en) for row, why in found.dropped] == [
+    assert left_out(found) == [
         (6, "it names no speaker"),
         (7, "nobody speaks before this line"),
+        (8, "the speaker does not answer this line"),
     ]
+    assert found.lines == {"learned": 2, "prompts": 4, "dropped": 3}
     assert (found.format, found.shapes, found.mapping) == ("script", {"script": 9}, {})
     assert found.speakers == {"Ann": 4, "Bob": 3, "Cy": 1}
     assert [note.en for note in found.notes] == [
@@ -41,10 +47,55 @@ def test_the_lines_of_one_person_answer_what_the_others_say_before():
     ]
 
 
-def test_who_speaks_most_is_chosen():
+def test_who_answers_most_is_chosen():
+    """Not who speaks most: who opens every scene has nobody to answer."""
     found = read(rows_of(PLAY))
     assert pairs(found) == [("Hm?", "I said hi.\nTo you."), ("Late.", "Yes.")]
-    assert found.sources == [2, 8]
+    assert (found.speaker, found.sources) == ("Ann", [2, 8])
+    opened = read(rows_of("|".join(["Ann: Hi.\nAnn: You!\nBob: Hm?"] * 2)))
+    assert opened.speakers == {"Ann": 4, "Bob": 2}
+    assert (opened.speaker, pairs(opened)) == ("Bob", [("Hi.\nYou!", "Hm?")] * 2)
+
+
+def test_of_a_speaker_who_answers_nobody_all_is_known_but_what_to_learn():
+    """So that another one can be chosen."""
+    found = read(rows_of("A: a\nB: b|A: c\nB: d"), speaker="A")
+    assert (pairs(found), found.speakers) == ([], {"A": 2, "B": 2})
+    assert found.lines == {"learned": 0, "prompts": 0, "dropped": 4}
+
+
+def test_every_line_is_learned_a_prompt_or_left_out():
+    said = [*(f"A: {n}" for n in range(8)), "B: x", "(Night falls.)", "B: y", "---", "A: z"]
+    found = read(rows_of("|".join(said)), speaker="B")
+    assert pairs(found) == [("2\n3\n4\n5\n6\n7", "x\n(Night falls.)\ny")]
+    assert left_out(found) == [
+        (0, "it stands too many lines before the answer"),
+        (1, "it stands too many lines before the answer"),
+        (11, "it names no speaker"),
+        (12, "the speaker does not answer this line"),
+    ]
+    assert found.lines == {"learned": 2, "prompts": 6, "dropped": 4}
+
+
+def test_a_line_without_a_name_goes_on_with_the_line_before():
+    """In a paragraph and from row to row; before the first name of a scene nobody says it."""
+    text = "It is late.|Ann: Hello.|How are you?|Bob: Fine.|Ann: Good.|Bob: Yes."
+    found = read(rows_of(text), speaker="Bob")
+    assert pairs(found) == [("Hello.\nHow are you?", "Fine."), ("Good.", "Yes.")]
+    assert left_out(found) == [(0, "it names no speaker")]
+    assert [note.en for note in found.notes][1:] == [
+        "1 lines that name nobody go on with the line before them."
+    ]
+    scenes = read(rows_of(text.replace("|", "\n").replace("\nAnn: Good", "|Ann: Good")))
+    assert pairs(scenes) == pairs(found)
+    assert left_out(scenes) == [(0, "it names no speaker")]
+    lists = read([{"dialogue": ["A: a", "b", "B: c"]}, {"dialogue": ["b", "A: a", "B: c"]}])
+    assert pairs(lists) == [("a\nb", "c"), ("a", "c")]
+
+
+def test_columns_beside_a_script_are_said():
+    rows = [{"id": n, "speaker": "AB"[n % 2], "line": "x", "act": ""} for n in range(4)]
+    assert [note.en for note in read(rows).notes][1:] == ["The column id is not used."]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +107,8 @@ def test_a_column_of_names_and_one_of_lines(name, line):
     said = [("甲", "走吗"), ("乙", "不"), ("甲", "好"), ("", "幕落"), ("乙", "唉")]
     found = read([{name: who, line: text} for who, text in said], speaker="乙")
     assert pairs(found) == [("走吗", "不")]
-    assert [(row, why.en) for row, why in found.dropped] == [
+    assert left_out(found) == [
+        (2, "the speaker does not answer this line"),
         (3, "it names no speaker"),
         (4, "nobody speaks before this line"),
     ]
@@ -78,7 +130,10 @@ def test_a_list_of_lines_in_each_row(scene):
     ]
     found = read(rows, speaker="乙")
     assert (pairs(found), found.sources) == ([("一", "二")], [0])
-    assert [(row, why.en) for row, why in found.dropped] == [(1, "nobody speaks before this line")]
+    assert left_out(found) == [
+        (1, "nobody speaks before this line"),
+        (1, "the speaker does not answer this line"),
+    ]
 
 
 def test_paragraphs_of_several_lines_are_scenes():
@@ -97,6 +152,15 @@ def test_of_user_and_assistant_the_assistant_answers():
         ("a\nb\nc", "d"),
         ("e", "f"),
     ]
+
+
+def test_of_question_and_answer_the_answer_is_learned():
+    """One line a row; both in one row are a conversation of their own."""
+    for q, a in ("QA", ("Question", "Answer"), ("问", "答"), ("Human", "AI")):
+        lines = [f"{q}: a", f"{a}: b", f"{q}: c", f"{q}: d", f"{a}: e"]
+        assert pairs(read(rows_of("|".join(lines)))) == [("a", "b"), ("c\nd", "e")]
+        marked = read(rows_of(f"{q}: a\n{a}: b|{q}: c\n{a}: d"))
+        assert (marked.format, pairs(marked)) == ("marked", [("a", "b"), ("c", "d")])
 
 
 def test_nobody_of_that_name():

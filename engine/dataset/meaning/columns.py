@@ -6,33 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
+from engine.dataset.meaning import names
+from engine.dataset.meaning.names import columns_named
 from engine.errors import UserError
-
-_QUESTIONS = (
-    "instruction prompt question ask query problem userinput userprompt usermessage userquery user "
-    "human request questions q 指令 问题 提问 用户输入 用户 提示词 提示 题目 问句 问 上文 context "
-    "input 输入 title questiontitle subject 标题"
-).split()
-_ANSWERS = (
-    "output response completion answer reply target assistant solution gpt bot modeloutput "
-    "assistantresponse botresponse modelresponse answers responses outputs completions solutions a "
-    "输出 回答 答案 答复 回复 解答 助手 模型输出 下文 答"
-).split()
-_INSTRUCTIONS = ("instruction", "指令")
-_INPUTS = "input context question query 输入 上下文 背景 问题".split()
-_ASKING = ("question", "query", "问题")  # an input only where an instruction stands beside it
-_SYSTEMS = "system systemprompt systemmessage 系统 系统提示 系统提示词 人设".split()
-_HISTORIES = "history chathistory 历史 历史对话 对话历史".split()
-_MESSAGES = (
-    "messages conversations conversation dialogue dialog dialogues turns chat 对话 消息".split()
-)
-_TOOLS = "tools functions 工具".split()
-_TEXTS = "text content document dialogue dialog conversation 文本 正文 内容 对话".split()
-_CHOSEN = "chosen chosenresponse chosenanswer".split()
-_REJECTED = "rejected rejectedresponse rejectedanswer".split()
-_LABELS = "label ktotag".split()
-_RANKS = "rank ranks ranking score scores preference preferences".split()
-_ENDINGS = ("text", "content", "zh", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +26,7 @@ class Roles:
     text: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     rank: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
     joined: bool = False
 
     def mapping(self) -> dict[str, str]:
@@ -58,7 +35,8 @@ class Roles:
         return {column: role for role, columns in named.items() for column in columns}
 
 
-_COLUMN_ROLES = tuple(f.name for f in fields(Roles) if f.name not in ("label", "rank", "joined"))
+_UNMAPPED = ("label", "rank", "rejected", "joined")
+_COLUMN_ROLES = tuple(f.name for f in fields(Roles) if f.name not in _UNMAPPED)
 ROLES = (*_COLUMN_ROLES, "ignore")
 _HOW = "Write question=user, answer=assistant."
 _HOW_ZH = "写法如 question=user, answer=assistant。"
@@ -67,82 +45,77 @@ _HOW_ZH = "写法如 question=user, answer=assistant。"
 @lru_cache(maxsize=1024)
 def readings(columns: tuple[str, ...]) -> tuple[tuple[str, Roles], ...]:
     """What a row of these columns can be, as (shape, roles), the likeliest first; () unknown."""
-    found = [_preference(columns), *_talks(columns), _pair(columns)]
-    texts = columns_named(_TEXTS, columns)
+    found = [_preference(columns), *_talks(columns), _pair(columns), _retold(columns)]
+    texts = columns_named(names.TEXTS, columns)
     found += [("text", Roles(text=(column,))) for column in texts]
     return tuple(reading for reading in found if reading)
 
 
-def columns_named(names: Iterable[str], columns: Iterable[str]) -> list[str]:
-    """The columns called so, in the order of the names; case, spaces, _ and - do not count, nor
-    does an ending such as _text or _zh, though a name without it goes before."""
-    spelled: dict[str, list[str]] = {}
-    plain = [(column, re.sub(r"[\s_\-]+", "", str(column)).lower()) for column in columns]
-    for column, name in plain:
-        spelled.setdefault(name, []).append(column)
-    for column, name in plain:
-        for stem in _stems(name):
-            spelled.setdefault(stem, []).append(column)
-    return list(dict.fromkeys(column for name in names for column in spelled.get(name, [])))
-
-
 def answer_columns(columns: Iterable[str]) -> list[str]:
     """The columns that hold answers by their name, the likeliest first."""
-    return columns_named(_ANSWERS, columns)
+    return columns_named(names.ANSWERS, columns)
 
 
 def label_columns(columns: Iterable[str]) -> list[str]:
     """The columns that may say by their name whether an answer is good."""
-    return columns_named(_LABELS, columns)
-
-
-def _stems(name: str) -> Iterable[str]:
-    while ending := next((s for s in _ENDINGS if name.endswith(s) and name != s), None):
-        name = name[: -len(ending)]
-        yield name
+    return columns_named(names.LABELS, columns)
 
 
 def _beside(columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The roles that stand beside a question and an answer in any shape."""
     columns = tuple(columns)
-    named = {"system": _SYSTEMS, "history": _HISTORIES, "tools": _TOOLS}
-    named |= {"label": _LABELS, "rank": _RANKS}
-    return {role: tuple(columns_named(names, columns)) for role, names in named.items()}
+    named = {"system": names.SYSTEMS, "history": names.HISTORIES, "tools": names.TOOLS}
+    named |= {"label": names.LABELS, "rank": names.RANKS}
+    return {role: tuple(columns_named(called, columns)) for role, called in named.items()}
 
 
 def _preference(columns: tuple[str, ...]) -> tuple[str, Roles] | None:
-    chosen, rejected = columns_named(_CHOSEN, columns), columns_named(_REJECTED, columns)
+    rejected = tuple(columns_named(names.REJECTED, columns))
+    chosen = [c for c in columns_named(names.CHOSEN, columns) if c not in rejected]
     if not (chosen and rejected):
         return None
+    beside = _beside(columns) | {"rejected": rejected}
     user, added = _asked(columns)
-    talks = () if user else tuple(columns_named(_MESSAGES, columns))[:1]
+    talks = () if user else tuple(columns_named(names.MESSAGES, columns))[:1]
     if not (user or talks):  # the answer holds the conversation before it
-        return "preference", Roles(messages=(chosen[0],), **_beside(columns))
+        return "preference", Roles(messages=(chosen[0],), **beside)
     roles = Roles(user=user, input=added, messages=talks, assistant=(chosen[0],))
-    return "preference", replace(roles, **_beside(columns))
+    return "preference", replace(roles, **beside)
 
 
 def _talks(columns: tuple[str, ...]) -> list[tuple[str, Roles]]:
     beside = _beside(columns) | {"history": (), "rank": ()}
-    named = columns_named(_MESSAGES, columns)
+    named = columns_named(names.MESSAGES, columns)
     return [("messages", Roles(messages=(column,), **beside)) for column in named]
 
 
 def _pair(columns: tuple[str, ...]) -> tuple[str, Roles] | None:
-    answers = columns_named(_ANSWERS, columns)
+    answers = columns_named(names.ANSWERS, columns)
     user, added = _asked(columns)
     if not (answers and user):
         return None
-    shape = "alpaca" if columns_named(_INSTRUCTIONS, user[:1]) else "pairs"
+    shape = "alpaca" if columns_named(names.INSTRUCTIONS, user[:1]) else "pairs"
     return shape, Roles(user=user, input=added, assistant=tuple(answers), **_beside(columns))
+
+
+def _retold(columns: tuple[str, ...]) -> tuple[str, Roles] | None:
+    """A text and what is made of it, its summary say; an instruction beside them asks for that."""
+    told = tuple(columns_named(names.RETOLD, columns))
+    sources = tuple(c for c in columns_named(names.SOURCES, columns) if c not in told)[:1]
+    if not (told and sources):
+        return None
+    asked = tuple(columns_named(names.INSTRUCTIONS, columns))
+    user, added = (asked, sources) if asked else (sources, ())
+    roles = Roles(user=user, input=added, assistant=told, **_beside(columns))
+    return ("alpaca" if asked else "pairs"), roles
 
 
 def _asked(columns: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns of the question, and those that are added to it."""
-    user = columns_named(_QUESTIONS, columns)
-    added = columns_named(_INPUTS, columns)
-    if not columns_named(_INSTRUCTIONS, user[:1]):
-        asking = columns_named(_ASKING, added)
+    user = columns_named(names.QUESTIONS, columns)
+    added = columns_named(names.INPUTS, columns)
+    if not columns_named(names.INSTRUCTIONS, user[:1]):
+        asking = columns_named(names.ASKING, added)
         added = [column for column in added if column not in asking]
     added = [column for column in added if column not in user[:1]]
     return tuple(column for column in user if column not in added), tuple(added)

@@ -5,9 +5,12 @@ OpenAI (role, content, tool_calls), ShareGPT (from, value, function_call, observ
 """
 
 import json
+from itertools import cycle
 from typing import Any
 
-from engine.dataset.meaning.columns import Roles, columns_named, readings
+from engine.dataset.meaning.columns import Roles, readings
+from engine.dataset.meaning.marked_text import turns_in
+from engine.dataset.meaning.names import columns_named
 from engine.dataset.meaning.reasons import (
     BAD_HISTORY,
     EMPTY_ANSWER,
@@ -19,10 +22,12 @@ from engine.dataset.meaning.reasons import (
     ROLE_ORDER,
     SYSTEM_IN_THE_MIDDLE,
     UNKNOWN_ROLE,
+    WEIGHT_ZERO,
     Dropped,
 )
 from engine.dataset.meaning.tools import calls_of, from_json
 from engine.dataset.reasoning import FIELD, NAMES
+from engine.dataset.weight import UNLEARNED, is_learned
 
 Message = dict[str, Any]
 
@@ -64,8 +69,10 @@ def is_known(role: Any) -> bool:
 
 
 def dialect_of(turns: list[Any]) -> str:
-    """openai, sharegpt, xtuner or firefly, by the first turn."""
+    """openai, sharegpt, xtuner or firefly, by the first turn; marked or unnamed if all are text."""
     first = turns[0] if turns else None
+    if turns and all(isinstance(turn, str) for turn in turns):
+        return "marked" if turns_in("\n".join(turns)) else "unnamed"
     if not isinstance(first, dict) or "role" in first:
         return "openai"
     if role_of(first) is None and _question_and_answer(first):
@@ -76,10 +83,23 @@ def dialect_of(turns: list[Any]) -> str:
 def messages_of(turns: list[Any]) -> list[Message]:
     """Raises Dropped for a turn that cannot be read."""
     messages: list[Message] = []
+    was_call = False
     for turn in turns:
         pair = _question_and_answer(turn) if role_of(turn) is None else None
-        messages += _from_pair(turn, pair) if pair else [_message(turn)]
+        new = _from_pair(turn, pair) if pair else [_message(turn)]
+        if was_call and _is_call(turn) and FIELD not in new[0]:  # calls made at once are one turn
+            messages[-1]["tool_calls"] += new[0]["tool_calls"]
+        else:
+            messages += new
+        was_call = _is_call(turn)
     return messages
+
+
+def messages_by_turns(lines: list[str]) -> list[Message]:
+    """Lines that name nobody: user and assistant by turns, unless marks in them say otherwise."""
+    sides = cycle(("user", "assistant"))
+    spoken = [{"role": next(sides), "content": line.strip()} for line in lines]
+    return turns_in("\n".join(lines)) or spoken
 
 
 def text_of(value: Any) -> str:
@@ -132,6 +152,8 @@ def well_formed(messages: list[Message]) -> tuple[list[Message], bool]:
     if not turns:
         raise Dropped(NO_ANSWER)
     _check_order(turns)
+    if not any(is_learned(turn) for turn in turns if turn["role"] == "assistant"):
+        raise Dropped(WEIGHT_ZERO)
     head = [{"role": "system", "content": "\n\n".join(systems)}] if systems else []
     return head + turns, len(turns) < said
 
@@ -184,13 +206,21 @@ def _message(turn: Any) -> Message:
         raise Dropped(UNKNOWN_ROLE)
     if side == "call":
         called = {"role": "assistant", "content": "", "tool_calls": calls_of(content)}
-        return called | _reasoning(turn)
+        return called | _reasoning(turn) | _weight(turn)
     if side == "tool" and isinstance(content, dict | list) and not _is_parts(content):
         return {"role": "tool", "content": json.dumps(content, ensure_ascii=False)}
     message = {"role": side, "content": _content(content)}
     if side == "assistant":
-        message |= _reasoning(turn)
+        message |= _reasoning(turn) | _weight(turn)
     return message | {"tool_calls": calls_of(calls)} if calls else message
+
+
+def _is_call(turn: Any) -> bool:
+    return SIDES.get(str(role_of(turn)).strip().lower()) == "call"
+
+
+def _weight(turn: dict[str, Any]) -> dict[str, int]:
+    return {} if is_learned(turn) else UNLEARNED
 
 
 def _reasoning(turn: dict[str, Any]) -> dict[str, str]:

@@ -6,8 +6,8 @@ text, `{"text": str}`. A message that calls tools has `"tool_calls"`.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,17 @@ from engine.dataset.meaning.columns import Roles, chosen_roles, parse_mapping, r
 from engine.dataset.meaning.labels import judging_columns
 from engine.dataset.meaning.lines import find_script
 from engine.dataset.meaning.reasons import UNKNOWN_COLUMNS, Dropped
-from engine.dataset.meaning.rows import Read, fits, read_row, shape_of
-from engine.dataset.meaning.script import answers_of, nameless_rows, the_speaker
+from engine.dataset.meaning.rows import (
+    Read,
+    columns_read,
+    fits,
+    is_filled,
+    read_row,
+    shape_of,
+)
+from engine.dataset.meaning.script import Told, answers_of, speakers_of
+from engine.dataset.meaning.tally import Tally, Unused
 from engine.dataset.reading.store import Stored
-from engine.dataset.reasoning import reasons
 from engine.errors import Sentence, UserError
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ TITLES = {
     "pairs": Sentence("question and answer columns", "问答两列"),
     "preference": Sentence("chosen and rejected answers", "偏好数据（chosen / rejected）"),
     "labelled": Sentence("answers labelled good or bad", "标了好坏的回答"),
+    "unnamed": Sentence("dialogue of lines that name nobody", "没有写明说话人的对话"),
     "script": Sentence("script of names and lines", "剧本（人物和台词）"),
     "marked": Sentence(
         "text with marks of turns, such as ### Human: or <|im_start|>",
@@ -56,39 +64,28 @@ class Conversations:
     dropped: list[tuple[int, Sentence]]  # (row, why), every row that is left out
     shapes: Counter  # shape -> rows, those left out too
     speakers: Counter  # name -> lines of a script; empty when it is none
+    speaker: str  # whose lines are learned; "" when it is none
+    lines: Counter  # of a script: lines learned, prompts and dropped
     notes: list[Sentence]  # what a person should know
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What is counted while the rows go by."""
-
-    sources: list[int] = field(default_factory=list)
-    dropped: list[tuple[int, Sentence]] = field(default_factory=list)
-    shapes: Counter = field(default_factory=Counter)
-    roles: dict[str, Roles] = field(default_factory=dict)  # of the first row of each shape
-    cut: int = 0
-    reasoned: int = 0
 
 
 def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Conversations:
     """`mapping` is what a person chose, as `parse_mapping` reads it, `speaker` whose lines of a
     script are learned; "" finds them.
 
-    Raises UserError: field "dataset" when no row has a known shape or none is left, "mapping" and
-    "speaker" for a faulty choice.
+    Raises UserError: field "dataset" when no row has a known shape, "mapping" and "speaker" for a
+    faulty choice. There may be no conversation in what is returned: see `learnable`.
     """
     chosen = parse_mapping(mapping)
     roles = chosen_roles(chosen, table.columns) if chosen else None
     script = None if chosen else find_script(table.rows)
     if script:
         return _from_script(script, table, speaker)
-    tally = _Tally()
-    judging = judging_columns(table.rows, table.columns)
-    conversations = Stored(_read_rows(table.rows, roles, judging, tally))
+    tally = Tally()
+    tally.unused.look({}, [column for column, role in chosen.items() if role == "ignore"])
+    conversations = Stored(_read_rows(table, roles, tally))
     if not tally.shapes:
         raise _unknown(table)
-    _refuse_nothing(tally.sources, tally.dropped)
     best = tally.shapes.most_common(1)[0][0]
     return Conversations(
         format=best,
@@ -98,30 +95,49 @@ def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Co
         dropped=tally.dropped,
         shapes=tally.shapes,
         speakers=Counter(),
-        notes=_notes(tally),
+        speaker="",
+        lines=Counter(),
+        notes=tally.notes(),
     )
 
 
-def _read_rows(
-    rows: Iterable[dict], chosen: Roles | None, judging: frozenset[str], tally: _Tally
-) -> Iterator[dict]:
+def learnable(found: Conversations) -> Conversations:
+    """The same. Raises UserError (field "dataset") when no conversation is in it."""
+    if found.conversations:
+        return found
+    counts = Counter(reason for _, reason in found.dropped).most_common()
+    reasons = "; ".join(f"{count} x {reason.en}" for reason, count in counts)
+    reasons_zh = "；".join(f"{count} 行{reason.zh}" for reason, count in counts)
+    raise UserError(
+        f"No row can be learned from: {reasons}. Mend the file and choose it again, or see on the "
+        "Data page whether a repair or another choice of columns or speaker helps.",
+        f"没有一行可以学习：{reasons_zh}。请改好文件后重新选择，"
+        "或在数据页看看能否修复，或换一种列的用途、换一个说话人。",
+        field="dataset",
+    )
+
+
+def _read_rows(table: "Table", chosen: Roles | None, tally: Tally) -> Iterator[dict]:
+    judging = judging_columns(table.rows, table.columns)
     chosen = chosen and _judged(chosen, judging)
-    for number, row in enumerate(rows):
+    columns = tuple(table.columns)
+    for number, row in enumerate(table.rows):
         found = (chosen and _chosen(row, chosen)) or _detected(row, judging)
+        found = found or _lacking(row, chosen, _judged_readings(columns, judging))
         if not found:
             tally.dropped.append((number, UNKNOWN_COLUMNS))
+            tally.unused.look(row, ())
             continue
         shape, roles = found
         tally.shapes[shape] += 1
         tally.roles.setdefault(shape, roles)
+        tally.unused.look(row, columns_read(row, roles))
         try:
             read: Read = read_row(row, shape, roles)
         except Dropped as drop:
             tally.dropped.append((number, drop.reason))
             continue
-        tally.cut += read.cut
-        tally.reasoned += bool(reasons(read.conversation.get("messages", [])))
-        tally.sources.append(number)
+        tally.take(number, *read)
         yield read.conversation
 
 
@@ -140,6 +156,17 @@ def _detected(row: dict[str, Any], judging: frozenset[str]) -> tuple[str, Roles]
     return possible[0] if possible else None
 
 
+def _lacking(
+    row: dict[str, Any], chosen: Roles | None, others: tuple[tuple[str, Roles], ...]
+) -> tuple[str, Roles] | None:
+    """How the other rows of the file are read, for a row that has a part of their columns."""
+    for shape, roles in (("mapped", chosen), *others):
+        parts = (*roles.user, *roles.input, *roles.assistant) if roles else ()
+        if any(is_filled(row.get(column)) for column in parts):
+            return shape, roles
+    return None
+
+
 @lru_cache(maxsize=1024)
 def _judged_readings(
     columns: tuple[str, ...], judging: frozenset[str]
@@ -155,91 +182,42 @@ def _judged(roles: Roles, judging: frozenset[str]) -> Roles:
 
 def _mapping(shape: str, roles: Roles) -> dict[str, str]:
     if shape == "marked":  # a whole conversation in one text
-        return dict.fromkeys(roles.text, "messages")
+        return roles.mapping() | dict.fromkeys(roles.text, "messages")
     return roles.mapping()
 
 
 def _from_script(script: "Script", table: "Table", speaker: str) -> Conversations:
-    speakers = script.speakers(table.rows)
-    speaker = the_speaker(speakers, speaker)
-    dropped = list(nameless_rows(script, table.rows))
-    sources: list[int] = []
-
-    def answers() -> Iterator[dict[str, Any]]:
-        for row, answer in answers_of(script.lines(table.rows), speaker):
-            if isinstance(answer, Sentence):
-                dropped.append((row, answer))
-            else:
-                sources.append(row)
-                yield answer
-
-    conversations = Stored(answers())
-    _refuse_nothing(sources, dropped)
+    speakers, speaker = speakers_of(script.lines(table.rows), speaker)
+    told, unused = Told(), Unused()
+    conversations = Stored(answers_of(script, table.rows, speaker, told))
+    for row in table.rows:
+        unused.look(row, script.columns)
+    notes = [
+        Sentence(
+            f"The lines of {speaker} are learned; what the others say just before them is the "
+            "prompt.",
+            f"学习的是{speaker}的台词，其他人在此之前说的话作为提问。",
+        ),
+        *unused.notes(),
+    ]
+    if n := told.continued:
+        notes.append(
+            Sentence(
+                f"{n} lines that name nobody go on with the line before them.",
+                f"有 {n} 行没有写明说话人，接在上一句台词之后。",
+            )
+        )
     return Conversations(
         format="script",
         mapping={},
         conversations=conversations,
-        sources=sources,
-        dropped=sorted(dropped),
+        sources=told.sources,
+        dropped=sorted(told.dropped),
         shapes=Counter(script=len(table.rows)),
         speakers=speakers,
-        notes=[
-            Sentence(
-                f"The lines of {speaker} are learned; what the others say just before them is the "
-                "prompt.",
-                f"学习的是{speaker}的台词，其他人在此之前说的话作为提问。",
-            )
-        ],
-    )
-
-
-def _notes(tally: _Tally) -> list[Sentence]:
-    notes = []
-    if n := tally.shapes["preference"]:
-        notes.append(
-            Sentence(
-                f"Preference data in {n} rows: the chosen answers are used, the rejected ones are "
-                "left out.",
-                f"有 {n} 行是偏好数据：采用 chosen 的回答，不用 rejected 的。",
-            )
-        )
-    if n := tally.shapes["labelled"]:
-        notes.append(
-            Sentence(
-                f"Labels in {n} rows: answers labelled good are used, bad ones are left out.",
-                f"有 {n} 行带标签：采用标为好的回答，不用标为不好的。",
-            )
-        )
-    if n := tally.reasoned:
-        notes.append(
-            Sentence(
-                f"In {n} conversations answers come with reasoning; it is learned with them, as "
-                "the chat template writes it or between <think> and </think>.",
-                f"有 {n} 段对话的回答带有思考过程，会和回答一起学：按对话模板的写法，"
-                "模板没有写法时放在 <think> 和 </think> 之间。",
-            )
-        )
-    if n := tally.cut:
-        notes.append(
-            Sentence(
-                f"In {n} conversations the end has no answer; it is cut off, since it would teach "
-                "nothing.",
-                f"有 {n} 段对话的结尾没有回答，学不到东西，已截去。",
-            )
-        )
-    return notes
-
-
-def _refuse_nothing(sources: list[int], dropped: list[tuple[int, Sentence]]) -> None:
-    if sources:
-        return
-    counts = Counter(reason for _, reason in dropped).most_common()
-    reasons = "; ".join(f"{count} x {reason.en}" for reason, count in counts)
-    reasons_zh = "；".join(f"{count} 行{reason.zh}" for reason, count in counts)
-    raise UserError(
-        f"No row can be learned from: {reasons}. Mend the file and choose it again.",
-        f"没有一行可以学习：{reasons_zh}。请改好文件后重新选择。",
-        field="dataset",
+        speaker=speaker,
+        lines=told.counts(),
+        notes=notes,
     )
 
 

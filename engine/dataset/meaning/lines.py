@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-from engine.dataset.meaning.columns import columns_named, readings
+from engine.dataset.meaning.columns import readings
 from engine.dataset.meaning.dialogue import is_known, role_of
 from engine.dataset.meaning.marked_text import turns_in
+from engine.dataset.meaning.names import columns_named
 from engine.dataset.meaning.rows import is_filled, turns_of
 
 _SURE_SPEAKERS = "speaker character 角色 说话人 人物".split()
@@ -24,33 +25,49 @@ _NAMED_LINE = re.compile(
     r"\s*(?P<text>\S.*?)\s*"
 )
 
-Said = tuple[str, str]  # name and text; two empty ones for what nobody says
+Said = tuple[str, str]  # name and text; a text alone names nobody, two empty ones say nothing
 
 
 class Line(NamedTuple):
-    """What somebody says in a row of the file; without a name it ends the scene."""
+    """What somebody says in a row of the file; without a name it ends the scene. `more` lines of
+    the file that name nobody go on with it."""
 
     row: int
     name: str
     text: str
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How the lines of one row are read, and whether each row is a scene of its own."""
+    """How the lines of one row are read, from which columns, whether each row is a scene of its
+    own, and whether a text without a name goes on with the line before it."""
 
     lines_in: Callable[[dict[str, Any]], list[Said]]
+    columns: tuple[str, ...]
     rows_are_scenes: bool
+    goes_on: bool
 
-    def lines(self, rows: Iterable[dict[str, Any]]) -> Iterator[Line]:
+    def lines(self, rows: Iterable[dict[str, Any]]) -> Iterator[Line | None]:
+        """Every line; None behind the last of a row that is a scene."""
+        last: Line | None = None
         for number, row in enumerate(rows):
-            yield from (Line(number, *said) for said in self.lines_in(row))
+            for name, text in self.lines_in(row) or [("", "")]:
+                if last and not name and self.goes_on and any(map(str.isalnum, text)):
+                    last = last._replace(text=f"{last.text}\n{text}", more=last.more + 1)
+                    continue
+                if last:
+                    yield last
+                last = Line(number, name, text) if name else None
+                if not name:
+                    yield Line(number, "", text)
             if self.rows_are_scenes:
-                yield Line(number, "", "")
-
-    def speakers(self, rows: Iterable[dict[str, Any]]) -> Counter:
-        """Lines by name."""
-        return Counter(line.name for line in self.lines(rows) if line.name)
+                if last:
+                    yield last
+                last = None
+                yield None
+        if last:
+            yield last
 
 
 def find_script(rows: Iterable[dict[str, Any]]) -> Script | None:
@@ -78,7 +95,7 @@ def _of_columns(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script 
     recur = len(speakers) > 1 and spoken_rows >= 2 * len(speakers)
     if spoken_rows < _MOSTLY * len(head) or not (recur or columns_named(_SURE_SPEAKERS, [name])):
         return None
-    return Script(lines_in, rows_are_scenes=False) if speakers else None
+    return Script(lines_in, (name, line), False, goes_on=False) if speakers else None
 
 
 def _of_lists(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | None:
@@ -95,7 +112,7 @@ def _of_lists(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | 
         lines = sum(map(len, scenes))
         names = [name for said in scenes for name, _ in said if name and not is_known(name)]
         if len(set(names)) > 1 and len(names) >= _MOSTLY * lines and len(scenes) * 2 > len(head):
-            return Script(lines_in, rows_are_scenes=True)
+            return Script(lines_in, (column,), True, goes_on=True)
     return None
 
 
@@ -109,7 +126,8 @@ def _of_texts(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | 
     column = next(roles.text[0] for shape, roles in found if shape == "text")
 
     def lines_in(row: dict[str, Any]) -> list[Said]:
-        return [_named(line) for line in _cell(row.get(column)).split("\n")]
+        lines = _cell(row.get(column)).split("\n")
+        return [_named(line) for line in lines if line.strip()]
 
     texts = [text for row in head if (text := _cell(row.get(column)))]
     if sum(bool(turns_in(text)) for text in texts) * 2 > len(texts):
@@ -119,7 +137,7 @@ def _of_texts(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | 
         return None
     named = [sum(bool(name) for name, _ in lines_in(row)) for row in head]
     scenes = sum(n > 1 for n in named) * 2 >= sum(n > 0 for n in named)
-    return Script(lines_in, rows_are_scenes=scenes)
+    return Script(lines_in, (column,), scenes, goes_on=True)
 
 
 def _names_recur(names: Counter, lines: int) -> bool:
@@ -142,7 +160,7 @@ def _said(who: Any, text: Any) -> Said:
 
 def _named(line: str) -> Said:
     found = _NAMED_LINE.fullmatch(line)
-    return (found["name"], found["text"]) if found else ("", "")
+    return (found["name"], found["text"]) if found else ("", line.strip())
 
 
 def _cell(value: Any) -> str:

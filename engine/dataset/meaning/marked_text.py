@@ -16,7 +16,10 @@ _WORDS = {
 _WORD = "(" + "|".join(sorted(_WORDS, key=len, reverse=True)) + ")"
 _HASHED = re.compile(rf"###[ \t]*{_WORD}[ \t]*(?:[:：]|$)", re.IGNORECASE | re.MULTILINE)
 _ANGLED = re.compile(rf"<{_WORD}>[ \t]*[:：]", re.IGNORECASE)
-_BARE = re.compile(rf"^[ \t]*{_WORD}[ \t]*[:：]", re.IGNORECASE | re.MULTILINE)
+# At the beginning of a line a letter will do; in a heading, ### A, it is a letter.
+_BARE_WORDS = _WORDS | {"q": "user", "a": "assistant", "ai": "assistant"}
+_BARE_WORD = "(" + "|".join(sorted(_BARE_WORDS, key=len, reverse=True)) + ")"
+_BARE = re.compile(rf"^[ \t]*{_BARE_WORD}[ \t]*[:：]", re.IGNORECASE | re.MULTILINE)
 
 _ROLES = {
     **dict.fromkeys("system <<SYS>>".split(), "system"),
@@ -54,7 +57,7 @@ def turns_in(text: str) -> list[dict[str, Any]] | None:
             return _rendered(text, found, sides)
     for marks in (_HASHED, _ANGLED, _BARE):
         found = list(marks.finditer(text))
-        sides = [_WORDS[mark[1].lower()] for mark in found]
+        sides = [_BARE_WORDS[mark[1].lower()] for mark in found]
         if not _is_talk(sides):
             continue
         before = text[: found[0].start()].strip()
@@ -62,6 +65,11 @@ def turns_in(text: str) -> list[dict[str, Any]] | None:
             continue
         return _joined(text, found, sides, before)
     return None
+
+
+def side_of_mark(name: str) -> str:
+    """Which side of a chat a line that begins with this name and a colon is; "" for a person."""
+    return _BARE_WORDS.get(name.lower(), "")
 
 
 def _is_talk(sides: list[str]) -> bool:

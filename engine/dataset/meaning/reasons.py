@@ -33,7 +33,10 @@ BAD_CALL = Sentence(
 BAD_TOOLS = Sentence(
     "its tools are not a list of functions in JSON", "tools 不是 JSON 格式的函数列表"
 )
+WEIGHT_ZERO = Sentence("all its answers have weight 0", "所有回答的 weight 都是 0")
 LABELLED_BAD = Sentence("it is labelled as a bad answer", "被标记为不好的回答")
 NO_TEXT = Sentence("its text is empty", "文本为空")
 NO_SPEAKER = Sentence("it names no speaker", "没有写明说话人")
+NOBODY_ANSWERS = Sentence("the speaker does not answer this line", "所选的人没有接这句台词")
+TOO_FAR_BEFORE = Sentence("it stands too many lines before the answer", "离回答隔了太多句")
 NOTHING_BEFORE = Sentence("nobody speaks before this line", "这句台词之前没有人说话")

@@ -1,13 +1,15 @@
 """One row of a file, whose columns are known, becomes one conversation."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from engine.dataset.meaning.columns import Roles, columns_named
+from engine.dataset.meaning.columns import Roles
 from engine.dataset.meaning.dialogue import (
     Message,
     dialect_of,
     history_of,
+    messages_by_turns,
     messages_of,
     role_of,
     text_of,
@@ -15,10 +17,12 @@ from engine.dataset.meaning.dialogue import (
 )
 from engine.dataset.meaning.labels import verdict
 from engine.dataset.meaning.marked_text import turns_in
+from engine.dataset.meaning.names import columns_named
 from engine.dataset.meaning.reasons import (
     LABELLED_BAD,
     LIST_ANSWER,
     NO_ANSWER,
+    NO_ROLE_OR_CONTENT,
     NO_TEXT,
     NOT_TEXT,
     NOT_TURNS,
@@ -58,6 +62,18 @@ def fits(row: dict[str, Any], shape: str, roles: Roles) -> bool:
     return any(is_filled(row[c]) for c in (*roles.user, *roles.assistant, *roles.text))
 
 
+def columns_read(row: dict[str, Any], roles: Roles) -> Iterator[str]:
+    """The columns that the conversation is made of, or that are spoken of where it is told; of
+    several questions and answers the first filled."""
+    answers = [c for c in roles.assistant if is_filled(row.get(c))][:1]
+    asked = [c for c in roles.user if is_filled(row.get(c))]
+    yield from (*answers, *(asked if roles.joined else asked[:1]))
+    yield from (*roles.system, *roles.input, *roles.history, *roles.messages, *roles.tools)
+    yield from (*roles.text, *roles.label, *roles.rejected)
+    if any(isinstance(row[c], list) for c in answers):
+        yield from roles.rank
+
+
 def shape_of(row: dict[str, Any], shape: str, roles: Roles) -> str:
     """The shape by the row's values, where its columns alone do not tell."""
     if label_of(row, roles) is not None and shape != "preference":
@@ -65,20 +81,20 @@ def shape_of(row: dict[str, Any], shape: str, roles: Roles) -> str:
     if shape == "messages":
         named = columns_named(["messages"], roles.messages)
         dialect = dialect_of(turns_of(row[roles.messages[0]]) or [])
-        return dialect if dialect in _PAIRED else "messages" if named else "sharegpt"
+        return dialect if dialect in _TELLING else "messages" if named else "sharegpt"
     if shape == "text" and isinstance(value := row[roles.text[0]], str) and turns_in(value):
         return "marked"
     return shape
 
 
-_PAIRED = ("xtuner", "firefly")
+_TELLING = ("xtuner", "firefly", "marked", "unnamed")  # whatever the column is called
 
 
 def read_row(row: dict[str, Any], shape: str, roles: Roles) -> Read:
     """`row` may lack columns of `roles`. Raises Dropped."""
     if label_of(row, roles) is False:
         raise Dropped(LABELLED_BAD)
-    if shape == "marked":
+    if shape == "marked" and roles.text:
         return Read(*_finished(turns_in(row[roles.text[0]]), []))
     if roles.text and not (roles.messages or roles.assistant):
         texts = [_plain(row.get(column)) for column in roles.text]
@@ -86,7 +102,9 @@ def read_row(row: dict[str, Any], shape: str, roles: Roles) -> Read:
         if not text:
             raise Dropped(NO_TEXT)
         return Read({"text": text}, False)
-    tools = [tool for c in roles.tools for tool in tools_of(row.get(c))]
+    asked = [row[c] for c in roles.user if isinstance(row.get(c), dict)]
+    offers = [row.get(c) for c in roles.tools] + [cell.get("tools") for cell in asked]
+    tools = [tool for offer in offers for tool in tools_of(offer)]
     return Read(*_finished(_messages(row, roles), tools))
 
 
@@ -108,7 +126,7 @@ def _messages(row: dict[str, Any], roles: Roles) -> list[Message]:
     if any(m["role"] == "user" for m in answer):  # it holds the whole conversation
         return _system(row, roles) + answer
     before = [m for c in roles.history for m in history_of(row.get(c))]
-    before += [m for c in roles.messages for m in _talk(row.get(c))]
+    before += [m for c in roles.messages for m in _talk(row.get(c), c)]
     return _system(row, roles) + before + _question(row, roles) + answer
 
 
@@ -116,7 +134,7 @@ def _system(row: dict[str, Any], roles: Roles) -> list[Message]:
     return [{"role": "system", "content": text_of(row.get(c))} for c in roles.system]
 
 
-def _talk(value: Any) -> list[Message]:
+def _talk(value: Any, column: str) -> list[Message]:
     turns = from_json(value)
     if isinstance(turns, str):
         turns = turns_in(turns)
@@ -126,6 +144,10 @@ def _talk(value: Any) -> list[Message]:
         if is_filled(value):
             raise Dropped(NOT_TURNS)
         return []
+    if turns and all(isinstance(turn, str) for turn in turns):
+        if columns_named(["turns"], [column]):  # in benchmarks all of them are questions
+            raise Dropped(NO_ROLE_OR_CONTENT)
+        return messages_by_turns(turns)
     return messages_of(turns)
 
 
@@ -136,6 +158,7 @@ def _question(row: dict[str, Any], roles: Roles) -> list[Message]:
     asked: list[Message] = []
     texts: list[str] = []
     for cell in cells:
+        cell = cell.get("messages", cell) if isinstance(cell, dict) else cell  # as OpenAI asks
         if _is_turns(cell):
             asked += messages_of(cell)
         else:
@@ -178,6 +201,8 @@ def _best(answers: list[Any], row: dict[str, Any], roles: Roles) -> str:
     """Of a list of answers the best, when a column ranks them. Raises Dropped."""
     if not all(isinstance(one, str) for one in answers):
         raise Dropped(NOT_TEXT)
+    if len(answers) == 1:
+        return answers[0].strip()
     for column in roles.rank:
         marks = from_json(row.get(column))
         is_score = bool(columns_named(["score", "scores"], [column]))

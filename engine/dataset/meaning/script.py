@@ -1,22 +1,61 @@
 """A script of `name: line`: the lines of one person as answers to what the others say."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from engine.dataset.meaning.dialogue import SIDES, is_known, question_and_answer
+from engine.dataset.meaning.dialogue import SIDES, question_and_answer
 from engine.dataset.meaning.lines import Line, Script
-from engine.dataset.meaning.reasons import NO_SPEAKER, NOTHING_BEFORE
+from engine.dataset.meaning.marked_text import side_of_mark
+from engine.dataset.meaning.reasons import (
+    NO_SPEAKER,
+    NOBODY_ANSWERS,
+    NOTHING_BEFORE,
+    TOO_FAR_BEFORE,
+)
 from engine.errors import Sentence, UserError
 
 _CONTEXT_LINES = 6
 
 
-def the_speaker(speakers: Counter, wanted: str) -> str:
-    """`wanted`, or who speaks most; of user and assistant the assistant.
+@dataclass(slots=True)
+class Told:
+    """What became of the lines: rows of the first lines of answers, (row, why) of every line that
+    is left out, and how many lines are learned, stand as prompts, and go on without a name."""
+
+    sources: list[int] = field(default_factory=list)
+    dropped: list[tuple[int, Sentence]] = field(default_factory=list)
+    learned: int = 0
+    prompts: int = 0
+    continued: int = 0
+
+    def counts(self) -> Counter:
+        return Counter(learned=self.learned, prompts=self.prompts, dropped=len(self.dropped))
+
+
+class _Speech(NamedTuple):
+    """What the speaker says at once, if anything, and what the others say since the last time."""
+
+    before: list[Line]
+    said: list[Line]
+
+
+def speakers_of(lines: Iterable[Line | None], wanted: str) -> tuple[Counter, str]:
+    """Lines by name, and whose lines are learned: `wanted`, or who has most lines that answer
+    somebody; of names that are sides of a chat the assistant.
 
     Raises UserError (field "speaker") for somebody who says nothing.
     """
+    speakers, answering = Counter(), Counter()
+    scene: set[str] = set()
+    for line in lines:
+        if line is None or not line.name:
+            scene = set()
+            continue
+        speakers[line.name] += 1
+        answering[line.name] += bool(scene - {line.name})
+        scene.add(line.name)
     common = [name for name, _ in speakers.most_common()]
     if wanted and wanted not in speakers:
         raise UserError(
@@ -26,48 +65,52 @@ def the_speaker(speakers: Counter, wanted: str) -> str:
             "请从中选择。",
             field="speaker",
         )
-    answering = [name for name in common if SIDES.get(name.lower()) == "assistant"]
-    if answering and all(map(is_known, common)):
-        common = answering
-    return wanted or common[0]
+    sides = {name: SIDES.get(name.lower()) or side_of_mark(name) for name in common}
+    assistants = [name for name, side in sides.items() if side == "assistant"]
+    if assistants and all(sides.values()):
+        common = assistants
+    return speakers, wanted or max(common, key=lambda name: answering[name])
 
 
 def answers_of(
-    lines: Iterable[Line], speaker: str
-) -> Iterator[tuple[int, dict[str, Any] | Sentence]]:
-    """Each speech of the speaker with what the others say before it, and the row of its first line;
-    or why there is none.
+    script: Script, rows: Iterable[dict[str, Any]], speaker: str, told: Told
+) -> Iterator[dict[str, Any]]:
+    """Each speech of the speaker with what the others say before it; `told` is filled on the way.
 
     The prompt goes back to the speaker's last line, to the beginning of the scene, or 6 lines.
     """
-    before: deque[Line] = deque(maxlen=_CONTEXT_LINES)
-    said: list[Line] = []
-    for line in lines:
-        if line.name == speaker:
-            said.append(line)
+    for before, said in _speeches(script.lines(rows), speaker):
+        told.continued += sum(line.more for line in (*before, *said))
+        prompt = before[-_CONTEXT_LINES:]
+        if said and prompt:
+            told.dropped += [(line.row, TOO_FAR_BEFORE) for line in before[:-_CONTEXT_LINES]]
+            told.sources.append(said[0].row)
+            told.learned += len(said)
+            told.prompts += len(prompt)
+            yield _pair(prompt, said)
             continue
-        if said:
-            yield said[0].row, _pair(before, said)
-            before.clear()
-            said = []
-        if line.name:
-            before.append(line)
-        else:
-            before.clear()
-    if said:
-        yield said[0].row, _pair(before, said)
+        told.dropped += [(line.row, NOTHING_BEFORE) for line in said]
+        told.dropped += [(line.row, NOBODY_ANSWERS if line.name else NO_SPEAKER) for line in before]
 
 
-def nameless_rows(script: Script, rows: Iterable[dict[str, Any]]) -> Iterator[tuple[int, Sentence]]:
-    """The rows in which nobody speaks, with the reason."""
-    for number, row in enumerate(rows):
-        if not any(name for name, _ in script.lines_in(row)):
-            yield number, NO_SPEAKER
+def _speeches(lines: Iterable[Line | None], speaker: str) -> Iterator[_Speech]:
+    """Together they hold every line once; a line without a name stands alone and ends the scene."""
+    speech = _Speech([], [])
+    for line in lines:
+        if line and line.name == speaker:
+            speech.said.append(line)
+            continue
+        if speech.said or not (line and line.name):
+            yield speech
+            speech = _Speech([], [])
+        if line and line.name:
+            speech.before.append(line)
+        elif line:
+            yield _Speech([line], [])
+    yield speech
 
 
-def _pair(before: Iterable[Line], said: list[Line]) -> dict[str, Any] | Sentence:
-    if not before:
-        return NOTHING_BEFORE
+def _pair(before: list[Line], said: list[Line]) -> dict[str, Any]:
     several = len({line.name for line in before}) > 1
     asked = [f"{line.name}: {line.text}" if several else line.text for line in before]
     answer = "\n".join(line.text for line in said)
