@@ -76,8 +76,9 @@ def shown(pickers: Pickers, facts: dict, picked: Sequence, asked: dict) -> dict:
     if not asked["mapping"] or asked["mapping"] != text_of(picked):
         updates |= _columns(pickers, facts["columns"], facts["mapping"])
     names = [(f"{one['name']} · {one['lines']}", one["name"]) for one in facts["speakers"]]
-    chosen = asked["speaker"] or next((name for _, name in names), None)
-    updates[pickers.speaker] = gr.Dropdown(choices=names, value=chosen, visible=bool(names))
+    updates[pickers.speaker] = gr.Dropdown(
+        choices=names, value=facts["speaker"] or None, visible=bool(names)
+    )
     return updates
 
 

@@ -12,7 +12,7 @@ from ui import cards, data_doctor, data_mapping, data_pictures, data_views, form
 from ui.cards import number
 from ui.chosen import Chosen
 from ui.events import QUIET
-from ui.text import language, say
+from ui.text import both, language, say
 
 SHOWN_BY = ("max_length", "loss_on", "chat_template", "system_prompt", "mapping", "speaker")
 READ_BY = ("model_name_or_path", *SHOWN_BY, "eval_dataset")
@@ -134,9 +134,10 @@ def _reading(views: Views, values: dict, row: int, picked: list, lang: str) -> I
     facts = None
     try:
         facts = desk.understood(dataset, asked["mapping"], asked["speaker"])
-        yield _understood(views, dataset, facts, picked, asked, lang) | _row(
-            views, dataset, model, min(row, facts["usable"]), asked, lang
-        )
+        shown = _understood(views, dataset, facts, picked, asked, lang)
+        if facts["usable"]:
+            shown |= _row(views, dataset, model, min(row, facts["usable"]), asked, lang)
+        yield shown
         for look in desk.inspecting(
             dataset, model, eval_dataset=values["eval_dataset"] or "", **asked
         ):
@@ -190,8 +191,9 @@ def _understood(
     return (
         pickers
         | {
-            views.problem: cards.nothing(),
+            views.problem: _no_row_left(facts, lang),
             views.understood: data_views.understood(facts, lang),
+            **dict.fromkeys(views.of_a_row(), cards.nothing()),
             **_no_files(views),
             views.dropped: gr.DownloadButton(value=file, visible=bool(file)),
             views.row: gr.Slider(maximum=max(2, facts["usable"])),
@@ -200,6 +202,13 @@ def _understood(
         }
         | data_doctor.hidden(views.doctor)
     )
+
+
+def _no_row_left(facts: dict, lang: str) -> str:
+    """The file is understood, and the doctor may mend it or another speaker be chosen."""
+    if facts["usable"]:
+        return cards.nothing()
+    return cards.sentence(both(facts["nothing"]).in_language(lang))
 
 
 def _row(views: Views, dataset: str, model: str, row: int, asked: dict, lang: str) -> dict:
@@ -212,6 +221,8 @@ def _row(views: Views, dataset: str, model: str, row: int, asked: dict, lang: st
 
 
 def _measuring(facts: dict, share: float, lang: str) -> str:
+    if not facts["usable"]:
+        return cards.nothing()
     words = say("data_measuring", lang, rows=number(facts["usable"]), share=f"{100 * share:.0f}")
     return cards.card(say("data_view_learns", lang), cards.waiting(words))
 
@@ -223,6 +234,8 @@ def _examining(share: float, lang: str) -> str:
 
 def _measured(views: Views, facts: dict, max_length: int, lang: str) -> dict:
     """The figures, as soon as there are some."""
+    if not facts["usable"]:
+        return {views.understood: data_views.understood(facts, lang)}
     return {
         views.statement: data_views.statement(facts, max_length, lang),
         views.lengths: data_pictures.lengths(facts, max_length, lang),

@@ -21,7 +21,7 @@ def understood(facts: dict, language: str) -> str:
     )
     dropped = [
         say(
-            "data_dropped",
+            "data_dropped_lines" if facts["lines"] else "data_dropped",
             language,
             count=number(one["count"]),
             reason=both(one["reason"]).in_language(language),
@@ -63,11 +63,7 @@ def statement(facts: dict, max_length: int, language: str) -> str:
     tokens, trained = facts["total_tokens"], facts["trained_tokens"]
     share = f"{100 * trained / tokens:.0f}" if tokens else "0"
     lengths, zero = facts["lengths"], facts["zero_label_rows"]
-    usable, cut = facts["usable"], lengths["truncated"]
-    rows = say("data_rows_all", language, rows=number(usable))
-    if usable < facts["rows"]:
-        dropped = number(facts["rows"] - usable)
-        rows = say("data_rows_some", language, rows=number(usable), dropped=dropped)
+    cut = lengths["truncated"]
     lost = say("data_cut_none", language)
     if cut:
         gone = number(lengths["lost_tokens"])
@@ -76,7 +72,7 @@ def statement(facts: dict, max_length: int, language: str) -> str:
     of_tokens = say("data_of_tokens", language, tokens=number(tokens), trained=number(trained))
     learned = facts["end_token_trained"]
     pairs = [
-        (say("data_rows", language), rows),
+        _counted(facts, language),
         (say("data_lengths", language), say("data_lengths_are", language, p50=half, max=longest)),
         (say("data_cut", language, length=number(max_length)), lost),
         (say("data_zero", language), say("data_zero_rows", language, rows=number(zero))),
@@ -91,6 +87,17 @@ def statement(facts: dict, max_length: int, language: str) -> str:
         cards.paragraph(of_tokens),
         cards.facts(pairs).replace("</dl>", f"{end}</dl>"),
     )
+
+
+def _counted(facts: dict, language: str) -> tuple[str, str]:
+    """What is used and what is dropped: of a script lines, else rows."""
+    if facts["lines"]:
+        counts = {name: number(count) for name, count in facts["lines"].items()}
+        return say("data_lines", language), say("data_lines_are", language, **counts)
+    usable, dropped = facts["usable"], facts["rows"] - facts["usable"]
+    key = "data_rows_some" if dropped else "data_rows_all"
+    said = say(key, language, rows=number(usable), dropped=number(dropped))
+    return say("data_rows", language), said
 
 
 def mask(facts: dict, language: str) -> str:

@@ -40,6 +40,9 @@ WORDS = {
     "data_read_as": Sentence("Read as {format}, {encoding}.", "识别为 {format}，编码 {encoding}。"),
     "data_none_dropped": Sentence("Nothing dropped.", "没有丢弃任何数据。"),
     "data_dropped": Sentence("{count} rows dropped: {reason}", "丢弃 {count} 条：{reason}"),
+    "data_dropped_lines": Sentence(
+        "{count} lines dropped: {reason}", "丢弃 {count} 句台词：{reason}"
+    ),
     "data_mixed": Sentence(
         "Several shapes in one file, each read its own way: {shapes}.",
         "一份文件里有几种格式，各按各的读：{shapes}。",
@@ -100,6 +103,11 @@ WORDS = {
     "data_rows_all": Sentence("{rows}, all used", "{rows} 条，全部可用"),
     "data_rows_some": Sentence(
         "{rows} used, {dropped} dropped", "可用 {rows} 条，丢弃 {dropped} 条"
+    ),
+    "data_lines": Sentence("Lines", "台词"),
+    "data_lines_are": Sentence(
+        "{learned} learned, {prompts} as prompts, {dropped} dropped",
+        "学习 {learned} 句，{prompts} 句作提问，丢弃 {dropped} 句",
     ),
     "data_lengths": Sentence("Tokens a row", "每条 token 数"),
     "data_lengths_are": Sentence("half up to {p50}, longest {max}", "一半不超过 {p50}，最长 {max}"),
