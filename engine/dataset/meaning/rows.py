@@ -1,7 +1,7 @@
 """One row of a file, whose columns are known, becomes one conversation."""
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from engine.dataset.meaning.columns import Roles
@@ -62,16 +62,25 @@ def fits(row: dict[str, Any], shape: str, roles: Roles) -> bool:
     return any(is_filled(row[c]) for c in (*roles.user, *roles.assistant, *roles.text))
 
 
-def columns_read(row: dict[str, Any], roles: Roles) -> Iterator[str]:
+def columns_read(row: dict[str, Any], roles: Roles) -> tuple[str, ...]:
     """The columns that the conversation is made of, or that are spoken of where it is told; of
     several questions and answers the first filled."""
-    answers = [c for c in roles.assistant if is_filled(row.get(c))][:1]
-    asked = [c for c in roles.user if is_filled(row.get(c))]
-    yield from (*answers, *(asked if roles.joined else asked[:1]))
-    yield from (*roles.system, *roles.input, *roles.history, *roles.messages, *roles.tools)
-    yield from (*roles.text, *roles.label, *roles.rejected)
-    if any(isinstance(row[c], list) for c in answers):
-        yield from roles.rank
+    answers = _first_filled(row, roles.assistant)
+    asked = roles.user if roles.joined else _first_filled(row, roles.user)
+    ranks = roles.rank if any(isinstance(row.get(c), list) for c in answers) else ()
+    return (*answers, *asked, *ranks, *_always_read(roles))
+
+
+def _first_filled(row: dict[str, Any], columns: tuple[str, ...]) -> tuple[str, ...]:
+    if len(columns) < 2:
+        return columns
+    return tuple(column for column in columns if is_filled(row.get(column)))[:1]
+
+
+@lru_cache(maxsize=1024)
+def _always_read(roles: Roles) -> tuple[str, ...]:
+    spoken = (*roles.system, *roles.input, *roles.history, *roles.messages, *roles.tools)
+    return (*spoken, *roles.text, *roles.label, *roles.rejected)
 
 
 def shape_of(row: dict[str, Any], shape: str, roles: Roles) -> str:

@@ -23,6 +23,8 @@ class Unused:
 
     def look(self, row: dict[str, Any], read: Iterable[str]) -> None:
         self._read.update(read)
+        if row.keys() <= self._filled.keys():
+            return
         for column, value in row.items():
             if column not in self._filled and is_filled(value):
                 self._filled[column] = None
