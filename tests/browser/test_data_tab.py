@@ -132,6 +132,45 @@ def test_columns_that_nobody_knows_are_chosen_by_hand(person, tmp_path):
     expect(person.see("data_problem", ".sentence")).to_have_count(0)
 
 
+def test_where_no_row_can_be_learned_from_the_doctor_mends(person, tmp_path, write_rows):
+    """The reason stands beside the repair and the list of rows; its copy can be learned from."""
+    said = [("gpt", "Hail."), ("human", "Who?"), ("gpt", "The keeper.")]
+    turns = [{"from": who, "value": text} for who, text in said]
+    rows = [{"conversations": turns, "source": "web"}] * 2
+    person.upload(write_rows(tmp_path / "greeting.jsonl", rows))
+    problem = person.see("data_problem", ".sentence")
+    expect(problem).to_contain_text("2 x it does not begin with a question")
+    expect(person.see("data_understood")).to_contain_text("The column source is not used.")
+    expect(person.see("data_mask", ".mask")).to_have_count(0)
+    expect(person.see("dropped_rows")).to_be_visible()
+    expect(person.see("data_mapping")).to_be_visible()
+    person.see("repairs", "label").filter(has_text="Turns out of order").click()
+    person.see("repair").click()
+    expect(person.see("thread_data")).to_contain_text("greeting-repaired.jsonl · 2 rows")
+    expect(problem).to_have_count(0)
+    expect(person.see("data_mask", ".mask")).to_contain_text("The keeper.")
+
+
+def test_another_speaker_is_chosen_where_one_answers_nobody(person, tmp_path):
+    """Lines are counted as learned, as prompts and as dropped."""
+    (tmp_path / "play.txt").write_text(
+        "Ann: Hello.\nHow are you?\nBob: Fine.\n\nNight.\nAnn: Asleep?\nBob: No.\nAnn: Hm.\n",
+        encoding="utf-8",
+    )
+    person.upload(tmp_path / "play.txt")
+    lines = "2 learned, 2 as prompts, 2 dropped"
+    expect(person.see("data_statement")).to_contain_text(lines)
+    expect(person.see("data_understood")).to_contain_text(
+        "1 lines dropped: the speaker does not answer this line"
+    )
+    picker = person.see("data_speaker", "input")
+    expect(picker).to_have_value("Bob · 2")
+    picker.click()
+    person.page.get_by_role("option", name="Ann").click()
+    expect(person.see("data_statement")).to_contain_text("1 learned, 1 as prompts, 4 dropped")
+    expect(person.see("data_mask", ".mask .learned").first).to_contain_text("Hm.")
+
+
 def test_the_doctor_finds_and_mends_into_a_copy(person, tmp_path, write_rows):
     """A copy without the doubled row becomes the dataset and tells so in its report; raw rows are
     searched; lengths drawn."""
