@@ -29,7 +29,7 @@ def understood(facts: dict, language: str) -> str:
         for one in facts["dropped"]
     ]
     if dropped:
-        kept = "".join(f'<span class="bad">{cards.text(line)}</span> ' for line in dropped)
+        kept = " · ".join(f'<span class="bad">{cards.text(line)}</span>' for line in dropped)
     else:
         kept = f'<span class="good">{cards.text(say("data_none_dropped", language))}</span>'
     roles = " · ".join(
@@ -94,7 +94,7 @@ def _counted(facts: dict, language: str) -> tuple[str, str]:
     if facts["lines"]:
         counts = {name: number(count) for name, count in facts["lines"].items()}
         return say("data_lines", language), say("data_lines_are", language, **counts)
-    usable, dropped = facts["usable"], facts["rows"] - facts["usable"]
+    usable, dropped = facts["usable"], sum(one["count"] for one in facts["dropped"])
     key = "data_rows_some" if dropped else "data_rows_all"
     said = say(key, language, rows=number(usable), dropped=number(dropped))
     return say("data_rows", language), said

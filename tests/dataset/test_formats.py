@@ -1,11 +1,13 @@
 """Each shape of row is named, mapped and becomes one conversation."""
 
+from dataclasses import replace
+
 import pytest
 
-from engine.dataset.meaning.formats import TITLES
+from engine.dataset.meaning.formats import TITLES, to_conversations
 from engine.errors import UserError
 from tests.dataset import formats_table
-from tests.dataset.made_rows import SHAPES, read, reasoned, turns, unlearned_then_learned
+from tests.dataset.made_rows import SHAPES, read, reasoned, table, turns, unlearned_then_learned
 
 
 @pytest.mark.parametrize(("row", "shape", "mapping", "expected"), SHAPES)
@@ -124,6 +126,38 @@ def test_system_prompts_at_the_beginning_become_one():
     said = turns("a", "b", system="s")["messages"]
     found = read([{"messages": said, "system": "r"}, {"messages": said, "system": "s"}])
     assert list(found.conversations) == [turns("a", "b", system="r\n\ns"), {"messages": said}]
+
+
+ASKED = ["### Human: a", "more", "### Assistant: b", "- c", "### Human: d\n### Assistant: e"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "sources", "expected"),
+    [
+        (ASKED, [0, 4], [turns("a\n\nmore", "b\n\n- c"), turns("d", "e")]),
+        (["Q: a", "A: b", "c", "c", "c", "Q: d\ne", "A: f"], [0, 5],
+         [turns("a", "b\n\nc\n\nc\n\nc"), turns("d\ne", "f")]),
+        (["<|user|>", "a", "<|assistant|>", "b"], [0], [turns("a", "b")]),
+    ],
+)  # fmt: skip
+def test_paragraphs_of_a_text_file_go_on_with_the_turn_before(texts, sources, expected):
+    """As long as the first begins with a mark; chosen as conversations, too."""
+    paragraphs = [{"text": text} for text in texts]
+    for choice in ({}, {"mapping": "text=messages"}):
+        found = to_conversations(replace(table(paragraphs), kind="text"), **choice)
+        assert list(found.conversations) == expected
+        assert found.dropped == []
+    assert found.sources == sources
+    assert [note.en for note in found.notes] == [
+        f"{len(texts) - len(expected)} paragraphs go on with the conversation before them; a "
+        "question behind an answer begins a new one."
+    ]
+
+
+def test_prose_that_quotes_a_mark_stays_as_it_is():
+    for texts in (["It began.", *ASKED[:3]], ["### Human: a", "more"], ["### A: b", "### Q: c"]):
+        found = to_conversations(replace(table([{"text": t} for t in texts]), kind="text"))
+        assert [one.get("text") for one in found.conversations] == texts
 
 
 def test_unknown_columns_are_named_with_an_example():

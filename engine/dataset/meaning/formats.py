@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.dataset.meaning.columns import Roles, chosen_roles, parse_mapping, readings
 from engine.dataset.meaning.labels import judging_columns
 from engine.dataset.meaning.lines import find_script
+from engine.dataset.meaning.marked_rows import Paragraphs, find_paragraphs
 from engine.dataset.meaning.reasons import UNKNOWN_COLUMNS, Dropped
 from engine.dataset.meaning.rows import (
     Read,
@@ -83,7 +84,11 @@ def to_conversations(table: "Table", mapping: str = "", speaker: str = "") -> Co
         return _from_script(script, table, speaker)
     tally = Tally()
     tally.unused.look({}, [column for column, role in chosen.items() if role == "ignore"])
-    conversations = Stored(_read_rows(table, roles, tally))
+    paragraphs = None
+    if table.kind == "text" and chosen.get("text", "messages") == "messages":
+        paragraphs = find_paragraphs(table.rows)
+    conversations = Stored(_read_rows(table, paragraphs, roles, tally))
+    tally.joined = paragraphs.joined if paragraphs else 0
     if not tally.shapes:
         raise _unknown(table)
     best = tally.shapes.most_common(1)[0][0]
@@ -117,11 +122,13 @@ def learnable(found: Conversations) -> Conversations:
     )
 
 
-def _read_rows(table: "Table", chosen: Roles | None, tally: Tally) -> Iterator[dict]:
+def _read_rows(
+    table: "Table", paragraphs: Paragraphs | None, chosen: Roles | None, tally: Tally
+) -> Iterator[dict]:
     judging = judging_columns(table.rows, table.columns)
     chosen = chosen and _judged(chosen, judging)
     columns = tuple(table.columns)
-    for number, row in enumerate(table.rows):
+    for number, row in paragraphs or enumerate(table.rows):
         found = (chosen and _chosen(row, chosen)) or _detected(row, judging)
         found = found or _lacking(row, chosen, _judged_readings(columns, judging))
         if not found:

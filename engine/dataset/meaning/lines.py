@@ -18,10 +18,10 @@ _SPEAKERS = [*_SURE_SPEAKERS, *"role name actor 姓名 人名".split()]
 _LINES = "line dialogue dialog utterance text content value 台词 对白 文本 内容".split()
 _HEAD = 200
 _MOSTLY = 0.6
-# A name is short, has no stops in it and is no clock time; https:// is no name either.
+# A name is short, has no stops in it and is no clock time, no https:// and no heading (###).
 _MARKS = r":：。，！？；、,!?;\"“”{}\[\]<>|="
 _NAMED_LINE = re.compile(
-    rf"\s*(?!\d+\s*[:：])(?P<name>[^\s.{_MARKS}][^{_MARKS}]{{0,23}}?)\s*(?:(?<!\d)[:：]|[:：](?!\d))(?!//)"
+    rf"\s*(?!\d+\s*[:：])(?P<name>[^\s.#{_MARKS}][^{_MARKS}]{{0,23}}?)\s*(?:(?<!\d)[:：]|[:：](?!\d))(?!//)"
     r"\s*(?P<text>\S.*?)\s*"
 )
 

@@ -4,7 +4,7 @@ Also the special tokens of the usual chat templates: a text that was rendered th
 """
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 _WORDS = {
     **dict.fromkeys("system 系统".split(), "system"),
@@ -47,21 +47,47 @@ _ENDS = (
 ).split()
 
 
+class MarkSet(NamedTuple):
+    """One way of marking turns: how a mark is found, and which side its word is."""
+
+    pattern: re.Pattern
+    words: dict[str, str]
+
+    def sides(self, text: str) -> list[str]:
+        """Of all marks in a text, in order."""
+        return [self._side(mark) for mark in self.pattern.finditer(text)]
+
+    def first_side(self, text: str) -> str:
+        """Of the mark that a text begins with; "" without one."""
+        mark = self.pattern.match(text)
+        return self._side(mark) if mark else ""
+
+    def _side(self, mark: re.Match) -> str:
+        return self.words.get(mark[1]) or self.words[mark[1].lower()]
+
+
+_WRITTEN = (MarkSet(_HASHED, _WORDS), MarkSet(_ANGLED, _WORDS), MarkSet(_BARE, _BARE_WORDS))
+_RENDERED = tuple(MarkSet(pattern, _ROLES) for pattern in _TEMPLATES)
+
+
+def marks_before(text: str) -> MarkSet | None:
+    """The marks of which a text begins with one."""
+    return next((marks for marks in (*_RENDERED, *_WRITTEN) if marks.first_side(text)), None)
+
+
 def turns_in(text: str) -> list[dict[str, Any]] | None:
     """Its messages, what stands before the first mark as the system prompt; None when it holds no
     conversation: marks of both sides, first the asking one."""
-    for marks in _TEMPLATES:
-        found = list(marks.finditer(text))
-        sides = [_ROLES[mark[1]] for mark in found]
+    for marks in _RENDERED:
+        found, sides = list(marks.pattern.finditer(text)), marks.sides(text)
         if _is_talk(sides) and not _unframed(text[: found[0].start()]):  # else prose about them
             return _rendered(text, found, sides)
-    for marks in (_HASHED, _ANGLED, _BARE):
-        found = list(marks.finditer(text))
-        sides = [_BARE_WORDS[mark[1].lower()] for mark in found]
+    for marks in _WRITTEN:
+        found, sides = list(marks.pattern.finditer(text)), marks.sides(text)
         if not _is_talk(sides):
             continue
         before = text[: found[0].start()].strip()
-        if before and marks is _BARE:  # prose that quotes a conversation
+        if before and marks.pattern is _BARE:  # prose that quotes a conversation
             continue
         return _joined(text, found, sides, before)
     return None

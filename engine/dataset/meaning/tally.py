@@ -42,6 +42,7 @@ class Tally:
     roles: dict[str, Roles] = field(default_factory=dict)  # of the first row of each shape
     unused: Unused = field(default_factory=Unused)
     cut: int = 0
+    joined: int = 0  # paragraphs that go on with the one before
     reasoned: int = 0
     unlearned: int = 0  # conversations with an answer of weight 0
 
@@ -86,6 +87,11 @@ _OF_SHAPES = {
     ),
 }
 _OF_COUNTS = {
+    "joined": Sentence(
+        "{n} paragraphs go on with the conversation before them; a question behind an answer "
+        "begins a new one.",
+        "有 {n} 段接在前一段之后，属于同一段对话；回答之后的提问另起一段对话。",
+    ),
     "reasoned": Sentence(
         "In {n} conversations answers come with reasoning; it is learned with them, as the chat "
         "template writes it or between <think> and </think>.",
