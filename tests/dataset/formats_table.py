@@ -19,18 +19,21 @@ HEAD = """# What Greenroom reads
 
 Every row of both tables is read by the tests (`tests/dataset/made_files.py`, `made_rows.py`), from
 which this page is written. Files are told apart by their content; their names say nothing. What of
-a file is not read (other sheets, null rows, values beside the rows), and an encoding that is not
-certain, the page says. Rows of several shapes may stand in one file: each goes its own way, and the
-page counts them. Columns that are not known are chosen by hand under "Which column is what"
-(`--mapping question=user, answer=assistant`). Scripts (columns of speaker and line, or text of
-"name: line") have a picker for the speaker whose lines are learned (`--speaker`).
+a file is not read (other sheets, null rows, values beside the rows, columns that no format takes),
+and an encoding that is not certain, the page says. Rows of several shapes may stand in one file:
+each goes its own way, and the page counts them. Columns that are not known are chosen by hand under
+"Which column is what" (`--mapping question=user, answer=assistant`). Scripts (columns of speaker
+and line, or text of "name: line") have a picker for the speaker whose lines are learned
+(`--speaker`); a line that names nobody goes on with the one before it. So does, in a text file that
+begins with a mark such as `### Human:`, a paragraph without one.
 
 Reasoning in a turn of the assistant (`reasoning_content`, `reasoning` or `thinking`) is learned
 with its answer: as the base model's chat template writes it, or, where the template knows none of
 these names, between `<think>` and `</think>` before the answer. What a template leaves out, often
 the reasoning of earlier turns, the dataset doctor counts. `<think>` within an answer stays as it
-is. Labels (`label`, `kto_tag`) are true and false or 1 and 0; a column that holds anything else,
-or beside which each number always has the same answer, is no label.
+is. A turn of the assistant with `weight` 0 is read, not learned. Labels (`label`, `kto_tag`) are
+true and false or 1 and 0; a column that holds anything else, or beside which each number always has
+the same answer, is no label.
 """
 
 

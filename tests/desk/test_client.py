@@ -109,6 +109,25 @@ def test_a_copy_is_mended_and_its_changes_listed(tmp_path):
         assert sha256 in kept
 
 
+def test_rows_of_which_none_is_left_are_listed_and_mended(tmp_path):
+    """A copy in which nothing would be left is not made."""
+    said = [{"from": "gpt", "value": "Hi"}, {"from": "human", "value": "Ho"}]
+    row = {"conversations": [*said, {"from": "gpt", "value": "Ha"}]}
+    dataset = bring(tmp_path, [row, {"conversations": said[1:]}], "greeting.jsonl")
+    assert desk.understood(dataset)["usable"] == 0
+    left_out = [(one["row"], one["reason"]) for one in lines_of(desk.dropped(dataset))]
+    assert left_out == [(1, "it does not begin with a question"), (2, "it has no answer")]
+    added, _, counts = desk.repair(dataset, ["role_order"], {})
+    assert counts == [{"kind": "role_order", "removed": 0, "changed": 1}]
+    assert desk.understood(added)["usable"] == 1
+    with pytest.raises(UserError, match="Nothing would be left after this repair") as raised:
+        desk.repair(dataset, ["empty_answers"], {})
+    assert raised.value.field == "kinds"
+    assert "greeting-repaired-2.jsonl" not in {one.id for one in library.list_datasets()}
+    with pytest.raises(UserError, match="No row can be learned from"):
+        desk.convert(dataset, "alpaca")
+
+
 def test_a_report_says_what_was_found_and_how_a_copy_came_to_be(tmp_path):
     """A copy of a copy tells the whole way; what is removed takes its report along."""
     dataset = bring(tmp_path, ROWS)

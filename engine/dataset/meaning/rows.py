@@ -90,6 +90,8 @@ def shape_of(row: dict[str, Any], shape: str, roles: Roles) -> str:
     if shape == "messages":
         named = columns_named(["messages"], roles.messages)
         dialect = dialect_of(turns_of(row[roles.messages[0]]) or [])
+        if dialect == "unnamed" and not _alternates(roles.messages[0]):
+            return "sharegpt"
         return dialect if dialect in _TELLING else "messages" if named else "sharegpt"
     if shape == "text" and isinstance(value := row[roles.text[0]], str) and turns_in(value):
         return "marked"
@@ -154,10 +156,15 @@ def _talk(value: Any, column: str) -> list[Message]:
             raise Dropped(NOT_TURNS)
         return []
     if turns and all(isinstance(turn, str) for turn in turns):
-        if columns_named(["turns"], [column]):  # in benchmarks all of them are questions
+        if not _alternates(column):
             raise Dropped(NO_ROLE_OR_CONTENT)
         return messages_by_turns(turns)
     return messages_of(turns)
+
+
+def _alternates(column: str) -> bool:
+    """Whether texts in it are said by turns; what benchmarks call `turns` is all asked."""
+    return not columns_named(["turns"], [column])
 
 
 def _question(row: dict[str, Any], roles: Roles) -> list[Message]:
