@@ -1,6 +1,8 @@
 """Scripts: who speaks, and the lines of one person as answers to the others."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.dataset.meaning.formats import to_conversations
 from engine.dataset.reading.read import Table
@@ -75,6 +77,16 @@ def test_every_line_is_learned_a_prompt_or_left_out():
         (12, "the speaker does not answer this line"),
     ]
     assert found.lines == {"learned": 2, "prompts": 6, "dropped": 4}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["A: a", "B: b", "C: c", "", "---"]), max_size=30))
+def test_no_line_is_lost_or_counted_twice(middle):
+    said = ["A: a", "B: b", "A: a", "B: b", *middle, "B: b", "A: a", "A: a", "B: b"]
+    found = read(rows_of("|".join(said)))
+    if found.format == "script":
+        assert sum(found.lines.values()) == len(said)
+        assert found.lines["dropped"] == len(found.dropped)
 
 
 def test_a_line_without_a_name_goes_on_with_the_line_before():
