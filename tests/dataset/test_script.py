@@ -90,7 +90,8 @@ def test_no_line_is_lost_or_counted_twice(middle):
 
 
 def test_a_line_without_a_name_goes_on_with_the_line_before():
-    """In a paragraph and from row to row; before the first name of a scene nobody says it."""
+    """In a paragraph, and from row to row of a file without paragraphs; before the first name of a
+    scene nobody says it, nor does a paragraph of its own."""
     text = "It is late.|Ann: Hello.|How are you?|Bob: Fine.|Ann: Good.|Bob: Yes."
     found = read(rows_of(text), speaker="Bob")
     assert pairs(found) == [("Hello.\nHow are you?", "Fine."), ("Good.", "Yes.")]
@@ -101,6 +102,14 @@ def test_a_line_without_a_name_goes_on_with_the_line_before():
     scenes = read(rows_of(text.replace("|", "\n").replace("\nAnn: Good", "|Ann: Good")))
     assert pairs(scenes) == pairs(found)
     assert left_out(scenes) == [(0, "it names no speaker")]
+    parted = read(
+        rows_of("Ann: a|Ann: b\nstill b|Bob: c|Night.|Bob: d|Ann: e|Bob: f"), speaker="Bob"
+    )
+    assert pairs(parted) == [("a\nb\nstill b", "c"), ("e", "f")]
+    assert left_out(parted) == [
+        (3, "it names no speaker"),
+        (4, "nobody speaks before this line"),
+    ]
     lists = read([{"dialogue": ["A: a", "b", "B: c"]}, {"dialogue": ["b", "A: a", "B: c"]}])
     assert pairs(lists) == [("a\nb", "c"), ("a", "c")]
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from engine.dataset.meaning.columns import readings
 from engine.dataset.meaning.dialogue import is_known, role_of
@@ -41,33 +41,45 @@ class Line(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Script:
     """How the lines of one row are read, from which columns, whether each row is a scene of its
-    own, and whether a text without a name goes on with the line before it."""
+    own, and whether a text without a name goes on with the line before it: never, in its row, or
+    from row to row, where rows are lines of a file without paragraphs."""
 
     lines_in: Callable[[dict[str, Any]], list[Said]]
     columns: tuple[str, ...]
     rows_are_scenes: bool
-    goes_on: bool
+    goes_on: Literal["", "row", "file"]
 
     def lines(self, rows: Iterable[dict[str, Any]]) -> Iterator[Line | None]:
         """Every line; None behind the last of a row that is a scene."""
-        last: Line | None = None
+        spoken: list[Line] = []  # a line, and what goes on with it
         for number, row in enumerate(rows):
-            for name, text in self.lines_in(row) or [("", "")]:
-                if last and not name and self.goes_on and any(map(str.isalnum, text)):
-                    last = last._replace(text=f"{last.text}\n{text}", more=last.more + 1)
+            for at, said in enumerate(self.lines_in(row) or [("", "")]):
+                line = Line(number, *said)
+                if spoken and not line.name and self._goes_on(line.text, at):
+                    spoken.append(line)
                     continue
-                if last:
-                    yield last
-                last = Line(number, name, text) if name else None
-                if not name:
-                    yield Line(number, "", text)
+                if spoken:
+                    yield _joined(spoken)
+                spoken = [line] if line.name else []
+                if not line.name:
+                    yield line
             if self.rows_are_scenes:
-                if last:
-                    yield last
-                last = None
+                if spoken:
+                    yield _joined(spoken)
+                spoken = []
                 yield None
-        if last:
-            yield last
+        if spoken:
+            yield _joined(spoken)
+
+    def _goes_on(self, text: str, at: int) -> bool:
+        """A text without a name that stands `at` this place in its row; a rule (---) does not."""
+        may = self.goes_on == "file" or (self.goes_on == "row" and at > 0)
+        return may and any(map(str.isalnum, text))
+
+
+def _joined(spoken: list[Line]) -> Line:
+    text = "\n".join(line.text for line in spoken)
+    return spoken[0]._replace(text=text, more=len(spoken) - 1)
 
 
 def find_script(rows: Iterable[dict[str, Any]]) -> Script | None:
@@ -95,7 +107,7 @@ def _of_columns(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script 
     recur = len(speakers) > 1 and spoken_rows >= 2 * len(speakers)
     if spoken_rows < _MOSTLY * len(head) or not (recur or columns_named(_SURE_SPEAKERS, [name])):
         return None
-    return Script(lines_in, (name, line), False, goes_on=False) if speakers else None
+    return Script(lines_in, (name, line), False, goes_on="") if speakers else None
 
 
 def _of_lists(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | None:
@@ -112,7 +124,7 @@ def _of_lists(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | 
         lines = sum(map(len, scenes))
         names = [name for said in scenes for name, _ in said if name and not is_known(name)]
         if len(set(names)) > 1 and len(names) >= _MOSTLY * lines and len(scenes) * 2 > len(head):
-            return Script(lines_in, (column,), True, goes_on=True)
+            return Script(lines_in, (column,), True, goes_on="row")
     return None
 
 
@@ -137,7 +149,9 @@ def _of_texts(head: list[dict[str, Any]], columns: tuple[str, ...]) -> Script | 
         return None
     named = [sum(bool(name) for name, _ in lines_in(row)) for row in head]
     scenes = sum(n > 1 for n in named) * 2 >= sum(n > 0 for n in named)
-    return Script(lines_in, (column,), scenes, goes_on=True)
+    return Script(
+        lines_in, (column,), scenes, "row" if any("\n" in one for one in texts) else "file"
+    )
 
 
 def _names_recur(names: Counter, lines: int) -> bool:
