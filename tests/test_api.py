@@ -161,7 +161,7 @@ def test_errors_are_sentences(client, server, tmp_path):
     uploads = server.runs / "datasets"
     uploads.mkdir(parents=True, exist_ok=True)
     (uploads / "empty.jsonl").touch()
-    (uploads / "poem.json").write_text("Roses are red.", encoding="utf-8")
+    (uploads / "poem.json").write_text('["Roses are red.', encoding="utf-8")
     calls = [
         ("/start_run", SHORT | {"learning_rate": -1}, "-1"),
         ("/start_run", SHORT | {"dataset": "nowhere"}, "no dataset 'nowhere'"),
@@ -171,7 +171,7 @@ def test_errors_are_sentences(client, server, tmp_path):
         ("/run_status", {"run_id": "../../etc"}, "There is no run"),
         ("/stop_run", {"run_id": ".."}, "There is no run"),
         ("/inspect_dataset", {"dataset": "empty.jsonl"}, "is empty"),
-        ("/inspect_dataset", {"dataset": "poem.json"}, "its content is not"),
+        ("/inspect_dataset", {"dataset": "poem.json"}, "poem.json is broken at line 1, column"),
         ("/inspect_dataset", {"dataset": str(uploads / "poem.json")}, "There is no dataset"),
         ("/convert_dataset", {"dataset": "lighthouse-keeper", "to": "docx"}, "docx"),
         ("/chat", {"message": "Hello", "temperature": -1}, "temperature is -1"),

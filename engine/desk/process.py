@@ -9,7 +9,6 @@ from typing import Any
 from engine.child import serve
 from engine.dataset import opened
 from engine.desk.jobs import Job
-from engine.errors import UserError
 from engine.imports import importing
 from engine.models.load import kept_tokenizer
 
@@ -221,13 +220,6 @@ def _repair(
         mapping=mapping,
         fill=fill,
     )
-    if not Path(out).stat().st_size:
-        raise UserError(
-            "Nothing would be left after this repair, so no copy is made. Tick other repairs, or "
-            "mend the file itself.",
-            "这样修复后一条也不剩，因此没有生成副本。请勾选别的修复，或自己改好文件。",
-            field="kinds",
-        )
     counts = Counter((one.kind, one.action) for one in changes)
     yield {
         "out": str(written),

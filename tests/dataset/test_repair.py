@@ -230,7 +230,11 @@ def test_repairing_what_was_repaired_changes_nothing(rows, kinds):
     fill, held_out = {"name": "Ada"}, found_in(rows[:1])
     with TemporaryDirectory() as folder:
         out = Path(folder) / "once.jsonl"
-        changes = repair(found_in(rows), list(kinds), out, held_out, fill=fill)
+        try:
+            changes = repair(found_in(rows), list(kinds), out, held_out, fill=fill)
+        except UserError:  # every row has a fault for which it is taken out
+            assert not out.exists()
+            return
         once = written(out)
         removed = Counter(one.row for one in changes if one.action == "removed")
         assert len(once) + len(removed) == len(rows)

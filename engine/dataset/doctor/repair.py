@@ -57,8 +57,8 @@ def repair(
     `mapping` it was read with bring back rows that were dropped (role_order, list_answers), and
     its own splits are the validation data without `held_out`; `fill` has the values of
     placeholders. Repairing what was written again changes nothing. Raises
-    UserError: field "kinds" for no such repair, "fill" for no values, "out" for a file that is
-    there already, or as write_rows.
+    UserError: field "kinds" for no such repair, or for ones that leave no row; "fill" for no
+    values, "out" for a file that is there already, or as write_rows.
     """
     _check(kinds, out, fill)
     changes: list[Change] = []
@@ -74,6 +74,13 @@ def repair(
     own = table.splits if table and not held_out else {}
     for kind in (kind for kind in _CHOOSERS if kind in kinds):
         kept = _without(kept, kind, partial(_CHOOSERS[kind], held=held, splits=own), changes)
+    if not len(kept):
+        raise UserError(
+            "Nothing would be left after this repair, so no copy is made. Tick other repairs, or "
+            "mend the file itself.",
+            "这样修复后一条也不剩，因此没有生成副本。请勾选别的修复，或自己改好文件。",
+            field="kinds",
+        )
     changes.sort(key=lambda change: change.row)
     splits = splits_among([row - 1 for row, _ in kept], table.splits) if table else None
     write_rows(Stored(conversation for _, conversation in kept), out, splits)
