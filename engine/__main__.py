@@ -1,8 +1,10 @@
 """The command line: python -m engine COMMAND; the commands are those of engine.commands."""
 
 import argparse
+import logging
 import os
 import sys
+import warnings
 
 from engine.commands import chat, convert, estimate, evaluate, export, inspect, models, train
 from engine.errors import UserError
@@ -14,6 +16,9 @@ _COMMANDS = (inspect, convert, estimate, train, chat, evaluate, export, models)
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0, 2 for a user's mistake (one sentence on stderr), 1 for ours."""
     os.environ.update(child_environment())  # before torch is imported: OpenMP reads it once
+    # What libraries tell those who build on them is not for those who train.
+    warnings.simplefilter("ignore", FutureWarning)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)

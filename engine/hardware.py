@@ -89,7 +89,8 @@ def child_environment() -> dict[str, str]:
     compiled, and not to import the compiler, as bitsandbytes would, saves a second of five.
     """
     ours = {"TOKENIZERS_PARALLELISM": "true", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    ours |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}  # logs are for sentences
+    # Logs are for sentences, not for what libraries tell those who build on them.
+    ours |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONWARNINGS": "ignore::FutureWarning"}
     ours |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUTF8": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     if not _gpu_handles():
         ours["TORCHDYNAMO_DISABLE"] = "1"
