@@ -11,7 +11,7 @@ from engine.config import TrainConfig
 from engine.errors import UserError, first_line
 from engine.models.folder import refuse_programs
 from engine.models.load import load_tokenizer, locate
-from engine.models.methods import peft_config
+from engine.models.methods import check_widths, peft_config
 from engine.models.sources.names import is_elsewhere
 from engine.options.adapter import CHANGES_THE_BASE
 from engine.places import DATA_DIR, SPROUT
@@ -85,7 +85,9 @@ def only_task(tuned: "PeftModel") -> None:
 
 
 def trainable_parameters(model: "PreTrainedModel", config: TrainConfig) -> int:
-    """How many parameters are trained; works on a model on the meta device. Raises UserError."""
+    """How many parameters are trained; works on a model on the meta device. Raises UserError,
+    also where the layers are too narrow for the method."""
+    check_widths(model, config)
     plain = {"init_lora_weights": "default", "prompt_tuning_init_text": ""}  # no weight is read
     tuned = attach(model, dataclasses.replace(config, **plain))
     return sum(

@@ -1,12 +1,13 @@
 """The PEFT methods: which configuration each of them needs for a model."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.load import locate
 from engine.models.targets import in_attention, linear_layers, matching, target_modules
-from engine.options.adapter import WITH_TARGETS
+from engine.options.adapter import CHANGES_THE_BASE, WITH_TARGETS
 
 if TYPE_CHECKING:
     import torch
@@ -95,9 +96,72 @@ def _ia3(model: "PreTrainedModel", config: TrainConfig) -> dict[str, Any]:
 
 
 def _narrows(layer: "torch.nn.Module") -> bool:
+    wide, narrow = _widths(layer)
+    return wide > narrow
+
+
+def _widths(layer: "torch.nn.Module") -> tuple[int, int]:
+    """Of what goes in and of what comes out."""
     if hasattr(layer, "nf"):  # Transformers' Conv1D
-        return layer.nx > layer.nf
-    return layer.in_features > layer.out_features
+        return layer.nx, layer.nf
+    return layer.in_features, layer.out_features
+
+
+def check_widths(model: "PreTrainedModel", config: TrainConfig) -> None:
+    """Of a method that divides or takes apart its layers, whether they are wide enough for it.
+
+    Raises UserError (field "lora_r", "oft_block_size", "lora_target_modules").
+    """
+    of_the_base = config.peft_type == "lora" and config.init_lora_weights in CHANGES_THE_BASE
+    if not of_the_base and config.peft_type != "oft":
+        return
+    layers = dict(linear_layers(model))
+    targets = matching(model, config.lora_target_modules)
+    widths = {name: _widths(layers[name]) for name in targets if name in layers}
+    if of_the_base:
+        _check_directions(config, widths)
+    else:
+        _check_blocks(config, [wide for wide, _ in widths.values()])
+
+
+def _check_directions(config: TrainConfig, widths: dict[str, tuple[int, int]]) -> None:
+    """A matrix has no more directions than its shorter side; PEFT would begin with fewer than the
+    rank and could not save them."""
+    name, (wide, narrow) = min(widths.items(), key=lambda one: min(one[1]))
+    most = min(wide, narrow)
+    if config.lora_r > most:
+        start, rank, name = config.init_lora_weights, config.lora_r, name.rsplit(".", 1)[-1]
+        raise UserError(
+            f"The start {start} takes {rank} directions out of each layer, and {name} ({wide} to "
+            f"{narrow} wide) has only {most}; choose a rank of at most {most}, or the start "
+            "default.",
+            f"初值 {start} 要从每一层取 {rank} 个方向，而 {name}（宽 {wide} 到 {narrow}）"
+            f"只有 {most} 个；请把秩设为不超过 {most}，或把初值改为 default。",
+            field="lora_r",
+        )
+
+
+def _check_blocks(config: TrainConfig, widths: list[int]) -> None:
+    """PEFT would take another size than the one that was chosen, without a word on the page."""
+    size, common = config.oft_block_size, math.gcd(*widths)
+    if common % size == 0:
+        return
+    shown = ", ".join(str(width) for width in sorted(set(widths))[:6])
+    fitting = [number for number in range(2, min(common, 1024) + 1) if common % number == 0]
+    if not fitting:
+        raise UserError(
+            f"No block size divides all of these layers' widths ({shown}); choose fewer target "
+            "modules, or lora.",
+            f"没有块大小能整除这些层的所有宽度（{shown}）；请减少作用的模块，或改用 lora。",
+            field="lora_target_modules",
+        )
+    near = min(fitting, key=lambda number: abs(number - size))
+    raise UserError(
+        f"Blocks of {size} do not divide these layers' widths ({shown}); the nearest size that "
+        f"does is {near}.",
+        f"大小为 {size} 的块不能整除这些层的宽度（{shown}）；最接近且能整除的是 {near}。",
+        field="oft_block_size",
+    )
 
 
 def _lycoris(config: TrainConfig) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.models.adapter import attach, read_card, trainable_parameters
+from engine.models.adapter import attach, first_state, read_card, save, trainable_parameters
 from engine.models.load import Quantization, empty_model, load_base
+from engine.models.methods import check_widths
 from engine.models.targets import linear_names
 from engine.training.estimate import model_shape
 
@@ -203,3 +204,60 @@ def test_what_is_saved_is_what_was_trained(base, tmp_path):
         fresh = PeftModel.from_pretrained(model.unload(), tmp_path)
         assert torch.equal(fresh(input_ids=ids).logits, expected)
     assert json.loads((tmp_path / "adapter_config.json").read_text())["r"] == 4
+
+
+@pytest.mark.parametrize("start", ["pissa", "pissa_niter_16", "olora"])
+def test_a_rank_above_the_narrowest_layer_is_refused(base, tiny_model_folder, tmp_path, start):
+    """k_proj makes 16 of 32. At 16 the adapter is saved whole, at 17 it would not be."""
+    widest = TrainConfig(lora_r=16, init_lora_weights=start)
+    model = attach(base, widest)
+    save(model, tmp_path, first_state(model, widest))
+    state = load_file(tmp_path / "adapter_model.safetensors")
+    k_proj = "base_model.model.model.layers.0.self_attn.k_proj.lora_A.weight"
+    assert state[k_proj].shape == (32, 32)
+    with pytest.raises(UserError) as raised:
+        trainable_parameters(
+            empty_model(str(tiny_model_folder)), TrainConfig(lora_r=17, init_lora_weights=start)
+        )
+    assert raised.value.field == "lora_r"
+    assert str(raised.value) == (
+        f"The start {start} takes 17 directions out of each layer, and k_proj (32 to 16 wide) has "
+        "only 16; choose a rank of at most 16, or the start default."
+    )
+    assert "不超过 16" in raised.value.sentence.zh
+
+
+def test_the_rank_is_free_where_the_base_stays_and_by_the_targets_that_are_chosen(
+    tiny_model_folder,
+):
+    """A plain LoRA may be wider than a layer; the layers that are left alone say nothing."""
+    for options in (
+        {"lora_r": 300},
+        {"lora_r": 32, "init_lora_weights": "pissa", "lora_target_modules": "q_proj"},
+    ):
+        model = empty_model(str(tiny_model_folder))
+        assert trainable_parameters(model, TrainConfig(**options)) > 0
+
+
+@pytest.mark.parametrize(("size", "near"), [(7, 8), (13, 16), (64, 32)])
+def test_a_block_that_divides_no_width_is_refused(tiny_model_folder, size, near):
+    """PEFT would take another size by itself. The widths here are 32 and 64."""
+    config = TrainConfig(peft_type="oft", oft_block_size=size)
+    with pytest.raises(UserError) as raised:
+        trainable_parameters(empty_model(str(tiny_model_folder)), config)
+    assert raised.value.field == "oft_block_size"
+    assert str(raised.value) == (
+        f"Blocks of {size} do not divide these layers' widths (32, 64); the nearest size that "
+        f"does is {near}."
+    )
+    fits = TrainConfig(peft_type="oft", oft_block_size=near)
+    assert trainable_parameters(empty_model(str(tiny_model_folder)), fits) > 0
+
+
+def test_widths_without_a_common_block_are_said_at_the_targets(monkeypatch):
+    """Two layers, 6 and 35 wide."""
+    model = torch.nn.Sequential(torch.nn.Linear(6, 35), torch.nn.Linear(35, 6))
+    model.get_output_embeddings = lambda: None
+    with pytest.raises(UserError, match=r"No block size divides .* \(6, 35\)") as raised:
+        check_widths(model, TrainConfig(peft_type="oft"))
+    assert raised.value.field == "lora_target_modules"
