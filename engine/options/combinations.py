@@ -149,6 +149,13 @@ def _lora(config: "TrainConfig") -> dict[str, Sentence]:
             "DoRA does not work on an 8-bit base; take a 4-bit one, or switch DoRA off.",
             "DoRA 不能用于 8 比特底座；请用 4 比特底座，或关掉 DoRA。",
         )
+    if start == "orthogonal" and config.lora_r % 2:
+        found["lora_r"] = Sentence(
+            f"The start orthogonal shares its directions out in pairs, so the rank must be even, "
+            f"and {config.lora_r} is not; choose {config.lora_r + 1}.",
+            f"初值 orthogonal 成对分配方向，秩必须是偶数，而 {config.lora_r} 不是；"
+            f"请改为 {config.lora_r + 1}。",
+        )
     if 0 < config.loraplus_lr_ratio < 1:
         found["loraplus_lr_ratio"] = Sentence(
             "LoRA+ lets B learn faster than A: its ratio is at least 1, or 0 to switch it off.",

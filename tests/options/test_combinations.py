@@ -57,6 +57,7 @@ PROMPTS = {"prompt_tuning", "multitask_prompt_tuning", "p_tuning", "prefix_tunin
             "shared out",
             "adamw_torch_fused",
         ),
+        ({"init_lora_weights": "orthogonal", "lora_r": 3}, "lora_r", "must be even", "choose 4."),
         ({"loraplus_lr_ratio": 0.5}, "loraplus_lr_ratio", "at least 1", "0 to switch it off"),
     ],
 )
