@@ -51,7 +51,8 @@ def build_model(
     for old, new in renamed_targets(base, config.lora_target_modules).items():
         print(f"Target {old} is called {', '.join(new)} today", flush=True)
     model = attach(base, config, total_step)
-    trainable = model.num_parameters(only_trainable=True)
+    # Counted here: `num_parameters` is the base's own and knows nothing of learned prompts.
+    trainable = sum(one.numel() for one in model.parameters() if one.requires_grad)
     total = model.num_parameters()
     print(f"Trainable: {trainable:,} of {total:,} parameters", flush=True)
     if shared:

@@ -11,6 +11,7 @@ from engine.models.load import Quantization
 from engine.models.row_lora import read_frozen
 from engine.training import runs, train
 from engine.training.assemble import build_model
+from engine.training.estimate import model_shape
 
 pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
 
@@ -146,6 +147,15 @@ def test_a_method_from_start_to_voice(case, options, trained, cpu):
     torch.testing.assert_close(trained(path), expected, atol=1e-4, rtol=1e-4)
     assert curve(path, "loss") == pytest.approx(losses, abs=1e-4)
     assert curve(path, "eval_loss") == pytest.approx(evaluations, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["lora", "prompt_tuning", "p_tuning", "prefix_tuning", "full"])
+def test_the_log_counts_what_the_estimate_counts(method, options, cpu, capsys):
+    """Learned prompts are no part of the base, whose own count leaves them out."""
+    config = options({"peft_type": method} | WITHOUT_PACKING)
+    expected = model_shape(config).trainable_parameters
+    build_model(config, cpu)
+    assert f"Trainable: {expected:,} of " in capsys.readouterr().out
 
 
 QUANTISED = [name for name in METHODS if name not in ("full", "pissa_rslora", "loraplus", "rslora")]
