@@ -7,7 +7,7 @@ from engine.dataset.meaning.formats import Conversations
 from engine.errors import UserError
 
 HELD_BACK = frozenset(["valid", "validation", "val", "dev", "test", "eval"])
-_FEWEST_FOR_A_SHARE = 10
+FEWEST_FOR_A_SHARE = 10
 
 
 def split(
@@ -55,7 +55,7 @@ def splits_among(
 def _how_many(count: int, eval_size: float) -> int:
     if eval_size < 1:
         kept_back = min(round(count * eval_size), count - 1)
-        return kept_back if count >= _FEWEST_FOR_A_SHARE else 0
+        return kept_back if count >= FEWEST_FOR_A_SHARE else 0
     if eval_size > count / 2:
         raise UserError(
             f"{eval_size:g} rows for validation are more than half of the {count} that there are; "

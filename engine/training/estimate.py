@@ -21,6 +21,7 @@ from engine.options.adapter import Adapter
 from engine.training import runs
 from engine.training.data import foresee, steps
 from engine.training.fitting import Task, refusals
+from engine.training.judging import cannot_judge
 from engine.training.shape import Shape
 
 _START_SECONDS = 12  # importing torch, transformers and peft, and loading a small base, on 2 cores
@@ -67,6 +68,7 @@ def _estimate(
     sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps * processes
     share = min(1.0, sequences / count)  # of an epoch, in one step
     tokens = facts["train_tokens"] * share
+    refused = refusals(config, device) | cannot_judge(config, facts, max_steps)
     answer = {
         "peak_gib": outlook.peak_gib,
         "parts": outlook.parts,
@@ -89,7 +91,7 @@ def _estimate(
         "eval_rows": facts["eval_rows"],
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
         "ladder": task.ladder(config),
-        "reasons": [_reason(field, words) for field, words in refusals(config, device).items()]
+        "reasons": [_reason(field, words) for field, words in refused.items()]
         + ([] if outlook.fits else [_too_large(outlook.peak_gib, room_gib, memory.name)])
         + _not_to_be_had(config.model_name_or_path),
     }

@@ -231,7 +231,7 @@ def arguments(
         logging_steps=config.logging_steps,
         logging_nan_inf_filter=False,
         eval_strategy="steps" if evaluates else "no",
-        eval_steps=config.eval_steps or max(1, round(max_steps / _EVALUATIONS_IN_A_RUN)),
+        eval_steps=evaluates_every(config, max_steps),
         eval_on_start=evaluates,
         prediction_loss_only=True,
         save_strategy="steps",
@@ -253,6 +253,11 @@ def arguments(
     # on one of them the Trainer would take torch's DataParallel, and batches twice as large.
     args._n_gpu = min(args.n_gpu, 1)
     return args
+
+
+def evaluates_every(config: TrainConfig, max_steps: int) -> int:
+    """Steps between two evaluations; one more stands before the first step."""
+    return config.eval_steps or max(1, round(max_steps / _EVALUATIONS_IN_A_RUN))
 
 
 def sequences_a_step(config: TrainConfig) -> int:

@@ -1,6 +1,7 @@
 """Before the start: every refusal has its sentence, and the steps foretold are the steps done."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,70 @@ def test_each_refusal_names_its_field_and_why(values, changes, field, sentence, 
     assert sentence in reasons[0]["en"]
     assert reasons[0].keys() == {"field", "en", "zh"}
     assert reasons[0]["zh"]
+
+
+PATIENT, BEST = {"early_stopping_patience": 2}, {"load_best_model_at_end": True}
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "field", "sentence"),
+    [
+        (5, PATIENT, "early_stopping_patience", "5 rows are too few for a share of 0.1 (files of"),
+        (5, BEST, "load_best_model_at_end", "Set eval_size to 1, which keeps one row"),
+        (24, BEST | {"eval_size": 0.001}, "load_best_model_at_end", "a share of 0.001"),
+        (1, BEST, "load_best_model_at_end", "there is one row, and it is trained on"),
+        (24, BEST | {"eval_steps": 31}, "eval_steps", "at most 30, or 0"),
+        (24, PATIENT | {"eval_steps": 16}, "early_stopping_patience", "write at most 1, or"),
+    ],
+)
+def test_what_could_never_be_judged_is_refused(
+    values, write_rows, tmp_path, rows, changes, field, sentence
+):
+    """Without rows that are kept back, or evaluations, those options would be silent."""
+    made = [{"prompt": f"Say {n}.", "response": f"It is {n}."} for n in range(rows)]
+    file = write_rows(tmp_path / "rows.jsonl", made)
+    reasons = estimate(values | {"dataset": str(file), "max_steps": 30} | changes)["reasons"]
+    assert [reason["field"] for reason in reasons] == [field]
+    assert sentence in reasons[0]["en"]
+    assert reasons[0]["zh"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        BEST | {"eval_steps": 30},
+        PATIENT | {"eval_steps": 15},
+        {"early_stopping_patience": 7},
+        {"eval_steps": 1000},
+    ],
+)
+def test_what_can_just_be_judged_goes(values, changes):
+    assert estimate(values | {"max_steps": 30} | changes)["reasons"] == []
+
+
+def test_the_nearest_share_that_keeps_a_row_does(values, write_rows, tmp_path):
+    made = [{"prompt": f"Say {n}.", "response": f"It is {n}."} for n in range(2)]
+    file = write_rows(tmp_path / "rows.jsonl", made)
+    report = estimate(values | {"dataset": str(file), "eval_size": 1, "max_steps": 30} | PATIENT)
+    assert (report["reasons"], report["eval_rows"]) == ([], 1)
+
+
+def test_a_validation_file_that_is_the_training_file_is_refused(values, tmp_path):
+    """Also under another name: its content counts."""
+    copy = tmp_path / "other.jsonl"
+    copy.write_bytes(Path(values["dataset"]).read_bytes())
+    for same in (values["dataset"], str(copy)):
+        reasons = estimate(values | {"eval_dataset": same})["reasons"]
+        assert [reason["field"] for reason in reasons] == ["eval_dataset"]
+        assert "the very rows that are trained on" in reasons[0]["en"]
+
+
+def test_a_validation_file_without_anything_to_learn_cannot_judge(values, write_rows, tmp_path):
+    row = {"prompt": "Hi " * 300, "response": "Hi"}
+    file = write_rows(tmp_path / "long.jsonl", [row])
+    reasons = estimate(values | BEST | {"eval_dataset": str(file), "max_length": 128})["reasons"]
+    assert [reason["field"] for reason in reasons] == ["load_best_model_at_end"]
+    assert "there is nothing to learn within 128 tokens" in reasons[0]["en"]
 
 
 def test_every_option_out_of_range_is_named_at_once(values):
