@@ -69,11 +69,12 @@ class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """Coerces each value to its field's type. Raises UserError, with the field."""
-        kinds = get_type_hints(cls)
+        kinds, known = get_type_hints(cls), cls.__dataclass_fields__
         for name in values:
             if name not in kinds:
                 raise unknown_option(name, kinds)
-        return cls(**{name: coerce(name, value, kinds[name]) for name, value in values.items()})
+        joined_by = {name: known[name].metadata["joined_by"] for name in values}
+        return cls(**{n: coerce(n, v, kinds[n], joined_by[n]) for n, v in values.items()})
 
     @classmethod
     def from_yaml(cls, path: Path) -> "TrainConfig":
@@ -90,7 +91,7 @@ def values_in(path: Path) -> dict[str, Any]:
             f"{path} cannot be read ({type(error).__name__}); give the path of a YAML file.",
             f"无法读取 {path}，请给出一个 YAML 文件的路径。",
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(
             f"{path} is not valid YAML: {error}".replace("\n", " "),
             f"{path} 不是有效的 YAML，请检查格式。",

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import datetime
 
 import pytest
 import yaml
@@ -76,6 +77,10 @@ def test_the_defaults_have_no_problem():
         ("load_in_4bit", 1, True),
         ("system_prompt", None, ""),
         ("system_prompt", 7, "7"),
+        ("sample_prompts", ["Who are you?", "Why?"], "Who are you?\nWhy?"),
+        ("sample_prompts", [], ""),
+        ("lora_target_modules", ["q_proj", "v_proj"], "q_proj,v_proj"),
+        ("gpu_ids", [0, 1], "0,1"),
     ],
 )
 def test_values_become_the_declared_type(name, given, value):
@@ -91,7 +96,30 @@ def test_values_become_the_declared_type(name, given, value):
         ("lora_r", float("inf"), "lora_r is inf; it must be a whole number."),
         ("lora_r", [1], "lora_r is [1]; it must be a whole number."),
         ("learning_rate", "fast", "learning_rate is 'fast'; it must be a number."),
+        ("lora_r", True, "lora_r is True; it must be a whole number."),
         ("learning_rate", None, "learning_rate is None; it must be a number."),
+        ("learning_rate", float("nan"), "learning_rate is nan; it must be a number."),
+        ("load_in_4bit", [], "load_in_4bit is []; it must be true or false."),
+        ("load_in_4bit", 2, "load_in_4bit is 2; it must be true or false."),
+        ("load_in_4bit", None, "load_in_4bit is None; it must be true or false."),
+        ("packing", [0], "packing is [0]; it must be true or false."),
+        (
+            "mapping",
+            {"question": "user"},
+            "mapping holds several values; it is one text, so put it in quotation marks.",
+        ),
+        (
+            "system_prompt",
+            True,
+            "system_prompt is True, which is no text: YAML reads yes, no, on, off, true, false and "
+            'dates so. Put it in quotation marks, such as "yes".',
+        ),
+        (
+            "sample_prompts",
+            ["Hi", datetime.date(2026, 1, 2)],
+            "sample_prompts is 2026-01-02, which is no text: YAML reads yes, no, on, off, true, "
+            'false and dates so. Put it in quotation marks, such as "yes".',
+        ),
         ("packing", "maybe", "packing is 'maybe'; it must be true or false."),
     ],
 )
@@ -99,7 +127,7 @@ def test_values_of_another_type_are_sentences(name, given, sentence):
     with pytest.raises(UserError) as raised:
         TrainConfig.from_dict({name: given})
     assert (str(raised.value), raised.value.field) == (sentence, name)
-    assert raised.value.sentence.zh.startswith(f"{name} 是 ")
+    assert raised.value.sentence.zh.startswith((f"{name} 是 ", f"{name} 有多个值"))
 
 
 def test_an_unknown_option_is_asked_back():
@@ -209,6 +237,8 @@ def test_yaml_is_read_by_people(tmp_path):
         (b"a: !!python/object/apply:os.getcwd []\n", "is not valid YAML"),
         (b"lora_rr: 1\n", "Did you mean lora_r?"),
         (b"1: 2\n", "There is no option called"),
+        (b"[" * 5000, "is not valid YAML"),
+        (b"lora_r: " + b"9" * 5000, "is not valid YAML"),
     ],
 )
 def test_a_yaml_file_that_is_wrong_is_a_sentence(tmp_path, content, sentence):

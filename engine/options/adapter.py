@@ -63,6 +63,7 @@ class Adapter:
             "all-linear, attention, names with commas between, or a regular expression",
             "all-linear、attention、用逗号隔开的模块名，或正则表达式",
         ),
+        joined_by=",",
         **only(*WITH_TARGETS),
     )
     use_rslora: bool = option(

@@ -104,11 +104,4 @@ def _mapping(text: str) -> dict[str, object]:
             "This holds no options; write lines such as 'learning_rate: 2e-4', or a command.",
             "里面没有选项；请写成“learning_rate: 2e-4”这样的行，或粘贴一条命令。",
         )
-    for name, value in values.items():
-        if isinstance(value, dict | list | set):
-            raise UserError(
-                f"{name} holds several values; an option has one.",
-                f"{name} 有多个值；一个选项只能有一个值。",
-                field=str(name),
-            )
     return values

@@ -77,4 +77,5 @@ class Data:
             "每行一个；每次评估时回答，听它怎样变化",
         ),
         lines=3,
+        joined_by="\n",
     )

@@ -19,15 +19,17 @@ def option(
     low: float | None = None,
     high: float | None = None,
     lines: int = 1,
+    joined_by: str = "",
     only_for: tuple[str, tuple] | None = None,
 ) -> Any:
     """A dataclass field that knows its words (English, Chinese), group and range (ends allowed).
 
-    `only_for` is another field and the values of it with which this one has a meaning.
+    `joined_by` stands between the parts of a text that may also be given as a list. `only_for` is
+    another field and the values of it with which this one has a meaning.
     """
     words = {"label": Sentence(*label), "help": Sentence(*help), "group": group}
-    kinds = {"low": low, "high": high, "lines": lines, "only_for": only_for}
-    return field(default=default, metadata=words | kinds)
+    kinds = {"low": low, "high": high, "lines": lines, "joined_by": joined_by}
+    return field(default=default, metadata=words | kinds | {"only_for": only_for})
 
 
 def matters(one: dataclasses.Field, values: dict[str, Any]) -> bool:
@@ -105,20 +107,26 @@ def unknown_option(name: str, known: dict[str, Any]) -> UserError:
     )
 
 
-def coerce(name: str, value: Any, kind: Any) -> Any:
-    """To the declared type: PyYAML reads 2e-4 as text, forms send whole numbers as float."""
+def coerce(name: str, value: Any, kind: Any, joined_by: str = "") -> Any:
+    """To the declared type: PyYAML reads 2e-4 as text, forms send whole numbers as float. A list
+    becomes a text where the option says what stands between (`joined_by`).
+
+    Raises UserError, with the field, for what would become another meaning.
+    """
     if get_origin(kind) is Literal:
         return value
+    if kind is str:
+        return _text(name, value, joined_by)
     try:
-        if kind is str:
-            return "" if value is None else str(value)
         if kind is bool:
-            if isinstance(value, str):
-                return {"true": True, "false": False}[value.lower()]
-            return bool(value)
+            return _switch(value)
+        if isinstance(value, bool):
+            raise ValueError("a switch is no number")
         number = float(value)
+        if not math.isfinite(number):
+            raise ValueError("not a number that a form could hold")
         if kind is int:
-            if not math.isfinite(number) or number != int(number):
+            if number != int(number):
                 raise ValueError("not a whole number")
             return int(number)
         return number
@@ -128,3 +136,36 @@ def coerce(name: str, value: Any, kind: Any) -> Any:
         raise UserError(
             f"{name} is {value!r}; it must be {en}.", f"{name} 是 {value!r}，应为{zh}。", field=name
         ) from error
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, str):
+        return {"true": True, "false": False}[value.lower()]
+    if isinstance(value, bool | int) and value in (0, 1):
+        return bool(value)
+    raise ValueError("neither true nor false")
+
+
+def _text(name: str, value: Any, joined_by: str) -> str:
+    """Raises UserError for what YAML has made of a text that was meant otherwise."""
+    if isinstance(value, list | tuple) and joined_by:
+        return joined_by.join(_text(name, one, "") for one in value)
+    if isinstance(value, list | tuple | dict | set):
+        raise UserError(
+            f"{name} holds several values; it is one text, so put it in quotation marks.",
+            f"{name} 有多个值；它应当是一段文字，请加上引号。",
+            field=name,
+        )
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise UserError(
+        f"{name} is {value}, which is no text: YAML reads yes, no, on, off, true, false and dates "
+        'so. Put it in quotation marks, such as "yes".',
+        f"{name} 是 {value}，不是文字：YAML 会把 yes、no、on、off、true、false 和日期读成别的。"
+        '请加上引号，例如 "yes"。',
+        field=name,
+    )

@@ -18,6 +18,7 @@ class Devices:
             "0 or 0,1 or all; empty: the one with the most free memory",
             "如 0、0,1 或 all；留空则用空闲显存最多的一块",
         ),
+        joined_by=",",
     )
     distributed_type: Literal["ddp", "fsdp"] = option(
         "ddp",

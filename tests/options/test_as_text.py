@@ -84,7 +84,10 @@ def test_yaml_takes_the_plain_defaults_for_what_it_does_not_say():
         ("python -m engine train mine.yaml --lora_r=3", "has 'mine.yaml' before them", ""),
         ("python -c 'import os'", "has 'import os' before them", ""),
         ("--speaker='open", "cannot be read (No closing quotation)", ""),
-        ("lora_r: [1, 2]", "lora_r holds several values", "lora_r"),
+        ("lora_r: [1, 2]", "lora_r is [1, 2]; it must be a whole number", "lora_r"),
+        ("system_prompt: [Be kind]", "system_prompt holds several values", "system_prompt"),
+        ("system_prompt: yes", "system_prompt is True, which is no text", "system_prompt"),
+        ("learning_rate: .nan", "learning_rate is nan; it must be a number", "learning_rate"),
         ("a: !!python/object/apply:os.system ['true']", "nor valid YAML (line 1)", ""),
         ("lora_r: 3\n bad: : x", "nor valid YAML (line 2)", ""),
         ("[" * 5000, "nor valid YAML", ""),
@@ -99,3 +102,23 @@ def test_what_cannot_be_read_is_a_sentence(text, sentence, field):
     assert sentence in raised.value.sentence.en
     assert raised.value.sentence.zh
     assert raised.value.field == field
+
+
+def test_a_pasted_text_and_a_file_are_read_in_one_way(tmp_path):
+    """Lists of questions, of modules and of GPUs become what the form has for them."""
+    text = """
+sample_prompts:
+  - Who are you?
+  - What is, at sea, the light?
+lora_target_modules: [q_proj, v_proj]
+gpu_ids: [0, 1]
+"""
+    file = tmp_path / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    expected = TrainConfig(
+        sample_prompts="Who are you?\nWhat is, at sea, the light?",
+        lora_target_modules="q_proj,v_proj",
+        gpu_ids="0,1",
+    )
+    assert from_text(text) == expected
+    assert config_of(_parser().parse_args(["train", str(file)])) == expected
