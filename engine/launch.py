@@ -35,13 +35,17 @@ def start(config: TrainConfig) -> str:
             line.join(path.parent, path.name)
             _launch(path, foretold.get("seconds"))
     except OSError as error:
-        raise UserError(
-            f"The run cannot be written into {runs_dir()} ({error.strerror}); free some room or "
-            "choose another folder with RUNS_DIR.",
-            f"无法把这次训练写入 {runs_dir()}（{error.strerror}）；"
-            "请腾出空间，或用 RUNS_DIR 换一个文件夹。",
-        ) from error
+        raise cannot_write(error) from error
     return path.name
+
+
+def cannot_write(error: OSError) -> UserError:
+    return UserError(
+        f"The run cannot be written into {runs_dir()} ({error.strerror}); free some room or "
+        "choose another folder with RUNS_DIR.",
+        f"无法把这次训练写入 {runs_dir()}（{error.strerror}）；"
+        "请腾出空间，或用 RUNS_DIR 换一个文件夹。",
+    )
 
 
 def resume(run_id: str) -> None:

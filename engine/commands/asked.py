@@ -21,15 +21,33 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
 
     Raises UserError.
     """
-    path = Path(options.target) if getattr(options, "target", None) else None
+    path = _file(options.target) if getattr(options, "target", None) else None
     config = _recipe(options) if options.recipe or options.today else None
     if path:
         named = values_in(path)
         config = TrainConfig.from_dict((config or TrainConfig()).to_dict() | named)
     config = config or default_config()
-    flags = {name: getattr(options, name) for name in field_names(TrainConfig)}
-    given = {name: value for name, value in flags.items() if value is not None}
-    return TrainConfig.from_dict(config.to_dict() | given)
+    flags = {name: value for name, value in given(options).items() if name != "recipe"}
+    return TrainConfig.from_dict(config.to_dict() | flags)
+
+
+def given(options: argparse.Namespace) -> dict[str, str]:
+    """Which of the options of a run, its recipe among them, stand on the command line."""
+    named = {name: getattr(options, name) for name in ("recipe", *field_names(TrainConfig))}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _file(target: str) -> Path:
+    """The YAML file, which in a run's folder is its config.yaml. Raises UserError."""
+    path = Path(target)
+    if not path.is_dir():
+        return path
+    if not (path / "config.yaml").is_file():
+        raise UserError(
+            f"{path} holds no run (no config.yaml); give the folder of a run or a YAML file.",
+            f"{path} 里没有训练（缺少 config.yaml）；请给出一次训练的文件夹或一个 YAML 文件。",
+        )
+    return path / "config.yaml"
 
 
 def _recipe(options: argparse.Namespace) -> TrainConfig:

@@ -3,17 +3,19 @@
 import argparse
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from engine import devices
-from engine.commands.asked import add_options, config_of
+from engine.commands.asked import add_options, config_of, given
 from engine.commands.reporting import show
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.imports import importing
+from engine.launch import cannot_write
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,16 +32,20 @@ def run(options: argparse.Namespace) -> int:
     target = Path(options.target) if options.target else None
     if target and (target / "config.yaml").is_file():
         path = target.resolve()
+        _refuse_options(target, options)
         with contextlib.redirect_stdout(out):
-            status = _train_folder(path)
+            status = 0 if _is_finished(path) else _train_folder(path)
     else:
+        config = config_of(options)
         from engine.training.estimate import estimate
 
-        config = config_of(options)
         foretold = estimate(config.to_dict())
         for reason in foretold["reasons"]:
             raise UserError(reason["en"], reason["zh"], reason["field"])
-        path = runs.create(config, foretold["peak_gib"])
+        try:
+            path = runs.create(config, foretold["peak_gib"])
+        except OSError as error:
+            raise cannot_write(error) from error
         command = [sys.executable, "-m", "engine", "train", str(path)]
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the run's to answer
         status = subprocess.call(command, stdout=out.fileno())
@@ -48,6 +54,36 @@ def run(options: argparse.Namespace) -> int:
         run = runs.get(path.name) if path.parent == runs.runs_dir() else None
         show(options, {"run": path.name, "state": run and run.state, "path": str(path)})
     return status
+
+
+def _refuse_options(target: Path, options: argparse.Namespace) -> None:
+    """What a run was trained with stands in its folder, and stays true. Raises UserError."""
+    words = [f"--{name} {shlex.quote(value)}" for name, value in given(options).items()]
+    flags = " ".join([*words, *(["--today"] if options.today else [])])
+    if flags:
+        file = shlex.quote(str(target / "config.yaml"))
+        raise UserError(
+            f"The options of a run are fixed when it is made, so {target.name} cannot take "
+            f"{flags}; leave that out, or make a new run with its options and these: "
+            f"python -m engine train {file} {flags}",
+            f"训练的选项在创建时就固定了，{target.name} 不能再用 {flags}；请去掉，"
+            f"或用它的选项加上这些另建一次训练：python -m engine train {file} {flags}",
+        )
+
+
+def _is_finished(path: Path) -> bool:
+    """Whether there is nothing left to do, which is said then."""
+    from engine.training import runs
+
+    run = runs.view(path)
+    if run.state != "finished" or not run.has_adapter:
+        return False
+    print(
+        f"{run.name} is finished ({run.step} of {run.max_steps} steps) and its adapter is in "
+        f"{path / 'adapter'}. For a new run with its options, give {path / 'config.yaml'}.",
+        flush=True,
+    )
+    return True
 
 
 def _train_folder(path: Path) -> int:
