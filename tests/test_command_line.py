@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -141,11 +142,80 @@ def test_a_persons_mistake_is_status_2_and_one_sentence(
     assert sentence in said[0]
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["train", "--lora_rr", "1"]])
-def test_a_command_that_is_none_is_status_2(ask, arguments):
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "The following arguments are required: COMMAND; python -m engine --help"),
+        (["fly"], "Argument COMMAND: invalid choice: 'fly'"),
+        (["train", "--lora_r"], "Argument --lora_r: expected one argument; "),
+        (["train", "--lora_rr", "1"], "has no option --lora_rr. Did you mean --lora_r?"),
+        (["train", "--lora_rr=1"], "has no option --lora_rr. Did you mean --lora_r?"),
+        (["train", "--max-steps", "1"], "has no option --max-steps. Did you mean --max_steps?"),
+        (["train", "--learning", "1"], "has no option --learning."),  # no half names
+        (["chat", "--prompt", "Hi", "--zzz", "1"], "has no option --zzz. Its --help lists them"),
+        (["inspect", "a.json", "b.json"], "'b.json' stands where an option should"),
+    ],
+)
+def test_a_command_that_cannot_be_read_is_one_sentence(ask, arguments, sentence):
     status, out, err = ask(*arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err
+
+
+@pytest.mark.parametrize("command", ["train", "estimate"])
+def test_a_folder_without_a_run_is_a_sentence(ask, tmp_path, command):
+    status, out, err = ask(command, tmp_path)
     assert (status, out) == (2, "")
-    assert "Traceback" not in err
+    assert err == (
+        f"{tmp_path} holds no run (no config.yaml); give the folder of a run or a YAML file.\n"
+    )
+
+
+def test_a_run_takes_no_other_options(ask):
+    """They would be dropped, or its record would not be true. The sentence holds the command that
+    makes a new run of both."""
+    path = runs.create(TrainConfig(max_steps=6))
+    for flags in ("--system_prompt 'a b' --max_steps 9", "--recipe qwen3-4b --today"):
+        status, out, err = ask("train", path, *shlex.split(flags))
+        assert (status, out) == (2, "")
+        assert err == (
+            f"The options of a run are fixed when it is made, so {path.name} cannot take {flags}; "
+            "leave that out, or make a new run with its options and these: "
+            f"python -m engine train {path}/config.yaml {flags}\n"
+        )
+    assert runs.get(path.name).state == "queued"
+
+
+def test_a_finished_run_says_that_it_is(ask, monkeypatch):
+    """Nothing is trained and nothing is written again."""
+    path = runs.create(TrainConfig(max_steps=6))
+    runs.write_status(path, state="finished", step=6, max_steps=6)
+    (path / "adapter").mkdir()
+    (path / "adapter" / "adapter_model.safetensors").touch()
+    monkeypatch.setattr("engine.commands.train._train_folder", lambda path: pytest.fail("trains"))
+    before = runs.status_of(path)
+    status, out, _ = ask("train", path)
+    name = runs.get(path.name).name
+    assert (status, out) == (
+        0,
+        f"{name} is finished (6 of 6 steps) and its adapter is in {path}/adapter. For a new run "
+        f"with its options, give {path}/config.yaml.\n",
+    )
+    status, out, _ = ask("train", path, "--json")
+    assert (status, json.loads(out)["state"]) == (0, "finished")
+    assert runs.status_of(path) == before
+
+
+def test_runs_that_cannot_be_written_are_a_sentence(ask, config_file, tmp_path, monkeypatch):
+    """A file lies where the runs should."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RUNS_DIR", str(tmp_path / "file"))
+    status, out, err = ask("train", config_file)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1] == (
+        f"The run cannot be written into {tmp_path}/file (Not a directory); free some room or "
+        "choose another folder with RUNS_DIR."
+    )
 
 
 def test_convert(ask, small_dataset, tmp_path):
