@@ -13,7 +13,7 @@ from engine.options.adapter import Adapter
 from engine.options.basic import Basic
 from engine.options.combinations import impossible
 from engine.options.data import Data
-from engine.options.declare import coerce, field_names, out_of_range, unknown_option
+from engine.options.declare import coerce, field_names, matters, out_of_range, unknown_option
 from engine.options.devices import Devices
 from engine.options.memory import Memory
 from engine.options.saving import Saving
@@ -37,11 +37,12 @@ class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
     """What a training run is made of. Names as in Transformers, PEFT and TRL."""
 
     def problems(self) -> dict[str, Sentence]:
-        """What cannot work, by field: ranges, choices, and combinations. Empty when all is well."""
+        """What cannot work, by field: ranges, choices, and combinations. Empty when all is well;
+        an option that has no meaning beside the others, and is not seen, may hold anything."""
         found = {}
         for one in dataclasses.fields(self):
             wrong = out_of_range(one, getattr(self, one.name))
-            if wrong:
+            if wrong and matters(one, vars(self)):
                 found[one.name] = wrong
         if wrong := devices.problem(self.gpu_ids):
             found["gpu_ids"] = wrong

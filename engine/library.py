@@ -1,5 +1,6 @@
 """The datasets that can be chosen by name: shipped samples, and files people brought."""
 
+import difflib
 import filecmp
 import json
 import re
@@ -69,12 +70,16 @@ def require(dataset: str) -> Path:
             "还没有选择数据；请在“数据”页选一个示例或上传文件。",
             field="dataset",
         )
-    for one in list_datasets():
-        if one.id == dataset:
-            return one.path
+    known = {one.id: one.path for one in list_datasets()}
+    if dataset in known:
+        return known[dataset]
+    near = difflib.get_close_matches(dataset, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    hint_zh = f"是不是想写 {near[0]}？" if near else ""
     raise UserError(
-        f"There is no dataset {dataset!r} here; choose a sample or upload a file on the Data tab.",
-        f"这里没有名为 {dataset!r} 的数据；请在“数据”页选择示例或上传文件。",
+        f"There is no dataset {dataset!r} here; choose a sample or upload a file on the Data tab."
+        + hint,
+        f"这里没有名为 {dataset!r} 的数据；请在“数据”页选择示例或上传文件。" + hint_zh,
         field="dataset",
     )
 

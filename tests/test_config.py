@@ -162,8 +162,25 @@ def test_an_unknown_option_is_asked_back():
 def test_out_of_range_is_said_under_its_field(name, value):
     problems = TrainConfig(**{name: value}).problems()
     assert list(problems) == [name]
-    assert f"({name}) is {value:g}; it must lie between" in problems[name].en
+    assert f"({name}) is {value:,.10g}; it must lie between" in problems[name].en
     assert name in problems[name].zh
+
+
+def test_numbers_are_said_as_people_write_them():
+    problem = TrainConfig(seed=2**31, learning_rate=2.0).problems()
+    assert problem["seed"].en == (
+        "Seed (seed) is 2,147,483,648; it must lie between 0 and 2,147,483,647."
+    )
+    assert problem["learning_rate"].en == (
+        "Learning rate (learning_rate) is 2; it must lie between 1e-08 and 1."
+    )
+
+
+def test_a_field_that_is_not_seen_stops_nothing():
+    """The form hides Alpha beside full fine-tuning; nobody could mend it there."""
+    hidden = {"lora_alpha": -3, "lora_r": 0, "init_lora_weights": "x", "oft_block_size": 0}
+    assert TrainConfig(peft_type="full", **hidden).problems() == {}
+    assert list(TrainConfig(**hidden).problems()) == ["lora_r", "lora_alpha", "init_lora_weights"]
 
 
 @pytest.mark.parametrize("one", dataclasses.fields(TrainConfig), ids=lambda one: one.name)
@@ -272,6 +289,6 @@ def test_the_readmes_table_has_a_row_an_option():
     for language in ("en", "zh"):
         rows = markdown_table(TrainConfig, language).splitlines()[2:]
         assert [row.split("`")[1] for row in rows] == NAMES
-    assert "| `lora_r` | `16` | 1 to 1024 | Rank: how much room the adapter has |" in (
+    assert "| `lora_r` | `16` | 1 to 1,024 | Rank: how much room the adapter has |" in (
         markdown_table(TrainConfig)
     )

@@ -37,6 +37,8 @@ def test_resolve_by_name_and_by_path(tmp_path, runs_folder):
         ("  ", "No dataset is chosen"),
         ("nobody", "There is no dataset 'nobody'"),
         ("/", "There is no dataset '/'"),
+        ("light-keeper", r"'light-keeper' here; .* Data tab. Did you mean lighthouse-keeper\?$"),
+        ("nobody", r"'nobody' here; .* Data tab.$"),
     ],
 )
 def test_what_cannot_be_resolved_is_a_sentence(name, sentence):

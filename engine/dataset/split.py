@@ -57,11 +57,17 @@ def _how_many(count: int, eval_size: float) -> int:
         kept_back = min(round(count * eval_size), count - 1)
         return kept_back if count >= FEWEST_FOR_A_SHARE else 0
     if eval_size > count / 2:
+        wanted, half = f"{eval_size:,.10g}", f"{count // 2:,}"
+        instead = (
+            f"keep at most {half}, or a share such as 0.1",
+            f"请最多留 {half} 条，或填比例，例如 0.1",
+        )
+        if count < 2:
+            instead = ("write 0, or bring a validation file", "请填 0，或另选验证数据")
         raise UserError(
-            f"{eval_size:g} rows for validation are more than half of the {count} that there are; "
-            f"keep at most {count // 2}, or a share such as 0.1.",
-            f"留作验证的 {eval_size:g} 条超过了总数 {count} 条的一半；"
-            f"请最多留 {count // 2} 条，或填比例，例如 0.1。",
+            f"{wanted} rows for validation are more than half of the {count:,} that there are; "
+            f"{instead[0]}.",
+            f"留作验证的 {wanted} 条超过了总数 {count:,} 条的一半；{instead[1]}。",
             field="eval_size",
         )
     return int(eval_size)

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from engine.errors import Sentence, UserError
 
+_NUMBER = ",.10g"  # as people write them: 1,000,000 and 0.1
+
 
 def option(
     default: Any,
@@ -77,15 +79,16 @@ def _range_text(one: dataclasses.Field) -> str:
     if choices(one):
         return ", ".join(choices(one))
     low, high = one.metadata["low"], one.metadata["high"]
-    return "" if low is None else f"{low:g} to {high:g}"
+    return "" if low is None else f"{low:{_NUMBER}} to {high:{_NUMBER}}"
 
 
 def out_of_range(one: dataclasses.Field, value: Any) -> Sentence | None:
     label, low, high = (one.metadata[key] for key in ("label", "low", "high"))
     if low is not None and not (math.isfinite(value) and low <= value <= high):
+        is_, least, most = (f"{number:{_NUMBER}}" for number in (value, low, high))
         return Sentence(
-            f"{label.en} ({one.name}) is {value:g}; it must lie between {low:g} and {high:g}.",
-            f"{label.zh}（{one.name}）是 {value:g}，应在 {low:g} 到 {high:g} 之间。",
+            f"{label.en} ({one.name}) is {is_}; it must lie between {least} and {most}.",
+            f"{label.zh}（{one.name}）是 {is_}，应在 {least} 到 {most} 之间。",
         )
     if choices(one) and value not in choices(one):
         known = ", ".join(choices(one))

@@ -50,14 +50,21 @@ def test_another_seed_keeps_others():
     assert split(found(range(100)), 5, 1, {})[1] != split(found(range(100)), 5, 2, {})[1]
 
 
-@pytest.mark.parametrize(("rows", "eval_size"), [(20, 11), (1, 1), (20, 1e6), (21, 10.9)])
-def test_a_count_above_half_is_a_sentence(rows, eval_size):
+@pytest.mark.parametrize(
+    ("rows", "eval_size", "wanted", "instead"),
+    [
+        (20, 11, "11", "keep at most 10, or a share such as 0.1"),
+        (1, 1, "1", "write 0, or bring a validation file"),
+        (20, 1e6, "1,000,000", "keep at most 10, or a share such as 0.1"),
+        (21, 10.9, "10.9", "keep at most 10, or a share such as 0.1"),
+    ],
+)
+def test_a_count_above_half_is_a_sentence(rows, eval_size, wanted, instead):
     with pytest.raises(UserError) as raised:
         split(found(range(rows)), eval_size, 0, {})
     assert raised.value.field == "eval_size"
     assert raised.value.sentence.en == (
-        f"{eval_size:g} rows for validation are more than half of the {rows} that there are; "
-        f"keep at most {rows // 2}, or a share such as 0.1."
+        f"{wanted} rows for validation are more than half of the {rows} that there are; {instead}."
     )
 
 
