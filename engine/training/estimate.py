@@ -68,7 +68,7 @@ def _estimate(
     sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps * processes
     share = min(1.0, sequences / count)  # of an epoch, in one step
     tokens = facts["train_tokens"] * share
-    refused = refusals(config, device) | cannot_judge(config, facts, max_steps)
+    refused = refusals(config, device) | cannot_judge(config, facts, max_steps) | _no_script(facts)
     answer = {
         "peak_gib": outlook.peak_gib,
         "parts": outlook.parts,
@@ -100,6 +100,18 @@ def _estimate(
         task = dataclasses.replace(task, device=other, free_gib=device_gib)
         answer["plan"] = _plan(task, config)
     return answer
+
+
+def _no_script(facts: dict[str, Any]) -> dict[str, Sentence]:
+    """A speaker is chosen in a script alone; elsewhere the choice would be silent."""
+    if not facts["speaker"] or facts["format"] == "script":
+        return {}
+    words = Sentence(
+        f"This data is no script, so there are no lines of {facts['speaker']!r} to learn; leave "
+        "the speaker empty.",
+        f"这份数据不是剧本，没有 {facts['speaker']!r} 的台词可学；请把说话人留空。",
+    )
+    return {"speaker": words}
 
 
 def _not_to_be_had(name: str) -> list[dict[str, str]]:

@@ -37,6 +37,7 @@ def values(small_dataset, tiny_model_folder):
         ({"load_in_4bit": True, "load_in_8bit": True}, "load_in_8bit", "4-bit and 8-bit at once"),
         ({"optim": "paged_adamw_8bit"}, "optim", "needs a GPU"),
         ({"dtype": "float16"}, "dtype", "float16 trains on GPUs only"),
+        ({"speaker": "Bob"}, "speaker", "is no script, so there are no lines of 'Bob' to learn"),
     ],
 )
 def test_each_refusal_names_its_field_and_why(values, changes, field, sentence, monkeypatch):
