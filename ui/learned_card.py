@@ -8,7 +8,7 @@ from ui import cards
 from ui.text import say
 
 CSS = Path(__file__).with_name("learned.css").read_text(encoding="utf-8")
-GOOD = ("learned", "learned_known")
+GOOD = ("learned", "learned_known", "learned_doubles")
 
 
 def html(run: Run, language: str) -> str:

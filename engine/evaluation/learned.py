@@ -10,6 +10,8 @@ import math
 import random
 import time
 import traceback
+from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from engine.config import TrainConfig
-    from engine.training.data import Prepared
+    from engine.training.data import Prepared, Sequences
 
 TOKENS = 4096  # of training rows, and of held-out rows; at least one sequence of each
 PROMPTS = 8
@@ -101,11 +103,14 @@ def measure(
     losses = partial(_losses, off, partial(loss_over, before_each=go_on))
     train = _some(prepared.train, config.seed)
     held_out = _some(prepared.evaluation, config.seed)
+    unseen = losses(held_out)
+    if unseen:
+        unseen["known"] = _known(held_out, prepared.train)
     norms = update_norms(model)
     guess = {"guess": round(math.log(len(tokenizer)), 4)}  # of whoever knows nothing
     return {
         "train": losses(train),
-        "held_out": losses(held_out),
+        "held_out": unseen,
         "general": losses(_general(tokenizer)) | guess,
         "answers": _answers(model, off, tokenizer, held_out or train, config.seed, go_on),
         "modules": {"count": len(norms), "zero": [name for name, n in norms.items() if n == 0]}
@@ -124,6 +129,12 @@ def _some(sequences, seed: int) -> list[dict[str, list[int]]]:
         chosen.append(one)
         tokens += len(one["input_ids"])
     return chosen
+
+
+def _known(held_out: list[Row], train: "Sequences") -> int:
+    """How many of these rows are trained on too: the same tokens."""
+    asked = Counter(array("i", ids).tobytes() for one in held_out for ids, _ in _rows_of(one))
+    return sum(asked[one] for one in {one for one in train.contents() if one in asked})
 
 
 def _general(tokenizer) -> list[Row]:
@@ -171,13 +182,18 @@ def _answers(model, off, tokenizer, sequences, seed: int, go_on) -> dict[str, in
 
 def _prompts(sequence: Row) -> Iterator[list[int]]:
     """What stands before the first learned token of each row of a sequence."""
+    for ids, labels in _rows_of(sequence):
+        learned = [at for at, label in enumerate(labels) if label != IGNORED]
+        if learned:
+            yield ids[: learned[0] if learned[0] > 1 else TEXT_PROMPT]
+
+
+def _rows_of(sequence: Row) -> Iterator[tuple[list[int], list[int]]]:
+    """Tokens and labels of each row of a sequence."""
     ids, labels, positions = (sequence[n].tolist() for n in ("input_ids", "labels", "position_ids"))
     starts = [at for at, position in enumerate(positions) if position == 0]
     for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
-        learned = [at for at in range(start, end) if labels[at] != IGNORED]
-        if learned:
-            first = learned[0] if learned[0] > start + 1 else min(start + TEXT_PROMPT, end)
-            yield ids[start:first]
+        yield ids[start:end], labels[start:end]
 
 
 def _best(path: Path) -> dict[str, Any] | None:

@@ -37,6 +37,11 @@ VERDICTS = {
         "It learned its rows. No rows were kept back, so whether more than those is not known.",
         "训练用的数据它学会了。没有留出验证数据，所以不知道它是否举一反三。",
     ),
+    "learned_doubles": Sentence(
+        "It learned its rows. Those that were kept back stand in the training data too, so whether "
+        "more than those is not known.",
+        "训练用的数据它学会了。留作验证的数据也在训练数据里，所以不知道它是否举一反三。",
+    ),
     "hardly_changed": Sentence(
         "It hardly changed: it speaks almost as the base does. Train longer, or raise the "
         "learning rate.",
@@ -87,12 +92,15 @@ def verdict(card: dict[str, Any]) -> str:
         return "worse"
     if _knew(card) and _drift(card) >= FORGOT_NATS:
         return "forgot"
-    return "learned" if card["held_out"] else "learned_known"
+    if not card["held_out"]:
+        return "learned_known"
+    return "learned_doubles" if _known(card) == card["held_out"]["rows"] else "learned"
 
 
 _SHORT = {
     "learned": Sentence("learned", "学会了"),
     "learned_known": Sentence("learned its rows", "学会了训练数据"),
+    "learned_doubles": Sentence("learned its rows", "学会了训练数据"),
     "hardly_changed": Sentence("hardly changed", "几乎没变"),
     "overfitted": Sentence("over-fitted", "过拟合"),
     "worse": Sentence("worse than the base", "不如底座"),
@@ -123,9 +131,13 @@ def measured(card: dict[str, Any]) -> list[tuple[Sentence, dict[str, Any]]]:
         (Sentence(f"{known['rows']} rows it learned from", f"训练过的 {known['rows']} 条"), known)
     ]
     if unseen:
-        words = Sentence(
-            f"{unseen['rows']} rows it has never seen", f"没见过的 {unseen['rows']} 条"
-        )
+        count, both = unseen["rows"], _known(card)
+        words = Sentence(f"{count} rows it has never seen", f"没见过的 {count} 条")
+        if both:
+            words = Sentence(
+                f"{count} rows kept back, {both} of them trained on too",
+                f"留出的 {count} 条，其中 {both} 条也在训练数据里",
+            )
         named.append((words, unseen))
     return [*named, (Sentence("everyday text", "日常文字"), general)]
 
@@ -143,6 +155,11 @@ def _drop(losses: dict[str, Any] | None) -> float | None:
     if not losses or losses["base"] is None:
         return None
     return 1 - losses["adapter"] / losses["base"]
+
+
+def _known(card: dict[str, Any]) -> int:
+    """Rows that were kept back and trained on all the same; older cards did not count them."""
+    return card["held_out"].get("known", 0)
 
 
 def _drift(card: dict[str, Any]) -> float:

@@ -3,7 +3,7 @@ same function, so that the steps foretold are the steps done."""
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,10 @@ class Rows:
     def take(self, one: Encoded) -> None:
         self._rows.append((array("i", one.input_ids), one.ranges))
 
+    def content(self, number: int) -> bytes:
+        """The tokens, to tell whether two rows are one."""
+        return self._rows[number][0].tobytes()
+
     def length(self, number: int) -> int:
         """In tokens."""
         return len(self._rows[number][0])
@@ -99,6 +103,10 @@ class Sequences(Sequence):
     def longest_row(self) -> int:
         """Tokens in the longest row; 0 without any."""
         return max((self._rows.length(row) for one in self._packs for row in one), default=0)
+
+    def contents(self) -> Iterator[bytes]:
+        """Of each row; none is joined."""
+        return (self._rows.content(row) for one in self._packs for row in one)
 
     def __getitem__(self, at: int) -> Row:
         return join([self._rows[number] for number in self._packs[at]])

@@ -1,5 +1,6 @@
 """The figures of learned.json: exact losses of both voices, answers, bounds, stops and failures."""
 
+import dataclasses
 import json
 
 import peft
@@ -104,8 +105,18 @@ def test_losses_are_those_of_the_rows_one_by_one(base, tuned, tokenizer, config,
         "base": pytest.approx(expected, abs=2e-4),
         "adapter": pytest.approx(expected_tuned, abs=2e-4),
     }
-    assert card["held_out"]["rows"] == 5
+    assert (card["held_out"]["rows"], card["held_out"]["known"]) == (5, 0)
     assert card["general"]["rows"] == 20
+
+
+def test_rows_that_are_trained_on_too_are_counted(write_rows, tmp_path, config, tokenizer):
+    """Of three that are kept back two, one of them twice; packed with others all the same."""
+    rows = [{"prompt": f"Say {n}.", "response": f"It is {n}."} for n in range(9)]
+    trained = write_rows(tmp_path / "trained.jsonl", rows[:8])
+    kept = write_rows(tmp_path / "kept.jsonl", [rows[8], rows[3], rows[3]])
+    both = dataclasses.replace(config, dataset=str(trained), eval_dataset=str(kept))
+    prepared = prepare(both, tokenizer)
+    assert learned._known(list(prepared.evaluation), prepared.train) == 2
 
 
 def test_answers_and_modules(tuned, tokenizer, config, prepared):

@@ -44,6 +44,8 @@ SINCE_START = {"first_eval_loss": 1.5, "last_eval_loss": 1.54}
     [
         ({}, "learned"),
         ({"held_out": None, "best": None}, "learned_known"),
+        ({"held_out": {"known": 5}}, "learned_doubles"),
+        ({"held_out": {"known": 4}}, "learned"),
         # 3 % less loss or more is a change; so is a second of eight answers.
         ({"train": {"adapter": 2.92}, "answers": {"changed": 1}}, "hardly_changed"),
         ({"train": {"adapter": 2.90}, "answers": {"changed": 1}}, "learned"),
@@ -101,6 +103,17 @@ def test_findings_of_a_run_that_learned():
         "No forgetting that counts: its loss on everyday text was 2.50 and is 2.60.",
         "All 14 modules with an adapter changed.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (0, ("5 rows it has never seen", "没见过的 5 条")),
+        (2, ("5 rows kept back, 2 of them trained on too", "留出的 5 条，其中 2 条也在训练数据里")),
+    ],
+)
+def test_only_rows_it_was_not_trained_on_are_called_unseen(known, words):
+    assert tuple(said.measured(card(held_out={"known": known}))[1][0]) == words
 
 
 def test_findings_of_a_run_that_did_everything_wrong():
