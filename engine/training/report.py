@@ -14,7 +14,7 @@ _RAW, _SMOOTHED, _EVAL = "#a5a79d", "#2f8a6a", "#c8940a"
 def write_report(path: Path) -> None:
     """Writes report.md and curves.svg, and both in Chinese (report.zh.md, curves.zh.svg); without a
     point to draw there is no picture."""
-    run = runs.get(path.name)
+    run = runs.view(path)
     for language, ending in (("en", ""), ("zh", ".zh")):
         picture = curves(run.metrics(), language)
         shown = []

@@ -115,7 +115,7 @@ def _train(path: Path, ends_at: float) -> None:
     if ranks.is_main() or ranks.shares_the_model(config):
         look_back(path, model, tokenizer, config, prepared, trainer.loss_over, trainer.agreed)
     if ranks.is_main():
-        write_report(path)
+        _report(path)
 
 
 def _finish(path, config, trainer, tokenizer, first, state, stopping, progress) -> None:
@@ -132,6 +132,16 @@ def _finish(path, config, trainer, tokenizer, first, state, stopping, progress) 
         seconds_left=0.0,
         peak_gib=measured()["peak_gib"],
     )
+
+
+def _report(path: Path) -> None:
+    """The run is over and saved: whatever goes wrong here is said in the log and harms nothing."""
+    try:
+        write_report(path)
+    except Exception as error:
+        traceback.print_exc()
+        what = f"{type(error).__name__}: {error}"
+        print(f"The report could not be written ({what}); the run is whole without it.", flush=True)
 
 
 def model_is_here(path: Path, name: str) -> bool:
