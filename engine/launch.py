@@ -54,6 +54,8 @@ def resume(run_id: str) -> None:
     with line.lock(runs_dir()):
         run = runs.get(run_id)
         if not run.can_resume:
+            if not run.has_options:
+                raise UserError(*run.message)
             raise UserError(
                 f"{run.name} is {run.state}; only a stopped or failed run can be resumed.",
                 f"{run.name} 的状态是 {run.state}；只有停止或失败的训练可以继续。",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Sentence
+from engine.evaluation.figures import are_whole
 from engine.training.live_files import read_json
 
 # The loss fell by less than this share, and at most this share of the answers changed: about what
@@ -71,13 +72,21 @@ VERDICTS = {
         "It could not be measured ({error}). The adapter is whole; only this card is missing.",
         "没能测量（{error}）。适配器完好，只是缺了这一项。",
     ),
+    "damaged": Sentence(
+        "What was measured cannot be read: learned.json is damaged. The adapter is not touched by "
+        "that; only this card is missing.",
+        "读不出测量结果：learned.json 已损坏。适配器不受影响，只是缺了这一项。",
+    ),
 }
 
 
 def read(path: Path, step: int) -> dict[str, Any]:
-    """A run's learned.json; {} where there is none, or one of an earlier session."""
+    """A run's learned.json; {} where there is none, or one of an earlier session. One that is
+    damaged is a card that says so."""
     card = read_json(path / "learned.json")
-    return card if card.get("step") == step else {}
+    if not (are_whole(card) and card.get("verdict", "failed") in VERDICTS):
+        return {"verdict": "damaged"} if (path / "learned.json").is_file() else {}
+    return card if card["step"] == step else {}
 
 
 def verdict(card: dict[str, Any]) -> str:
@@ -107,6 +116,7 @@ _SHORT = {
     "forgot": Sentence("learned, but forgot", "学会了，但有遗忘"),
     "unknown": Sentence("not measured", "没有测量"),
     "failed": Sentence("not measured", "没有测量"),
+    "damaged": Sentence("cannot be read", "读不出"),
 }
 
 
@@ -124,7 +134,7 @@ def headline(card: dict[str, Any]) -> Sentence:
 
 def measured(card: dict[str, Any]) -> list[tuple[Sentence, dict[str, Any]]]:
     """The losses, each under what it was measured on; held-out rows only where there are any."""
-    if "failed" in card:
+    if "train" not in card:
         return []
     known, unseen, general = card["train"], card["held_out"], card["general"]
     named = [
@@ -144,7 +154,7 @@ def measured(card: dict[str, Any]) -> list[tuple[Sentence, dict[str, Any]]]:
 
 def findings(card: dict[str, Any]) -> list[Sentence]:
     """What was measured beside the losses, a sentence each; the most telling first."""
-    if "failed" in card:
+    if "train" not in card:
         return []
     made = (_about_answers, _about_fit, _about_best, _about_drift, _about_modules)
     return [sentence for one in made if (sentence := one(card))]
@@ -154,7 +164,12 @@ def _drop(losses: dict[str, Any] | None) -> float | None:
     """The share by which the adapter's loss is below the base's; None when not measured."""
     if not losses or losses["base"] is None:
         return None
-    return 1 - losses["adapter"] / losses["base"]
+    return 1 - _ratio(losses["adapter"], losses["base"])
+
+
+def _ratio(one: float, other: float) -> float:
+    """A loss is rounded, and may be nothing then."""
+    return one / max(other, 1e-9)
 
 
 def _known(card: dict[str, Any]) -> int:
@@ -180,9 +195,9 @@ def _overfitted(card: dict[str, Any]) -> bool:
     train, held_out, best = card["train"], card["held_out"], card["best"]
     if not held_out or not best:
         return False
-    ratio = train["adapter"] / held_out["adapter"]
+    ratio = _ratio(train["adapter"], held_out["adapter"])
     if train["base"] is not None:
-        ratio /= train["base"] / held_out["base"]
+        ratio /= _ratio(train["base"], held_out["base"]) or 1.0
     gained = (best["first_eval_loss"] or 0.0) - best["eval_loss"]
     return ratio < OVERFIT_RATIO and _risen(best) and _rise(best) > OVERFIT_GIVEN_BACK * gained
 

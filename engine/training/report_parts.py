@@ -4,6 +4,7 @@ What a person wrote or a model said is escaped, so that it reads as it was writt
 """
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -50,7 +51,7 @@ def _opening(run: Run, lang: str) -> list[str]:
 def _learned(run: Run, lang: str) -> list[str]:
     card = verdict.read(run.path, run.step)
     lines = _title("Did it learn?", "学会了吗？", lang)
-    if not card or "failed" in card:
+    if not card or not verdict.measured(card):
         words = verdict.headline(card) if card else Sentence("Not measured.", "没有测量。")
         return [*lines, plain(words.in_language(lang))]
     heads = Sentence("loss a token | base | with the adapter", "每 token 损失 | 底座 | 加上适配器")
@@ -81,7 +82,7 @@ def _answers(run: Run, lang: str) -> list[str]:
 def _data(run: Run, lang: str) -> list[str]:
     facts = run.dataset_facts()
     if not facts:
-        return []
+        return _no_data(run, lang)
     rows = [
         (Sentence("file", "文件"), facts["file"]),
         (Sentence("sha256", "sha256"), f"`{facts['sha256']}`"),
@@ -107,6 +108,15 @@ def _data(run: Run, lang: str) -> list[str]:
     return [*_title("Data", "数据", lang), *table]
 
 
+def _no_data(run: Run, lang: str) -> list[str]:
+    if not (run.path / "dataset.json").is_file():
+        return []
+    words = Sentence(
+        "dataset.json is damaged and cannot be read.", "dataset.json 已损坏，无法读取。"
+    )
+    return [*_title("Data", "数据", lang), words.in_language(lang)]
+
+
 def _settings(run: Run, lang: str) -> list[str]:
     """Options as the options are named everywhere; what is not listed has its default."""
     defaults, config = TrainConfig(), run.config
@@ -120,7 +130,8 @@ def _settings(run: Run, lang: str) -> list[str]:
 
 
 def _cost(run: Run, lang: str) -> list[str]:
-    newest = next((row for row in reversed(run.metrics()) if row.get("memory")), {})
+    rows_of_memory = (row for row in reversed(run.metrics()) if {"memory", "tokens"} <= row.keys())
+    newest = next(rows_of_memory, {})
     rows = [(Sentence("time", "用时"), _time(run.duration_seconds).in_language(lang))]
     if newest:
         rows.append((Sentence("device", "设备"), newest["memory"]["device"]))
@@ -156,7 +167,7 @@ def _use(run: Run, lang: str) -> list[str]:
         "```",
     ]
     lines = [*_title("How to use it", "怎样使用", lang), told.in_language(lang), "", *code]
-    if kind_of(config_of(Path(name).expanduser())):
+    if kind_of(config_of(Path(os.path.expanduser(name)))):  # no error for an unknown person's home
         words = Sentence(
             "Transformers does not read this base's old layout by itself: speak with it in "
             "Greenroom, or export it merged.",
@@ -168,7 +179,9 @@ def _use(run: Run, lang: str) -> list[str]:
         words = Sentence("It was trained under this system prompt:", "训练时的系统提示：")
         quoted = [f"> {plain(line)}" for line in run.config.system_prompt.strip().split("\n")]
         lines += ["", words.in_language(lang), "", *quoted]
-    versions = read_json(run.path / "adapter" / "greenroom.json").get("versions", {})
+    versions = read_json(run.path / "adapter" / "greenroom.json").get("versions")
+    if not isinstance(versions, dict):
+        return lines
     made = " · ".join(f"{name} {version}" for name, version in versions.items())
     return [*lines, "", Sentence(f"Made with {made}.", f"版本：{made}。").in_language(lang)]
 

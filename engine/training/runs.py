@@ -1,4 +1,7 @@
-"""Runs as the page sees them: folders, read anew each time. No torch, no memory of its own."""
+"""Runs as the page sees them: folders, read anew each time. No torch, no memory of its own.
+
+A folder with a damaged file is a run all the same: it has failed, and its message names the file.
+"""
 
 import contextlib
 import json
@@ -8,7 +11,6 @@ import re
 import shutil
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,10 @@ from engine import visitors
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.places import runs_dir
-from engine.training import line
-from engine.training.live_files import read_json, read_json_lines, tail
+from engine.training import line, run_files
+from engine.training.live_files import read_json, tail
+from engine.training.run_files import ACTIVE
 
-ACTIVE = ("queued", "running", "stopping")
 _ID = re.compile(r"[a-z]+-[a-z]+-[0-9a-f]{4}")
 _MOODS = (
     "calm bright quiet brave gentle merry swift patient clever sunny mellow steady bold tidy warm "
@@ -60,6 +62,7 @@ class Run:
     gpu_ids: list[int]  # of engine.devices, while it trains or after; [] when not known
     predicted_gib: float | None  # on each of its devices, as foretold at its start
     settled: bool  # it has logged a row since its turn came: its memory is taken
+    has_options: bool  # config.yaml can be read whole
 
     @property
     def has_adapter(self) -> bool:
@@ -78,16 +81,16 @@ class Run:
 
     @property
     def can_resume(self) -> bool:
-        return not self.alive and self.state in ("stopped", "failed")
+        return not self.alive and self.state in ("stopped", "failed") and self.has_options
 
     def metrics(self) -> list[dict[str, Any]]:
-        return read_json_lines(self.path / "metrics.jsonl")
+        return run_files.metrics(self.path)
 
     def samples(self) -> list[dict[str, Any]]:
-        return read_json_lines(self.path / "samples.jsonl")
+        return run_files.samples(self.path)
 
     def dataset_facts(self) -> dict[str, Any]:
-        return read_json(self.path / "dataset.json")
+        return run_files.dataset_facts(self.path)
 
     def placement(self) -> dict[str, str]:
         """Which part of the model lies on which device; "" is the whole model."""
@@ -100,7 +103,7 @@ class Run:
 def get(run_id: str) -> Run:
     """Raises UserError for an id that is badly formed, unknown, or another visitor's."""
     path = runs_dir() / run_id if _ID.fullmatch(run_id or "") else None
-    if path is None or not ((path / "config.yaml").is_file() and _is_shown(path)):
+    if path is None or not (_is_made(path) and _is_shown(path)):
         raise UserError(
             f"There is no run {run_id!r}; choose one on the Runs tab.",
             f"没有名为 {run_id!r} 的训练；请在“训练记录”页选择。",
@@ -121,10 +124,15 @@ def all_runs() -> list[Run]:
     folders = [p for p in runs_dir().iterdir() if _ID.fullmatch(p.name)]
     views = []
     for path in folders:
-        if (path / "config.yaml").is_file():  # else it is being made
-            with contextlib.suppress(UserError):  # of a later version
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            if _is_made(path):
                 views.append(view(path))
     return sorted(views, key=lambda run: run.created_at, reverse=True)
+
+
+def _is_made(path: Path) -> bool:
+    """A run that is being made has no config.yaml yet; one that has begun may have lost it."""
+    return (path / "config.yaml").is_file() or status_of(path).get("state", "queued") != "queued"
 
 
 def _is_shown(path: Path) -> bool:
@@ -149,7 +157,7 @@ def create(config: TrainConfig, predicted_gib: float | None = None) -> Path:
 
 def rename(run_id: str, name: str) -> None:
     """Gives a run another readable name; its id stays. Raises UserError for an empty one."""
-    clean = " ".join(name.split())[:60]
+    clean = run_files.short_name(name)
     if not clean:
         raise UserError(
             "The name is empty; write at least one letter.", "名字是空的，请至少写一个字。", "name"
@@ -172,7 +180,7 @@ def report(run_id: str, language: str = "en") -> str:
     path = get(run_id).path
     names = ("report.zh.md", "report.md") if language.startswith("zh") else ("report.md",)
     found = [path / name for name in names if (path / name).is_file()]
-    return found[0].read_text(encoding="utf-8") if found else ""
+    return found[0].read_text(encoding="utf-8", errors="replace") if found else ""
 
 
 def write_status(path: Path, **changes: Any) -> None:
@@ -184,8 +192,8 @@ def write_status(path: Path, **changes: Any) -> None:
 
 
 def status_of(path: Path) -> dict[str, Any]:
-    """status.json as it stands; {} when it is not there."""
-    return read_json(path / "status.json")
+    """What can be read of status.json; {} when it is not there."""
+    return run_files.status(path)[0]
 
 
 def is_training(pid: int | None, run_id: str) -> bool:
@@ -228,29 +236,33 @@ def _waits(status: dict[str, Any], run_id: str) -> bool:
         return False
     if status.get("pid"):
         return is_alive(status, run_id)
-    return time.time() - status["updated_at"] < _PATIENCE_SECONDS
+    return time.time() - status.get("updated_at", 0.0) < _PATIENCE_SECONDS
 
 
 def view(path: Path) -> Run:
-    """A run by its folder. Raises UserError when its config.yaml cannot be read."""
-    status = status_of(path)
-    state = status.get("state", "failed")
+    """A run by its folder. Raises FileNotFoundError when there is none."""
+    status, status_damage = run_files.status(path)
+    config, config_damage = run_files.config(path)
     waits = _waits(status, path.name)
     alive = waits or is_alive(status, path.name)
+    state = status.get("state", "running" if alive else "failed")
     message = Sentence(status.get("message", ""), status.get("message_zh", ""))
-    if state in ACTIVE:
+    damage = [one for one in (status_damage, config_damage) if one]
+    if damage:
+        state = state if alive else "failed"
+        message = Sentence(*(" ".join(words) for words in zip(*damage, strict=True)))
+    elif state in ACTIVE:
         if not alive:
             state, message = "failed", _LEFT_WAITING if state == "queued" else _died(path)
         elif (path / "stop").exists():
             state = "stopping"
-    name, metrics = path / "name", path / "metrics.jsonl"
     turn_at = status.get("turn_at", 0.0)
     line_now = waiting(path.parent) if state == "queued" else []
     return Run(
         id=path.name,
-        name=name.read_text(encoding="utf-8") if name.is_file() else path.name,
+        name=run_files.name(path),
         path=path,
-        config=_config(path / "config.yaml", _changed_at(path / "config.yaml")),
+        config=config,
         state=state,
         alive=alive,
         message=message,
@@ -268,19 +280,14 @@ def view(path: Path) -> Run:
         place=1 + line_now.index(path.name) if path.name in line_now else 0,
         gpu_ids=status.get("gpu_ids", []),
         predicted_gib=status.get("predicted_gib"),
-        settled=_changed_at(metrics) > turn_at,
+        settled=_changed_at(path / "metrics.jsonl") > turn_at,
+        has_options=not config_damage,
     )
 
 
 def _changed_at(path: Path) -> float:
     """Epoch seconds; 0 for a file that is not there."""
     return path.stat().st_mtime if path.is_file() else 0.0
-
-
-@lru_cache(maxsize=512)
-def _config(path: Path, written_at: float) -> TrainConfig:
-    """Written once, asked for at every tick of the page; `written_at` makes another file of it."""
-    return TrainConfig.from_yaml(path)
 
 
 _LEFT_WAITING = Sentence(

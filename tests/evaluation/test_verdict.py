@@ -180,7 +180,35 @@ def test_every_sentence_is_in_both_languages():
 
 
 def test_a_card_of_an_earlier_session_is_not_shown(tmp_path):
+    whole = card() | {"verdict": "learned"}
     assert said.read(tmp_path, 40) == {}
-    (tmp_path / "learned.json").write_text(json.dumps(card()))
-    assert said.read(tmp_path, 40) == card()
+    (tmp_path / "learned.json").write_text(json.dumps(whole))
+    assert said.read(tmp_path, 40) == whole
     assert said.read(tmp_path, 60) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        '{"step": 40}',
+        '{"step": 40, "verdict": "learned"}',
+        json.dumps(card() | {"verdict": "of tomorrow"}),
+        json.dumps(card(train={"base": "3.0"}) | {"verdict": "learned"}),
+        json.dumps(card(held_out={"base": None}) | {"verdict": "learned"}),
+    ],
+)
+def test_a_damaged_card_says_so(tmp_path, text):
+    """Whatever is missing: a card of one sentence, without a figure."""
+    (tmp_path / "learned.json").write_text(text)
+    damaged = said.read(tmp_path, 40)
+    assert said.headline(damaged).en.startswith("What was measured cannot be read: learned.json is")
+    assert (said.measured(damaged), said.findings(damaged)) == ([], [])
+    assert said.in_short(damaged).en == "cannot be read"
+
+
+def test_a_loss_of_nothing_divides_nothing():
+    """A few rows known by heart have a rounded loss of 0."""
+    assert said.verdict(card(train={"adapter": 0.0}, held_out={"adapter": 0.0})) == "learned"

@@ -146,9 +146,10 @@ def test_an_unfinished_last_line_is_skipped(path, torn):
 
 
 def test_a_last_line_torn_within_a_character_is_skipped(path):
-    whole = '{"answer": "贵人"}\n'.encode()
-    (path / "samples.jsonl").write_bytes(whole + '{"answer": "贵'.encode()[:-1])
-    assert runs.get(path.name).samples() == [{"answer": "贵人"}]
+    whole = {"step": 0, "prompt": "谁？", "answer": "贵人"}
+    text = json.dumps(whole, ensure_ascii=False) + '\n{"step": 1, "answer": "贵'
+    (path / "samples.jsonl").write_bytes(text.encode()[:-1])
+    assert runs.get(path.name).samples() == [whole]
 
 
 def test_metrics_of_a_run_that_has_none(path):
@@ -184,9 +185,89 @@ def test_the_log_is_read_from_its_end(path):
     assert runs.get(path.name).log_tail(2) == "line 8998 好\nline 8999 好"
 
 
-def test_one_run_that_cannot_be_read_does_not_hide_the_others(path, runs_folder):
-    """An option of a later version, or a file broken by a full disk."""
-    other = runs_folder / "calm-otter-ffff"
-    other.mkdir()
-    (other / "config.yaml").write_text("option_of_tomorrow: 1\n")
-    assert path.name in [run.id for run in runs.list_runs()]
+STATUS_DAMAGED = (
+    "status.json is missing, damaged or of a later version, so how the run stands is not known. "
+    "Resume goes on from its last checkpoint; an adapter that it has can be used."
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", '{"page": [1]}', '{"state": "stopped", "pid": "12"}', '{"step": 3}']
+)
+def test_a_damaged_status_is_a_failed_run_that_can_go_on(path, text):
+    (path / "status.json").write_text(text)
+    (run,) = runs.list_runs()
+    assert run == runs.get(path.name)
+    assert (run.id, run.config.lora_r) == (path.name, 3)
+    assert (run.state, run.alive, run.can_resume) == ("failed", False, True)
+    assert run.message.en == STATUS_DAMAGED
+    assert "status.json" in run.message.zh
+    runs.write_status(path, state="stopped", message="", message_zh="")
+    assert (runs.get(path.name).state, runs.get(path.name).message.en) == ("stopped", "")
+
+
+def test_what_can_be_read_of_a_damaged_status_is_kept(path):
+    (path / "status.json").write_text('{"state": "of tomorrow", "step": 3, "max_steps": "9"}')
+    run = runs.get(path.name)
+    assert (run.state, run.step, run.max_steps) == ("failed", 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "lora_r", "model", "why"),
+    [
+        ("lora_r: 3\noption_of_tomorrow: 1\n", 3, "", "option_of_tomorrow"),
+        ("lora_r: {", 16, "", "is not valid YAML"),
+        ("model_name_or_path: a/b\nlora_r: many\n", 16, "a/b", "lora_r is 'many'"),
+        (None, 16, "", "config.yaml cannot be read"),
+    ],
+)
+def test_a_run_with_damaged_options_is_listed_and_keeps_its_adapter(path, text, lora_r, model, why):
+    """What can be read is shown; no default passes for the base it was made of."""
+    runs.write_status(path, state="finished")
+    (path / "adapter").mkdir()
+    (path / "adapter" / "adapter_model.safetensors").write_bytes(b"")
+    if text is None:
+        (path / "config.yaml").unlink()
+    else:
+        (path / "config.yaml").write_text(text)
+    (run,) = runs.list_runs()
+    assert (run.state, run.can_resume) == ("failed", False)
+    assert (run.config.lora_r, run.config.model_name_or_path) == (lora_r, model)
+    assert run.message.en.startswith(
+        "config.yaml is damaged or of a later version, so this run cannot be resumed. An adapter "
+        "that it has can be used and downloaded. ("
+    )
+    assert why in run.message.en
+    assert "config.yaml" in run.message.zh
+    assert run.require_adapter() == path / "adapter"
+    with pytest.raises(UserError) as raised:
+        launch.resume(path.name)
+    assert raised.value.sentence == run.message
+    runs.delete(path.name)
+    assert runs.list_runs() == []
+
+
+def test_a_damaged_run_hides_no_other(path):
+    other = runs.create(TrainConfig())
+    before = runs.get(other.name)
+    for name in ("status.json", "config.yaml", "name"):
+        (path / name).write_bytes(b"\xff[")
+    assert {run.id: run for run in runs.list_runs()}.keys() == {path.name, other.name}
+    assert runs.get(other.name) == before
+
+
+def test_a_name_of_strange_bytes_is_shown_as_far_as_it_goes(path):
+    (path / "name").write_bytes(b"caf\xe9\n two")
+    assert runs.get(path.name).name == "caf\ufffd two"
+    (path / "name").write_bytes(b"\n")
+    assert runs.get(path.name).name == path.name
+
+
+def test_lines_that_are_no_rows_are_skipped(path):
+    """Wherever they stand; what is no number in a row is left out."""
+    rows = '{"a\n{"step": 1, "loss": 2.5, "eval_loss": "x"}\nnull\n{"loss": 1.0}\n{"step": 2}\n'
+    (path / "metrics.jsonl").write_text(rows)
+    (path / "samples.jsonl").write_text('[]\n{"step": 1, "prompt": "Who?"}\n{"st\n')
+    run = runs.get(path.name)
+    assert run.metrics() == [{"step": 1, "loss": 2.5}, {"step": 2}]
+    assert run.samples() == []
