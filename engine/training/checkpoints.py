@@ -12,9 +12,16 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+from safetensors import SafetensorError, safe_open
+
+from engine.training.kinds import Kinds, is_count, is_number, kept
+from engine.training.live_files import read_json
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _MARKER = "complete.json"
+_FACTS: Kinds = {"tokens_seen": is_count, "seconds": is_number}
 # EFBIG: a limit on the size of files, as `ulimit -f` sets it.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # safetensors and torch say it in words of their own, with no errno to read.
@@ -33,13 +40,37 @@ def step_of(checkpoint: Path) -> int:
 
 
 def last_complete(path: Path) -> Path | None:
-    """The newest sealed checkpoint of the run in `path`."""
-    return next(reversed(sealed(path)), None)
+    """The newest sealed checkpoint of the run in `path` that can be read."""
+    return next((one for one in reversed(sealed(path)) if not damaged_file(one)), None)
+
+
+def damaged_file(checkpoint: Path) -> str:
+    """The name of a file that is missing or was cut short, "" when there is none. Only the ends of
+    large files are looked at."""
+    for name in (_MARKER, "trainer_state.json"):
+        if not read_json(checkpoint / name):
+            return name
+    files = sorted(one for one in checkpoint.rglob("*") if one.is_file())
+    return next((one.name for one in files if _is_damaged(one)), "")
+
+
+def _is_damaged(file: Path) -> bool:
+    try:
+        if file.name == "adapter_config.json":
+            return not read_json(file)
+        if file.suffix == ".safetensors":
+            with safe_open(file, framework="numpy"):  # its header, against its size
+                pass
+        elif file.suffix in (".pt", ".pth", ".bin"):
+            ZipFile(file).close()  # its directory, at its end
+    except (OSError, BadZipFile, SafetensorError):
+        return True
+    return False
 
 
 def facts_of(checkpoint: Path | None) -> dict[str, Any]:
     """What was sealed in with it: tokens_seen, seconds; {} without a checkpoint."""
-    return json.loads((checkpoint / _MARKER).read_text()) if checkpoint else {}
+    return kept(read_json(checkpoint / _MARKER), _FACTS) if checkpoint else {}
 
 
 def seal(checkpoint: Path, facts: dict[str, Any]) -> None:
@@ -71,9 +102,14 @@ def remove_unfinished(path: Path) -> None:
             remove(one)
 
 
+def unseal(checkpoint: Path) -> None:
+    """From now on it counts as one that was never finished."""
+    (checkpoint / _MARKER).unlink(missing_ok=True)
+
+
 def remove(checkpoint: Path) -> None:
     """The marker first: what is left of a folder must not look whole."""
-    (checkpoint / _MARKER).unlink(missing_ok=True)
+    unseal(checkpoint)
     shutil.rmtree(checkpoint)
 
 

@@ -3,6 +3,8 @@
 import errno
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from engine.training import checkpoints
 
@@ -12,6 +14,7 @@ def made(path, *steps, sealed=True):
         folder = path / f"checkpoint-{step}"
         folder.mkdir(parents=True)
         (folder / "weights").write_bytes(b"x" * step)
+        (folder / "trainer_state.json").write_text(f'{{"global_step": {step}}}')
         if sealed:
             checkpoints.seal(folder, {"tokens_seen": step})
 
@@ -57,7 +60,7 @@ def test_removing_begins_with_the_marker(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.rotate(tmp_path, 1)
-    assert names(tmp_path / "checkpoint-3") == ["weights"]
+    assert names(tmp_path / "checkpoint-3") == ["trainer_state.json", "weights"]
 
 
 def test_the_marker_comes_after_all_files_are_on_the_disk(tmp_path, monkeypatch):
@@ -69,7 +72,7 @@ def test_the_marker_comes_after_all_files_are_on_the_disk(tmp_path, monkeypatch)
     monkeypatch.setattr("os.fsync", dies)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.seal(tmp_path / "checkpoint-3", {})
-    assert names(tmp_path / "checkpoint-3") == ["weights"]
+    assert names(tmp_path / "checkpoint-3") == ["trainer_state.json", "weights"]
 
 
 def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path, monkeypatch):
@@ -92,6 +95,40 @@ def test_a_finished_folder_takes_the_place_of_the_old_one(tmp_path):
     checkpoints.put_in_place(tmp_path / "adapter.new", tmp_path / "adapter")
     assert names(tmp_path) == ["adapter"]
     assert names(tmp_path / "adapter") == ["adapter.new"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("complete.json", b""),
+        ("complete.json", b"[1]"),
+        ("trainer_state.json", b'{"global_st'),
+        ("trainer_state.json", None),
+        ("adapter_config.json", b"garbage"),
+        ("adapter_model.safetensors", 1000),
+        ("adapter_model.safetensors", 4),
+        ("optimizer.pt", 300),
+        ("rng_state.pth", b""),
+    ],
+)
+def test_one_with_a_damaged_file_is_passed_over(tmp_path, name, text):
+    """Cut to a number of bytes, replaced by others, or gone: an older one that is whole counts."""
+    made(tmp_path, 2, 4, 6)
+    for folder in tmp_path.iterdir():
+        save_file({"a": torch.zeros(900)}, folder / "adapter_model.safetensors")
+        (folder / "adapter_config.json").write_text('{"r": 4}')
+        for other in ("optimizer.pt", "rng_state.pth"):
+            torch.save({"a": torch.zeros(90)}, folder / other)
+    newest = tmp_path / "checkpoint-6"
+    assert checkpoints.damaged_file(newest) == ""
+    if text is None:
+        (newest / name).unlink()
+    else:
+        cut = text if isinstance(text, bytes) else (newest / name).read_bytes()[:text]
+        (newest / name).write_bytes(cut)
+    assert checkpoints.damaged_file(newest) == name
+    assert checkpoints.last_complete(tmp_path) == tmp_path / "checkpoint-4"
+    checkpoints.facts_of(newest)
 
 
 @pytest.mark.parametrize(
