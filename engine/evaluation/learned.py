@@ -23,9 +23,8 @@ from engine.dataset.tokens import IGNORED, encode_all
 from engine.evaluation.verdict import verdict
 from engine.models.adapter_state import can_switch_off, update_norms
 from engine.places import DATA_DIR
-from engine.training import ranks, runs
+from engine.training import ranks, run_files, runs
 from engine.training.checkpoints import write_whole
-from engine.training.live_files import read_json_lines
 from engine.training.once import greedy_ids
 
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ def _rows_of(sequence: Row) -> Iterator[tuple[list[int], list[int]]]:
 def _best(path: Path) -> dict[str, Any] | None:
     """The eval loss of the start (the base's), where it was lowest later and at last, and the
     checkpoint of that step if it is kept."""
-    rows = read_json_lines(path / "metrics.jsonl")
+    rows = run_files.metrics(path)
     evals = [(row["eval_loss"], row["step"]) for row in rows if row.get("eval_loss") is not None]
     after = [one for one in evals if one[1] > 0]
     if not after:

@@ -12,9 +12,10 @@ from transformers import TrainerCallback
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.adapter_state import can_switch_off
-from engine.training import checkpoints, ranks, runs
+from engine.training import checkpoints, ranks, run_files, runs
 from engine.training.answers import BASE
-from engine.training.live_files import read_json_lines
+from engine.training.kinds import is_count
+from engine.training.live_files import read_lines
 from engine.training.memory import measured
 from engine.training.once import greedy_answers
 
@@ -137,7 +138,7 @@ class Samples(TrainerCallback):
     """
 
     def __init__(self, path: Path, config: TrainConfig, tokenizer, progress: Progress):
-        self.file = path / "samples.jsonl"
+        self.path = path
         self.tokenizer = tokenizer
         self.progress = progress
         self.system_prompt = config.system_prompt
@@ -163,7 +164,7 @@ class Samples(TrainerCallback):
 
     def _lacks(self, wanted: Callable[[dict[str, Any]], bool]) -> bool:
         """Whether no row is such a one. The process that writes the file knows."""
-        lacks = ranks.is_main() and not any(map(wanted, read_json_lines(self.file)))
+        lacks = ranks.is_main() and not any(map(wanted, run_files.samples(self.path)))
         return self.progress.trainer.agreed(lacks)
 
     def _answer(self, model, step: int, **marks: str) -> None:
@@ -173,7 +174,7 @@ class Samples(TrainerCallback):
         if ranks.is_main():
             for prompt, answer in zip(self.prompts, answers, strict=True):
                 row = {"step": step, "prompt": prompt, "answer": answer}
-                append_json_line(self.file, row | marks)
+                append_json_line(self.path / "samples.jsonl", row | marks)
 
 
 def append_json_line(path: Path, row: dict[str, Any]) -> None:
@@ -181,10 +182,14 @@ def append_json_line(path: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def cut_after(path: Path, step: int) -> None:
-    """Forgets rows beyond a step, so that a resumed curve continues where its checkpoint stood."""
-    rows = [row for row in read_json_lines(path) if row["step"] <= step]
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def cut_after(path: Path, step: int) -> int:
+    """Forgets rows beyond a step, so that a resumed curve continues where its checkpoint stood.
+    Returns how many lines could not be read: they are forgotten too."""
+    lines = read_lines(path)
+    rows = [row for row in lines if row and is_count(row.get("step"))]
+    kept = [row for row in rows if row["step"] <= step]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
     fresh = path.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(path)
+    return len(lines) - len(rows)

@@ -11,14 +11,13 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
 
 import peft
 import torch
 import transformers
 
 from engine.config import TrainConfig
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, first_line
 from engine.evaluation.learned import look_back
 from engine.hardware import pick_device
 from engine.models.adapter import first_state, name_base, save
@@ -28,10 +27,9 @@ from engine.models.sources.fetch import fetch, said
 from engine.training import checkpoints, ranks, runs
 from engine.training.assemble import build_model, build_trainer, keep_placement
 from engine.training.data import prepare, steps
-from engine.training.loop import PackedTrainer
 from engine.training.memory import measured
-from engine.training.progress import cut_after
 from engine.training.report import write_report
+from engine.training.resuming import continue_from, keep_facts, require_same_options
 from engine.training.stopping import Stopping
 from engine.training.until import TimeIsUp, Until
 
@@ -73,7 +71,7 @@ def train(path: Path, ends_at: float = math.inf) -> int:
         if checkpoints.is_full_disk(error):
             return _full(path)
         traceback.print_exc()
-        what = f"{type(error).__name__}: {error}"
+        what = f"{type(error).__name__}: {first_line(error)}"
         return _failed(
             path,
             f"Training broke: {what}. The log holds the details; resume goes on from the last "
@@ -102,12 +100,13 @@ def _train(path: Path, ends_at: float) -> None:
     model = build_model(config, device, steps(config, len(prepared.train), ranks.count()))
     first, stopping = first_state(model, config), Stopping(config)
     if ranks.is_main():
-        _keep_facts(path, prepared.facts)
+        keep_facts(path, prepared.facts)
         keep_placement(path, model)
     trainer, progress = build_trainer(path, config, device, model, tokenizer, prepared, stopping)
     trainer.add_callback(Until(ends_at))
     checkpoint = checkpoints.last_complete(path)
-    _continue_from(path, checkpoint, trainer)
+    require_same_options(checkpoint, model, config)
+    continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     state = whole_state(model)
     if ranks.is_main():
@@ -162,34 +161,6 @@ def model_is_here(path: Path, name: str) -> bool:
         state = "stopped" if stopped else "running"
         runs.write_status(path, state=state, message=en, message_zh=zh)
     return not stopped
-
-
-def _continue_from(path: Path, checkpoint: Path | None, trainer: PackedTrainer) -> None:
-    """The curve and the counters stand where the checkpoint stood, so that it goes on unbroken."""
-    step = int(checkpoint.name.split("-")[1]) if checkpoint else -1
-    for name in ("metrics.jsonl", "samples.jsonl"):
-        if ranks.is_main() and (path / name).is_file():
-            cut_after(path / name, step)
-    trainer.tokens_seen = checkpoints.facts_of(checkpoint).get("tokens_seen", 0)
-    if checkpoint:
-        trainer.args.eval_on_start = False
-        print(f"Resuming from step {step}", flush=True)
-
-
-def _keep_facts(path: Path, facts: dict[str, Any]) -> None:
-    """Writes dataset.json once. Raises UserError when a resumed run finds other data."""
-    file = path / "dataset.json"
-    if not file.is_file():
-        checkpoints.write_whole(file, json.dumps(facts, ensure_ascii=False, indent=1))
-        return
-    before = json.loads(file.read_text(encoding="utf-8"))
-    if any(before.get(n, facts[n]) != facts[n] for n in ("sha256", "mapping", "eval_sha256")):
-        raise UserError(
-            f"{facts['file']} has changed since this run began, so it cannot go on; clone the run "
-            "into the form and start a new one.",
-            f"{facts['file']} 在训练开始后被改过，无法继续；请把这次训练复制到表单，重新开始。",
-            field="dataset",
-        )
 
 
 def _save(
