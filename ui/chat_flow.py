@@ -172,18 +172,14 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
     """Streams what the voices say. settings: system, marks, blind, the sampling by name, and
     `own`: what single voices have of their own, as `own_settings.read` gives it."""
     sampling = {name: number(name, value) for name, value in settings["sampling"].items()}
-    turn = {"question": question, "answers": {}, "sampling": sampling}
     before, voices, marks = talk, talk["voices"], settings["marks"]
     systems, own = settings["own"]
-    histories = {
-        voice: history(
-            talk | {"turns": [*talk["turns"], turn]}, voice, systems.get(voice, settings["system"])
-        )
-        for voice in voices
-    }
+    system = {voice: systems.get(voice, settings["system"]) for voice in voices}
+    turn = {"question": question, "system": system, "answers": {}, "sampling": sampling}
     if settings["blind"] and len(voices) > 1:
-        turn = conversation.blinded(turn, voices, histories)
+        turn = conversation.blinded(turn, voices)
     talk = talk | {"turns": [*talk["turns"], turn]}
+    histories = {voice: history(talk, voice) for voice in voices}
     yield {parts.pending: "", **speaking(parts)}
     try:
         for status, line in load(voices, lang):

@@ -1,10 +1,10 @@
 """What was said and by whom, as plain data: turns, and what is hidden.
 
 A talk is {"voices": ["base", "calm-otter-ab12", ..], "character": id or "", "greeting": the words
-that open it or "", "turns": [..]}, a turn {"question", "answers": {voice: the engine's answer},
-"sampling"}. A turn asked blind has besides: "order" (the voices as the columns show them), "hidden"
-(whether their names are), "read" (what each voice read), "model" (their base) and, after a vote,
-"vote": the better voice, "" for a tie.
+that open it or "", "turns": [..]}, a turn {"question", "system": {voice: its system prompt},
+"answers": {voice: the engine's answer}, "sampling", "model" (their base)}. A turn asked blind has
+besides: "order" (the voices as the columns show them), "hidden" (whether their names are) and,
+after a vote, "vote": the better voice, "" for a tie.
 """
 
 import random
@@ -46,9 +46,9 @@ def tuned(voices: list[str]) -> list[str]:
     return [voice for voice in voices if voice != BASE]
 
 
-def blinded(turn: dict, voices: list[str], read: dict[str, list[dict]]) -> dict:
+def blinded(turn: dict, voices: list[str]) -> dict:
     """The turn with its voices shuffled and nameless."""
-    return turn | {"order": random.sample(voices, len(voices)), "hidden": True, "read": read}
+    return turn | {"order": random.sample(voices, len(voices)), "hidden": True}
 
 
 def is_hidden(talk: dict) -> bool:

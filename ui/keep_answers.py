@@ -17,10 +17,12 @@ from ui.text import language, say, t
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """The box's components; `kept` is the id of the dataset that was written to last."""
+    """The box's components; `kept` is the id of the dataset that was written to last, `about` the
+    conversation whose answer is being said better, [] while none is."""
 
     box: gr.Accordion
     kept: gr.State
+    about: gr.State
     whose: gr.Radio
     into: gr.Dropdown
     name: gr.Textbox
@@ -36,7 +38,7 @@ class Keep:
 
 
 def lay_out() -> Keep:
-    made: dict = {"kept": gr.State("")}
+    made: dict = {"kept": gr.State(""), "about": gr.State([])}
     with gr.Accordion(t("keep_box"), open=False, elem_id="chat_keep") as made["box"]:
         gr.Markdown(t("keep_how"), elem_classes="soft")
         with gr.Row():
@@ -78,15 +80,16 @@ def lay_out() -> Keep:
     return Keep(**made)
 
 
-def wire(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen) -> None:
-    """`talk` as in ui.conversation; `system` is the prompt that stands before it."""
+def wire(keep: Keep, talk: gr.State, chosen: Chosen) -> None:
+    """`talk` as in ui.conversation."""
 
-    def follow(talk: dict, whose: str, into: str, request: gr.Request):
+    def follow(talk: dict, whose: str, into: str, about: list, request: gr.Request):
         lang = language(request)
         names, listed = _names(talk, lang), _datasets(lang)
         chosen_one = whose if whose in names else next(reversed(names), None)
         known = into if into in [value for _, value in listed] else ""
-        return {
+        closed = _closed(keep) if about != _row(talk, chosen_one) else {}
+        return closed | {
             keep.whose: gr.Radio(
                 [(name, voice) for voice, name in names.items()], value=chosen_one
             ),
@@ -95,71 +98,106 @@ def wire(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen) -> None
             keep.file: gr.DownloadButton(visible=False),
         }
 
-    def begin_better(talk: dict, whose: str, system: str, request: gr.Request):
-        lang = language(request)
-        said = conversations.history(talk, whose, system)[-1:] if whose else []
-        if not said or said[0]["role"] != "assistant" or not talk["turns"]:
-            return {keep.said: _no_answer(talk, whose, lang)}
+    def begin_better(talk: dict, whose: str, request: gr.Request):
+        messages = _row(talk, whose)
+        if not messages:
+            return _closed(keep) | {keep.said: _no_answer(talk, whose, language(request))}
         return {
-            keep.words: gr.Textbox(value=said[0]["content"], visible=True),
+            keep.about: messages,
+            keep.words: gr.Textbox(value=messages[-1]["content"], visible=True),
             keep.save: gr.Button(visible=True),
             keep.said: cards.nothing(),
         }
 
-    asked = [talk, keep.whose, keep.into, keep.name, system]
-    done = [keep.said, keep.kept, keep.into, keep.name, keep.see, keep.words, keep.save]
-    followed = [keep.whose, keep.into, keep.name, keep.file]
-    gr.on([keep.box.expand, talk.change], follow, [talk, keep.whose, keep.into], followed, **QUICK)
-    keep.into.input(lambda into: gr.Textbox(visible=not into), keep.into, keep.name, **QUICK)
-    keep.better.click(
-        begin_better, [talk, keep.whose, system], [keep.words, keep.save, keep.said], **QUICK
+    where = [keep.into, keep.name]
+    better = [keep.about, keep.words, keep.save]
+    done = [keep.said, keep.kept, *where, keep.see, *better]
+    gr.on(
+        [keep.box.expand, keep.whose.input, talk.change],
+        follow,
+        [talk, keep.whose, keep.into, keep.about],
+        [keep.whose, *where, keep.file, *better],
+        **QUICK,
     )
-    keep.good.click(_keeper(keep), asked, done, **TELLING)
-    keep.save.click(_keeper(keep), [*asked, keep.words], done, **TELLING)
-    _wire_leaving(keep, talk, system, chosen)
+    keep.into.input(lambda into: gr.Textbox(visible=not into), keep.into, keep.name, **QUICK)
+    keep.better.click(begin_better, [talk, keep.whose], [*better, keep.said], **QUICK)
+    keep.good.click(_good(keep), [talk, keep.whose, *where], done, **TELLING)
+    keep.save.click(_better(keep), [keep.about, keep.words, *where], done, **TELLING)
+    _wire_leaving(keep, talk, chosen)
 
 
-def _keeper(keep: Keep):
-    def put(request: gr.Request, talk, whose, into, name, system, better=""):
+def _good(keep: Keep):
+    def put(talk: dict, whose: str, into: str, name: str, request: gr.Request):
         lang = language(request)
         if conversation.is_hidden(talk):
             return {keep.said: cards.sentence(say("keep_blind", lang), "mild")}
-        messages = conversations.row(talk, whose, system) if whose else []
-        answered = [m for m in messages if m["role"] == "assistant"]
-        if len(answered) < len(talk["turns"]) or not messages:
+        messages = _row(talk, whose)
+        if not messages:
             return {keep.said: _no_answer(talk, whose, lang)}
-        try:
-            kept, pair = kept_answers.keep(into, messages, better, name)
-        except UserError as error:
-            return {keep.said: cards.sentence(error.sentence.in_language(lang))}
-        key = "keep_done" if kept.is_new else "keep_known"
-        said = say(key, lang, dataset=kept.dataset, rows=kept.rows)
-        if pair:
-            said += " " + say("keep_pair", lang, dataset=pair.dataset, rows=pair.rows)
-        return {
-            keep.said: cards.sentence(said, "calm" if kept.is_new else "mild"),
-            keep.kept: kept.dataset,
-            keep.into: gr.Dropdown(_datasets(lang), value=kept.dataset),
-            keep.name: gr.Textbox(visible=False),
-            keep.see: gr.Button(visible=True),
-            keep.words: gr.Textbox(visible=False),
-            keep.save: gr.Button(visible=False),
-        }
+        return _kept(keep, messages, "", into, name, lang)
 
     return put
 
 
-def _wire_leaving(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen) -> None:
+def _better(keep: Keep):
+    """The words belong to the answer for which they were asked, whatever was said since."""
+
+    def put(about: list, words: str, into: str, name: str, request: gr.Request):
+        if not about:  # a second click
+            return {keep.said: gr.skip()}
+        return _kept(keep, about, words, into, name, language(request))
+
+    return put
+
+
+def _kept(keep: Keep, messages: list, better: str, into: str, name: str, lang: str) -> dict:
+    try:
+        kept, pair = kept_answers.keep(into, messages, better, name)
+    except UserError as error:
+        return {keep.said: cards.sentence(error.sentence.in_language(lang))}
+    key = "keep_done" if kept.is_new else "keep_known"
+    said = say(key, lang, dataset=kept.dataset, rows=kept.rows)
+    if pair:
+        said += " " + say("keep_pair", lang, dataset=pair.dataset, rows=pair.rows)
+    return _closed(keep) | {
+        keep.said: cards.sentence(said, "calm" if kept.is_new else "mild"),
+        keep.kept: kept.dataset,
+        keep.into: gr.Dropdown(_datasets(lang), value=kept.dataset),
+        keep.name: gr.Textbox(visible=False),
+        keep.see: gr.Button(visible=True),
+    }
+
+
+def _closed(keep: Keep) -> dict:
+    """Nothing is being said better."""
+    return {
+        keep.about: [],
+        keep.words: gr.Textbox(value="", visible=False),
+        keep.save: gr.Button(visible=False),
+    }
+
+
+def _row(talk: dict, whose: str | None) -> list:
+    """What one voice said, as a row that ends with the last answer; [] where it has none, or where
+    nobody may know yet whose it is."""
+    if not whose or conversation.is_hidden(talk):
+        return []
+    messages = conversations.row(talk, whose)
+    answered = sum(one["role"] == "assistant" for one in messages)
+    return messages if answered == len(talk["turns"]) else []
+
+
+def _wire_leaving(keep: Keep, talk: gr.State, chosen: Chosen) -> None:
     """The whole talk as a file, and the way to the rows that were kept."""
 
-    def export(talk: dict, form: str, system: str, request: gr.Request):
+    def export(talk: dict, form: str, request: gr.Request):
         lang = language(request)
         card = cast.card(talk["character"])
         if conversation.is_hidden(talk):
             said = cards.sentence(say("keep_blind", lang), "mild")
             return gr.DownloadButton(visible=False), said
         try:
-            name, text = conversations.write(talk, form, system, _names(talk, lang), card)
+            name, text = conversations.write(talk, form, _names(talk, lang), card)
         except UserError as error:
             said = cards.sentence(error.sentence.in_language(lang), "mild")
             return gr.DownloadButton(visible=False), said
@@ -168,7 +206,7 @@ def _wire_leaving(keep: Keep, talk: gr.State, system: gr.Textbox, chosen: Chosen
         label = say("keep_download", lang, name=name)
         return gr.DownloadButton(label, value=str(path), visible=True), gr.skip()
 
-    keep.export.click(export, [talk, keep.form, system], [keep.file, keep.said], **TELLING)
+    keep.export.click(export, [talk, keep.form], [keep.file, keep.said], **TELLING)
     keep.form.input(lambda: gr.DownloadButton(visible=False), None, keep.file, **QUICK)
     # By way of nothing: what is shown there may have grown since.
     keep.see.click(lambda: "", None, chosen.dataset, **TELLING).then(

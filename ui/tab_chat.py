@@ -33,7 +33,7 @@ def build(chosen: Chosen, looks: list) -> Parts:
     _wire_panel(parts, asks)
     _wire_following(parts, chosen, looks)
     voting.wire(parts, looks)
-    keep_answers.wire(parts.keep, parts.talk, parts.panel.system, chosen)
+    keep_answers.wire(parts.keep, parts.talk, chosen)
     duet.wire(parts.duet, parts.panel.sampling, parts.status, MODEL)
     batch_answers.build(chosen, parts.panel)
     return parts

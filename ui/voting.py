@@ -4,6 +4,7 @@ import shutil
 
 import gradio as gr
 
+from engine.chat.conversations import history
 from engine.errors import UserError
 from engine.evaluation import votes
 from engine.places import temporary_file, votes_dir
@@ -47,8 +48,9 @@ def _vote(
     turn = talk["turns"][-1]
     best = votes.TIE if column is None else turn["order"][column]
     said = {voice: answer["text"] for voice, answer in turn["answers"].items()}
+    read = {voice: history(talk, voice)[:-1] for voice in said}
     try:
-        votes.cast(turn["model"], turn["read"], said, best)
+        votes.cast(turn["model"], read, said, best)
     except UserError as error:
         return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
     talk = conversation.voted(talk, best)

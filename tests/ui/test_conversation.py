@@ -22,7 +22,7 @@ def test_a_talk_goes_on_while_the_voices_are_the_same():
 def test_blind_turns_are_shuffled_and_each_order_comes():
     seen = set()
     for _ in range(200):
-        blind = conversation.blinded(turn("One?"), VOICES, {})
+        blind = conversation.blinded(turn("One?"), VOICES)
         assert sorted(blind["order"]) == sorted(VOICES)
         assert blind["hidden"]
         seen.add(tuple(blind["order"]))
@@ -30,7 +30,7 @@ def test_blind_turns_are_shuffled_and_each_order_comes():
 
 
 def test_a_vote_is_waited_for_when_all_have_answered_and_reveals_the_names():
-    blind = conversation.blinded(turn("One?"), VOICES, {})
+    blind = conversation.blinded(turn("One?"), VOICES)
     talk = {"voices": VOICES, "turns": [turn("Zero?"), blind]}
     assert conversation.waits_for_a_vote(talk)
     going = blind | {"answers": blind["answers"] | {"a": DONE | {"done": False}}}
