@@ -1,9 +1,9 @@
 """Blind votes: kept as preference rows, counted against the base.
 
 `decided.jsonl` holds a row for each pair that a vote decided, as preference training reads it:
-`prompt` (the messages that the better voice read), `chosen` and `rejected` (an answer each), and
-beside these whose they are, the base, the vote's id and the time. `ties.jsonl` holds the votes in
-which nobody was better, a row for each pair: nothing is to be learned from them.
+`prompt` (the messages that the better voice read, without a greeting), `chosen` and `rejected` (an
+answer each), and beside these whose they are, the base, the vote's id and the time. `ties.jsonl`
+holds the votes in which nobody was better, a row for each pair: nothing is to be learned from them.
 """
 
 import json
@@ -19,6 +19,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from engine.chat.conversations import without_greeting
 from engine.errors import UserError
 from engine.places import votes_dir
 from engine.training.live_files import read_json_lines
@@ -71,12 +72,14 @@ def cast(
 ) -> None:
     """Keeps one vote. `histories` are what each voice read, `answers` what it said, `best` the
     better (or best) voice, TIE for none. Of three or more voices the best is chosen before each
-    of the others; between those nothing is known. Raises UserError."""
+    of the others; between those nothing is known. A greeting is left out, so that the rows can be
+    trained on. Raises UserError."""
     if best != TIE and best not in answers:
         raise UserError(
             f"{best} did not answer, so it cannot be the best; vote for one that did.",
             f"{best} 没有作答，不能选为最好；请从作答者中选。",
         )
+    read = {voice: without_greeting(messages) for voice, messages in histories.items()}
     about = {
         "model": model,
         "vote": uuid.uuid4().hex[:12],
@@ -85,7 +88,7 @@ def cast(
     if best == TIE:
         rows = [
             {
-                "prompt": histories[one],
+                "prompt": read[one],
                 "answers": [_said(answers[one]), _said(answers[other])],
                 "voices": [one, other],
             }
@@ -94,12 +97,12 @@ def cast(
     else:
         rows = [
             {
-                "prompt": histories[best],
+                "prompt": read[best],
                 "chosen": _said(answers[best]),
                 "rejected": _said(answers[other]),
                 "chosen_voice": best,
                 "rejected_voice": other,
-                "same_prompt": histories[other] == histories[best],
+                "same_prompt": read[other] == read[best],
             }
             for other in answers
             if other != best

@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from engine.dataset.meaning.formats import to_conversations
+from engine.dataset.reading.read import read_table
 from engine.errors import UserError
 from engine.evaluation import votes
 from engine.evaluation.votes import TIE, Standing, cast, decided, standings, wilson
@@ -37,6 +39,25 @@ def test_a_vote_is_a_preference_row_for_each_that_lost(runs_folder, monkeypatch)
     other = {"rejected": [{"role": "assistant", "content": "Oh."}], "rejected_voice": "b"}
     assert second == row | other | {"same_prompt": False}
     assert [one.name for one in (runs_folder / "votes").iterdir()] == ["decided.jsonl"]
+
+
+def test_a_vote_on_a_character_with_a_greeting_can_be_learned_from(runs_folder):
+    """Rows begin with a question; the greeting stands before it."""
+    asked = [
+        {"role": "system", "content": "You are Mara."},
+        {"role": "user", "content": "Who are you?"},
+    ]
+    read = [asked[0], {"role": "assistant", "content": "Aye, come in."}, asked[1]]
+    said = {"base": "No.", "a": "Aye."}
+    cast("sprout", {"base": read, "a": read}, said, "a")
+    cast("sprout", {"base": read, "a": read}, said, TIE)
+    assert [one["prompt"] for one in decided()] == [asked]
+    (tie,) = [json.loads(line) for line in (runs_folder / "votes/ties.jsonl").open()]
+    assert tie["prompt"] == asked
+    found = to_conversations(read_table(runs_folder / "votes/decided.jsonl"))
+    assert [one["messages"] for one in found.conversations] == [
+        [*asked, {"role": "assistant", "content": "Aye."}]
+    ]
 
 
 def test_the_rows_are_read_by_those_who_train_on_preferences(runs_folder):
