@@ -31,7 +31,7 @@ def scene(parts: Parts) -> list:
 def worn(panel: Panel) -> list:
     """What a character changes in the side panel."""
     box = panel.box
-    return [box.picker, box.greeting, box.train, panel.system, *panel.sampling.values()]
+    return [box.picker, box.greeting, box.train, *panel.manner]
 
 
 def _wire_questions(parts: Parts) -> list:
@@ -59,21 +59,18 @@ def _wire_elsewhere(parts: Parts, chosen: Chosen):
     """Another tab has a question for voices that it has chosen."""
 
     def from_elsewhere(
-        question: str,
-        talk: dict,
-        voices: list[str],
-        own: dict,
-        is_blind: bool,
-        request: gr.Request,
+        request: gr.Request, question: str, talk: dict, voices: list[str], own, is_blind, *manner
     ):
         if not question:
             return {parts.pending: ""}
-        put_on = chat_flow.set_voices(parts, talk, voices, own, is_blind, language(request))
+        lang = language(request)
+        put_on = chat_flow.set_voices(parts, talk, voices, own, is_blind, manner, lang)
         return put_on | {parts.pending: question}
 
+    how = [parts.panel.own.kept, parts.blind.on, *parts.panel.manner]
     elsewhere = chosen.question.change(
         from_elsewhere,
-        [chosen.question, parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on],
+        [chosen.question, parts.talk, chosen.voices, *how],
         [*scene(parts), parts.pending],
         **QUICK,
     )
@@ -83,26 +80,46 @@ def _wire_elsewhere(parts: Parts, chosen: Chosen):
 
 
 def _wire_once_more(parts: Parts) -> list:
-    """Retry takes the next seed; a question that is edited is asked anew."""
+    """Retry takes the next seeds; a question that is edited is asked anew."""
+    own, seed = parts.panel.own, parts.panel.sampling["seed"]
 
-    def retry(talk: dict, seed: float):
-        talk, question = conversation.up_to(talk, 2 * len(talk["turns"]) - 1)
-        return talk, question, (seed or 0) + (1 if question else 0)
+    def retry(talk: dict, *seeds):
+        return _retried(talk, 2 * len(talk["turns"]) - 1, *seeds)
 
-    def retry_there(event: gr.RetryData, talk: dict, seed: float):
-        talk, question = conversation.up_to(talk, event.index)
-        return talk, question, (seed or 0) + (1 if question else 0)
+    def retry_there(event: gr.RetryData, talk: dict, *seeds):
+        return _retried(talk, event.index, *seeds)
 
-    def edited(event: gr.EditData, talk: dict):
-        return conversation.up_to(talk, event.index)[0], _words(event.value)
+    def _retried(talk: dict, message, now: float, kept: dict, whose: str):
+        talk, question = conversation.up_to(talk, message)
+        if not question:
+            return {parts.pending: ""}
+        kept = own_settings.with_next_seeds(kept)
+        shown = kept.get(whose, {}).get("seed")
+        asked = {parts.talk: talk, parts.pending: question, seed: own_settings.next_seed(now)}
+        return asked | {own.kept: kept, own.fields["seed"]: shown}
 
-    seed = parts.panel.sampling["seed"]
-    again, outputs = [parts.talk, seed], [parts.talk, parts.pending, seed]
+    def edited(event: gr.EditData, talk: dict, marks: bool, is_blind: bool, request: gr.Request):
+        words, lang = _words(event.value), language(request)
+        if words:
+            before = conversation.up_to(talk, event.index)[0]
+            return {parts.talk: before, parts.pending: words}
+        said = cards.sentence(say("chat_empty_question", lang), "mild")
+        shown = chat_flow.drawn(parts, talk, marks, is_blind, lang)  # the browser has emptied it
+        return shown | {parts.pending: "", parts.notice: said}
+
+    again = [parts.talk, seed, own.kept, own.whose]
+    outputs = [parts.talk, parts.pending, seed, own.kept, own.fields["seed"]]
     chats = parts.chats.values()
     wanted = [
         parts.retry.click(retry, again, outputs, **QUICK),
         gr.on([one.retry for one in chats], retry_there, again, outputs, **QUICK),
-        gr.on([one.edit for one in chats], edited, parts.talk, outputs[:2], **QUICK),
+        gr.on(
+            [one.edit for one in chats],
+            edited,
+            [parts.talk, parts.panel.marks, parts.blind.on],
+            [parts.talk, parts.pending, parts.notice, *parts.columns],
+            **QUICK,
+        ),
     ]
     return [_then_ask(one, parts) for one in wanted]
 

@@ -1,7 +1,7 @@
 """What happens in a chat, as updates of the page: voices put on, a question, streaming answers."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import gradio as gr
 
@@ -10,7 +10,7 @@ from engine.chat import client
 from engine.chat.adapters import Adapter
 from engine.chat.conversations import history
 from engine.errors import UserError
-from ui import answers, cards, cast, character_box, conversation, own_settings, proof
+from ui import answers, cards, cast, character_box, chat_panel, conversation, own_settings, proof
 from ui.chat_parts import Parts
 from ui.conversation import BASE, LETTERS
 from ui.own_settings import number
@@ -20,10 +20,16 @@ SECONDS_A_LOOK = 0.08  # each makes the browser work, and nobody reads faster
 
 
 def set_voices(
-    parts: Parts, talk: dict, voices: list[str], own: dict, is_blind: bool, lang: str
+    parts: Parts,
+    talk: dict,
+    voices: list[str],
+    own: dict,
+    is_blind: bool,
+    manner: Sequence,
+    lang: str,
 ) -> dict:
     """Puts voices on: their names, the first tuned one's character, system prompt and suggested
-    questions, and what each has of its `own`."""
+    questions, and what each has of its `own`. `manner` are the values of the panel's."""
     notice = cards.nothing()
     try:
         adapter, prompts = cast.lead(voices), cast.system_prompts(voices)
@@ -44,7 +50,7 @@ def set_voices(
         | {
             parts.talk: fresh,
             parts.voices: gr.Dropdown(cast.choices(lang), value=voices),
-            **worn(parts, character, lang),
+            **worn(parts, character, prompts[0], _without_system(manner), lang),
             parts.panel.system: prompts[0],
             parts.chips: answers.chips(suggestions(character, adapter, lang), lang),
             parts.notice: notice,
@@ -69,29 +75,43 @@ def set_character(
     voices: list[str],
     character_id: str,
     is_blind: bool,
+    manner: Sequence,
     lang: str,
     greeting: int = 0,
 ) -> dict:
     """Another character, or another greeting (-1 for none), begins another conversation."""
     character = cast.card(character_id)
     opening = character_box.greeting_of(character, greeting)
+    system = character.system_prompt if character else ""
     talk = conversation.new_talk(voices, character_id if character else "", opening)
     asked = suggestions(character, cast.lead(voices), lang)
     return columns(parts, talk, character, is_blind, lang) | {
         **ready(parts),
-        **worn(parts, character, lang, greeting),
+        **worn(parts, character, system, manner, lang, greeting),
         parts.talk: talk,
-        parts.panel.system: character.system_prompt if character else gr.skip(),
         parts.chips: answers.chips(asked, lang),
     }
 
 
-def worn(parts: Parts, character: Character | None, lang: str, greeting: int = 0) -> dict:
-    """The side panel with a character put on, and what the card asks of the sampling."""
-    asked = character.sampling if character else {}
-    return character_box.put_on(parts.panel.box, character, lang, greeting) | {
-        parts.panel.sampling[name]: value for name, value in asked.items()
-    }
+def worn(
+    parts: Parts,
+    character: Character | None,
+    system: str,
+    manner: Sequence,
+    lang: str,
+    greeting: int = 0,
+) -> dict:
+    """The side panel with a character put on or taken off: who it is, and how it speaks under this
+    system prompt."""
+    asked = {"system": system, **character.sampling} if character else {}
+    shown = character_box.put_on(parts.panel.box, character, lang, greeting)
+    return shown | chat_panel.put_on(parts.panel, manner, asked)
+
+
+def _without_system(manner: Sequence) -> Sequence:
+    """Other voices come with a prompt of their own: the one of those before does not come back."""
+    stood, _, *sampling = manner
+    return [stood, "", *sampling]
 
 
 def columns(

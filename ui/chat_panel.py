@@ -1,8 +1,10 @@
 """The side panel of Chat: who speaks (character, system prompt) and how (sampling), all voices and
 each of them. It folds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -20,7 +22,8 @@ SLIDERS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_token
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The panel's components; `sampling` by the names that the engine uses, seed among them."""
+    """The panel's components; `sampling` by the names that the engine uses, seed among them.
+    `stood` is what a card has changed: {name: [what stood before, what the card asked]}."""
 
     column: gr.Column
     box: Box  # the character: its picker, greeting, files and form
@@ -29,6 +32,17 @@ class Panel:
     own: Own
     marks: gr.Checkbox
     defaults: gr.Button
+    stood: gr.State
+
+    @property
+    def spoken(self) -> dict[str, gr.components.Component]:
+        """What a card may ask for, by name."""
+        return {"system": self.system, **self.sampling}
+
+    @property
+    def manner(self) -> list:
+        """What `put_on` reads and writes."""
+        return [self.stood, *self.spoken.values()]
 
 
 def build() -> Panel:
@@ -65,7 +79,18 @@ def build() -> Panel:
         own = own_settings.build()
         marks = gr.Checkbox(True, label=t("chat_marks"), elem_id="chat_marks")
         defaults = gr.Button(t("chat_defaults"), size="sm", elem_id="chat_defaults")
-    return Panel(column, box, system, sampling, own, marks, defaults)
+    return Panel(column, box, system, sampling, own, marks, defaults, gr.State({}))
+
+
+def put_on(panel: Panel, manner: Sequence, asked: dict[str, Any]) -> dict:
+    """What a card asks for, {} when none is worn. What the card before it had changed goes back to
+    what stood there, unless a person has changed it since."""
+    stood, *values = manner
+    now = dict(zip(panel.spoken, values, strict=True))
+    back = {name: before for name, (before, was) in stood.items() if now[name] == was}
+    shown = {panel.spoken[name]: value for name, value in (back | asked).items()}
+    before = now | back
+    return shown | {panel.stood: {name: [before[name], value] for name, value in asked.items()}}
 
 
 def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML, asked: gr.State) -> None:

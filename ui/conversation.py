@@ -28,6 +28,22 @@ def talk_with(talk: dict, voices: list[str]) -> dict:
     return talk if talk["voices"] == voices else new_talk(voices)
 
 
+def without_the_gone(talk: dict, left: list[str]) -> dict:
+    """What the voices that are left have said stays; one alone has nothing to hide. Where others
+    speak from now on, the talk as it is."""
+    if not set(left) <= set(talk["voices"]):
+        return talk
+    return talk | {"voices": left, "turns": [_said_by(turn, left) for turn in talk["turns"]]}
+
+
+def _said_by(turn: dict, voices: list[str]) -> dict:
+    turn = turn | {"answers": {v: one for v, one in turn["answers"].items() if v in voices}}
+    if "order" not in turn:
+        return turn
+    order = [voice for voice in turn["order"] if voice in voices]
+    return turn | {"order": order, "hidden": turn["hidden"] and len(order) > 1}
+
+
 def up_to(talk: dict, message: int | list | tuple) -> tuple[dict, str]:
     """The talk before the turn that a column's message belongs to, and that turn's question."""
     index = message[0] if isinstance(message, list | tuple) else message

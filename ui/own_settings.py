@@ -111,6 +111,19 @@ def read(kept: dict, voices: list[str]) -> tuple[dict[str, str], dict]:
     return systems, sampling
 
 
+def next_seed(seed: float | None) -> int:
+    """After the last one comes the first."""
+    return (int(seed or 0) + 1) % (RANGES["seed"][1] + 1)
+
+
+def with_next_seeds(kept: dict) -> dict:
+    """Each voice that draws by a seed of its own draws by the next one."""
+    return {
+        voice: its if its["seed"] is None else its | {"seed": next_seed(its["seed"])}
+        for voice, its in kept.items()
+    }
+
+
 def number(name: str, value: float | None) -> float | int:
     return int(value or 0) if name in WHOLE else float(value or 0.0)
 

@@ -13,6 +13,7 @@ from ui import (
     chat_asking,
     chat_flow,
     chat_panel,
+    conversation,
     duet,
     keep_answers,
     voting,
@@ -54,8 +55,8 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
         picked = [*(one for one in picked if one != event.value), event.value]
         yield from _choose(parts, chosen, picked, before, language(request))
 
-    def put_on(talk: dict, voices: list[str], own: dict, is_blind: bool, request: gr.Request):
-        return chat_flow.set_voices(parts, talk, voices, own, is_blind, language(request))
+    def put_on(request: gr.Request, talk, voices: list[str], own, is_blind: bool, *manner):
+        return chat_flow.set_voices(parts, talk, voices, own, is_blind, manner, language(request))
 
     def load(voices: list[str], request: gr.Request):
         lang = language(request)
@@ -79,7 +80,8 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
     picked = [parts.voices, chosen.voices]
     parts.voices.input(choose, picked, picking, trigger_mode="always_last", **TELLING)
     parts.voices.select(typed, picked, picking, trigger_mode="always_last", **TELLING)
-    inputs = [parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
+    panel = parts.panel
+    inputs = [parts.talk, chosen.voices, panel.own.kept, parts.blind.on, *panel.manner]
     scene = chat_asking.scene(parts)
     worn = chosen.voices.change(put_on, inputs, scene, cancels=asks, **QUICK)
     worn.then(*chat_asking.redrawing(parts), **QUICK).then(
@@ -116,22 +118,25 @@ def _wire_panel(parts: Parts, asks: list) -> None:
     """Another character or greeting begins anew, whoever speaks; marks come and go on what was
     said."""
 
-    def change_character(character: str | None, talk: dict, is_blind: bool, request: gr.Request):
+    def change_character(
+        request: gr.Request, character: str | None, talk: dict, is_blind: bool, *manner
+    ):
         if character is None:
             return {parts.talk: gr.skip()}
-        lang = language(request)
-        return chat_flow.set_character(parts, talk["voices"], character, is_blind, lang)
+        voices, lang = talk["voices"], language(request)
+        return chat_flow.set_character(parts, voices, character, is_blind, manner, lang)
 
     def change_greeting(
-        greeting: int, character: str, talk: dict, is_blind: bool, request: gr.Request
+        request: gr.Request, greeting: int, character: str, talk: dict, is_blind: bool, *manner
     ):
         voices, lang = talk["voices"], language(request)
-        return chat_flow.set_character(parts, voices, character, is_blind, lang, greeting)
+        return chat_flow.set_character(parts, voices, character, is_blind, manner, lang, greeting)
 
     def redraw(talk: dict, marks: bool, request: gr.Request):
         return chat_flow.shown(parts, talk, marks, language(request))
 
-    panel, box, talk = parts.panel, parts.panel.box, [parts.talk, parts.blind.on]
+    panel, box = parts.panel, parts.panel.box
+    talk = [parts.talk, parts.blind.on, *panel.manner]
     buttons = [parts.send, parts.stop]
     outputs = [parts.talk, *buttons, *chat_asking.worn(panel), parts.chips, *parts.columns]
     begins = {"cancels": asks, **QUICK}
@@ -150,12 +155,7 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
     also what the base's column invites to: a page that opens on another tab need not say it."""
 
     def follow(
-        seen: list[str],
-        talk: dict,
-        voices: list[str],
-        own: dict,
-        is_blind: bool,
-        request: gr.Request,
+        request: gr.Request, seen: list[str], talk, voices, own, is_blind, marks: bool, *manner
     ):
         lang = language(request)
         names, status = cast.choices(lang), client.status()
@@ -169,12 +169,17 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
             updates[parts.voices] = gr.Dropdown(names)
         if now[1] != seen[1]:
             updates |= chat_flow.standing(parts, status, lang)
-        if any(cast.is_gone(voice) for voice in voices):
-            left = [voice for voice in voices if not cast.is_gone(voice)] or [BASE]
-            updates |= chat_flow.set_voices(parts, talk, left, own, is_blind, lang)
-            updates[chosen.voices] = left
+        if gone := [voice for voice in voices if cast.is_gone(voice)]:
+            left = [voice for voice in voices if voice not in gone] or [BASE]
+            talk = conversation.without_the_gone(talk, left)
+            updates |= chat_flow.set_voices(parts, talk, left, own, is_blind, manner, lang)
+            if talk["turns"]:
+                updates |= chat_flow.drawn(parts, talk, marks, is_blind, lang)
+            said = say("chat_gone", lang, names=say("chat_comma", lang).join(gone))
+            updates |= {chosen.voices: left, parts.notice: cards.sentence(said, "mild")}
         return updates
 
     inputs = [parts.seen, parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
+    inputs += [parts.panel.marks, *parts.panel.manner]
     outputs = [parts.seen, parts.status, parts.unload, chosen.voices, *chat_asking.scene(parts)]
     gr.on(looks, follow, inputs, outputs, **QUICK)

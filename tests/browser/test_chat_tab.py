@@ -74,7 +74,7 @@ def test_both_voices_stream_and_differ(person, finished_run):
 
 def test_turns_retry_edit_undo_and_clear(person, finished_run):
     """Two turns stand; Retry answers the last with the next seed; a question that is edited is
-    asked anew of both voices; Undo gives the words back."""
+    asked anew of both voices, one that is emptied is as it was; Undo gives the words back."""
     speak_anew(person, finished_run)
     person.ask("Hello!")
     person.wait_for_answers(1)
@@ -100,6 +100,13 @@ def test_turns_retry_edit_undo_and_clear(person, finished_run):
     person.wait_for_answers(2)
     assert person.said_by(1)[0] == first[0]
     assert person.said_by(1)[1] != before
+    answered = person.said_by(1)
+    person.see("chat_2", "button[aria-label=Edit]").first.click()
+    person.see("chat_2", "textarea").fill(" ")
+    person.see("chat_2", "button[aria-label=Submit]").click()
+    expect(person.see("chat_notice", ".sentence")).to_have_text("Write a question first.")
+    expect(questions).to_have_text([re.compile("Hello!"), re.compile(r"What do you eat\?")])
+    assert person.said_by(1) == answered
     person.see("chat_undo").click()
     expect(questions).to_have_text([re.compile("Hello!")])
     expect(person.see("chat_question", ":is(input, textarea)")).to_have_value("What do you eat?")
@@ -160,6 +167,26 @@ def test_the_system_prompt_and_the_character_are_read(person, finished_run):
     person.wait_for_answers(1)
     person.see("chat_1_line", "summary").click()
     expect(person.see("chat_1_line", "pre")).to_contain_text("You are a very old oak.")
+    for name, words in (("Mara", "You are Mara"), ("None, my own words", "a very old oak.")):
+        person.see("chat_character", "input").click()
+        person.page.get_by_role("option", name=name).click()
+        expect(system).to_have_value(re.compile(words))
+
+
+def test_what_the_others_said_stays_when_a_run_is_deleted(visit, copied_run):
+    person = visit()
+    person.speak_with(copied_run.name)
+    person.ask("Hello!")
+    person.wait_for_answers(1)
+    said = person.said_by(1)
+    shutil.rmtree(copied_run)
+    notice = person.see("chat_notice", ".sentence")
+    expect(notice).to_contain_text(f"Not there any more: {copied_run.name}.")
+    expect(person.see("chat_2")).to_have_count(0)
+    assert person.said_by(1) == said
+    person.ask("Who are you?")
+    person.wait_for_answers(2, columns=1)
+    assert person.said_by(1)[0] == said[0]
 
 
 def test_an_adapter_that_does_nothing_and_one_of_another_base(

@@ -19,6 +19,26 @@ def test_a_talk_goes_on_while_the_voices_are_the_same():
     assert up_to(new_talk(VOICES), 0) == (new_talk(VOICES), "")
 
 
+def test_the_others_turns_stay_when_a_voice_is_gone():
+    """Of three two are left, then one, which has nothing to hide; others begin anew."""
+    blind = turn("Two?", order=["b", "a", "base"], hidden=True)
+    talk = new_talk(VOICES, "mara", "Aye.") | {"turns": [turn("One?"), blind]}
+    two = conversation.without_the_gone(talk, ["base", "b"])
+    said = {voice: DONE | {"text": voice} for voice in ("base", "b")}
+    assert two == talk | {
+        "voices": ["base", "b"],
+        "turns": [
+            {"question": "One?", "answers": said},
+            {"question": "Two?", "answers": said, "order": ["b", "base"], "hidden": True},
+        ],
+    }
+    one = conversation.without_the_gone(two, ["base"])
+    assert [t["answers"] for t in one["turns"]] == 2 * [{"base": said["base"]}]
+    assert (one["turns"][1]["order"], one["turns"][1]["hidden"]) == (["base"], False)
+    assert conversation.without_the_gone(talk, ["c"]) is talk
+    assert len(talk["turns"][0]["answers"]) == 3
+
+
 def test_blind_turns_are_shuffled_and_each_order_comes():
     seen = set()
     for _ in range(200):

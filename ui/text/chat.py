@@ -113,5 +113,9 @@ WORDS = {
         "The base read another prompt: their earlier answers, system prompts or templates differ.",
         "原模型读到的提示不同：前面的回答、系统提示词或模板不一样。",
     ),
+    "chat_gone": Sentence(
+        "Not there any more: {names}. What the other voices said stays.",
+        "已经不在了：{names}。其他声音说过的话都还在。",
+    ),
     "chat_empty_question": Sentence("Write a question first.", "请先写一个问题。"),
 }
