@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UserError, first_line
-from engine.models.adapter import read_card, read_json, require_base, same_base
+from engine.models.adapter import method_of, read_card, read_json, require_base, same_base
 from engine.options.adapter import CHANGES_THE_BASE
 from engine.training import checkpoints, runs
 from engine.training.runs import Run
@@ -174,13 +174,13 @@ def _is_not_saved_whole(run: Run) -> bool:
 
 
 def _method(folder: Path) -> str:
-    file = folder / "adapter_config.json"
-    if not file.is_file():
-        return "full"
-    config = read_json(file)
+    method = method_of(folder)
+    if method == "full":
+        return method
+    config = read_json(folder / "adapter_config.json")
     if config.get("use_dora"):
         return "DoRA"
-    return {"LORA": "LoRA"}.get(config["peft_type"], config["peft_type"])
+    return "LoRA" if method == "lora" else config["peft_type"]
 
 
 def _wrong(en: str, zh: str) -> UserError:

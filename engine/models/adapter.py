@@ -151,16 +151,21 @@ def weights(folder: Path) -> list[Path]:
 
 
 def method_of(folder: Path) -> str:
-    """The method of an adapter's folder as in `peft_type`; "full" for a whole model."""
+    """The method of an adapter's folder as in `peft_type`; "full" for a whole model. Raises UserError
+    (field "adapter") for a broken adapter_config.json."""
     file = folder / "adapter_config.json"
     if not file.is_file():
         return "full"
-    return read_json(file)["peft_type"].lower()
+    named = read_json(file).get("peft_type")
+    if not isinstance(named, str) or not named:
+        raise _broken(file, "it names no peft_type", "里面没有写 peft_type")
+    return named.lower()
 
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The adapter's greenroom.json, {} for one made elsewhere. Raises UserError for a folder that
-    is no adapter or whose weights are missing or could be programs."""
+    is no adapter, whose adapter_config.json is broken, or whose weights are missing or could be
+    programs."""
     ours = ("greenroom.json", "complete.json")  # of a run's end, of a checkpoint
     is_model = (folder / "config.json").is_file() and any((folder / n).is_file() for n in ours)
     if not is_model and not (folder / "adapter_config.json").is_file():
@@ -168,6 +173,7 @@ def read_card(folder: Path) -> dict[str, Any]:
             f"{folder.name} holds no adapter (no adapter_config.json); train the run first.",
             f"{folder.name} 里没有适配器（缺少 adapter_config.json），请先完成训练。",
         )
+    method_of(folder)
     files = weights(folder)
     if not files:
         raise UserError(
@@ -183,13 +189,20 @@ def read_card(folder: Path) -> dict[str, Any]:
 def read_json(file: Path) -> dict[str, Any]:
     """One of an adapter's files. Raises UserError (field "adapter") for a broken one."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(
-            f"{file.name} in {file.parent} is broken ({error}); copy the adapter anew.",
-            f"{file.parent} 里的 {file.name} 已损坏，请重新复制适配器。",
-            field="adapter",
-        ) from error
+        raise _broken(file, str(error), str(error)) from error
+    if not isinstance(value, dict):
+        raise _broken(file, "it holds no object", "里面不是一个对象")
+    return value
+
+
+def _broken(file: Path, en: str, zh: str) -> UserError:
+    return UserError(
+        f"{file.name} in {file.parent} is broken ({en}); copy the adapter anew.",
+        f"{file.parent} 里的 {file.name} 已损坏（{zh}），请重新复制适配器。",
+        field="adapter",
+    )
 
 
 def base_of(folder: Path) -> str:

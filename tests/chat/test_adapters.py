@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.__main__ import main
 from engine.chat import adapters
 from engine.chat.adapters import common_base, find, known
 from engine.config import TrainConfig
@@ -62,7 +63,7 @@ def test_checkpoints_that_do_not_fit_the_unchanged_base_are_not_offered(run):
 
 def test_a_broken_file_of_a_folder_is_a_sentence(make_adapter, tmp_path):
     folder = make_adapter(tmp_path / "cut", 1)
-    for name in ("adapter_config.json", "greenroom.json"):
+    for name in ("greenroom.json", "adapter_config.json"):
         (folder / name).write_text('{"peft_type')
         with pytest.raises(UserError, match=f"^{name} in .*cut is broken .*; copy the adapter"):
             find(str(folder))
@@ -134,3 +135,26 @@ def test_voices_of_two_bases_are_refused_with_both_names(run, make_adapter, tmp_
         "calm-otter was trained on sprout and other on Qwen/Qwen3-0.6B; only voices of one base "
         "can speak together. Remove one of the two."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("adapter_config.json", "{}", "it names no peft_type"),
+        ("adapter_config.json", '{"peft_type": null}', "it names no peft_type"),
+        ("adapter_config.json", "[]", "it holds no object"),
+        ("greenroom.json", "[]", "it holds no object"),
+    ],
+)
+def test_a_folder_whose_files_say_nothing_is_a_sentence(
+    make_adapter, tmp_path, capfd, name, content, why
+):
+    """Where a voice is chosen, and on the command line."""
+    folder = make_adapter(tmp_path / "odd", 1)
+    (folder / name).write_text(content)
+    sentence = f"{name} in {folder} is broken ({why}); copy the adapter anew."
+    with pytest.raises(UserError) as raised:
+        find(str(folder))
+    assert (str(raised.value), raised.value.field) == (sentence, "adapter")
+    assert main(["chat", "--adapter", str(folder), "--prompt", "Hello"]) == 2
+    assert capfd.readouterr().err == f"{sentence}\n"
