@@ -5,12 +5,12 @@ Three kinds: adapters within the base's layers, learned tokens before the prompt
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, load_peft_weights
 from peft.tuners.adaption_prompt.layer import AdaptedAttention
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import ModulesToSaveWrapper
@@ -20,7 +20,7 @@ from transformers import DynamicCache
 from engine.chat.cache import growing_cache
 from engine.errors import UserError, first_line
 from engine.hardware import GIB, Device, memory_now
-from engine.models.adapter import method_of, only_task, weights
+from engine.models.adapter import base_of, method_of, only_task, weights
 from engine.models.load import Quantization, footprint_gib, load_base, load_config
 from engine.models.old.adapters import on_todays_modules
 from engine.models.row_lora import RowLora, tell_apart
@@ -57,12 +57,7 @@ class Tuned:
                 raise
             except (ValueError, RuntimeError, OSError, KeyError, SafetensorError) as error:
                 self.remove()
-                first = first_line(error)
-                raise UserError(
-                    f"The adapter {name} does not fit {base.name_or_path}: {first}",
-                    f"适配器 {name} 与 {base.name_or_path} 不相配：{first}",
-                    field="adapter",
-                ) from error
+                raise _does_not_fit(name, folder, base.name_or_path, error) from error
         base.eval()
         self._tell_apart([one for one in folders if one not in (*self._prompts, *self._models)])
 
@@ -178,9 +173,12 @@ class Tuned:
         method = method_of(folder)
         if method == "full":
             _check_room(name, folder, self._device)
-            self._models[name] = load_base(str(folder), self._device, Quantization()).eval()
+            model = load_base(str(folder), self._device, Quantization()).eval()
+            _refuse_broken(name, model.parameters())
+            self._models[name] = model
             return
         with on_todays_modules(folder, self.base) as folder:
+            _refuse_broken(name, load_peft_weights(str(folder), device="cpu").values())
             if method not in PROMPTS and self._layers is not None:
                 self._layers.load_adapter(folder, adapter_name=_module_name(name))
                 return
@@ -195,8 +193,35 @@ class Tuned:
 
 
 def _module_name(voice: str) -> str:
-    """PEFT calls modules after its adapters, and torch allows no dot there; a path has some."""
-    return voice.replace(".", "\u2024")
+    """PEFT calls modules after its adapters. Torch allows no dot there, of which a path has some,
+    and no name of its own containers' methods, such as keys."""
+    return "voice_" + voice.replace(".", "\u2024")
+
+
+def _refuse_broken(name: str, tensors: Iterable[torch.Tensor]) -> None:
+    """A single NaN would silence every voice of the batch. Raises UserError."""
+    if all(tensor.isfinite().all() for tensor in tensors):
+        return
+    raise UserError(
+        f"{name} cannot speak: some of its weights are not numbers (NaN or infinite), as after a "
+        "run that diverged. Choose an earlier checkpoint, or train again with a lower "
+        "learning_rate.",
+        f"{name} 无法发声：它的权重里有不是数字的值（NaN 或无穷大），多半是训练发散了。"
+        "请选更早的检查点，或降低 learning_rate 重新训练。",
+        field="adapter",
+    )
+
+
+def _does_not_fit(name: str, folder: Path, base: str, error: Exception) -> UserError:
+    """With both names, where the adapter says its base's."""
+    first, trained_on = first_line(error), base_of(folder)
+    return UserError(
+        f"The adapter {name} does not fit {base}: {first}"
+        + (f" It was trained on {trained_on}; load it with that." if trained_on else ""),
+        f"适配器 {name} 与 {base} 不相配：{first}"
+        + (f" 它是在 {trained_on} 上训练的，请用那个底座载入。" if trained_on else ""),
+        field="adapter",
+    )
 
 
 def _one_kind_of_layers(folders: dict[str, Path]) -> None:

@@ -61,9 +61,7 @@ class Voices:
     ) -> "Voices":
         """Raises UserError for a base or an adapter that cannot be loaded."""
         voices = cls(model_name, pick_device(), quantization or Quantization())
-        folders = [Path(one) for one in adapters]
-        names = [folder.name for folder in folders]  # every run calls its own "adapter"
-        voices.use({f.name if names.count(f.name) == 1 else f.parent.name: f for f in folders})
+        voices.use(_named(list(dict.fromkeys(Path(one).resolve() for one in adapters))))
         return voices
 
     def use(self, adapters: dict[str, Path]) -> None:
@@ -190,3 +188,20 @@ class Voices:
                 f"请用 {trained_on} 载入。",
                 field="adapter",
             )
+
+
+def _named(folders: list[Path]) -> dict[str, Path]:
+    """Each folder under as short an end of its path as tells it from the others and the base."""
+    lengths = [1] * len(folders)
+    while True:
+        names = [_end(folder, length) for folder, length in zip(folders, lengths, strict=True)]
+        taken = [name == BASE or names.count(name) > 1 for name in names]
+        if not any(taken):
+            return dict(zip(names, folders, strict=True))
+        lengths = [length + one for length, one in zip(lengths, taken, strict=True)]
+
+
+def _end(folder: Path, length: int) -> str:
+    """Every run calls its own "adapter": a longer name does without it."""
+    parts = folder.parts[-length:]
+    return "/".join(parts[:-1] if length > 1 and folder.name == "adapter" else parts)

@@ -1,10 +1,12 @@
 """Base and adapters on one copy of the base: each says exactly what it would say alone."""
 
 import hashlib
+import json
 import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
@@ -157,6 +159,53 @@ def test_two_adapter_folders_of_one_name_are_two_voices(tiny_model_folder, tmp_p
     folders = [make_adapter(tmp_path / run / "adapter", i) for i, run in enumerate(("a", "b"))]
     voices = Voices.load(str(tiny_model_folder), [str(folder) for folder in folders])
     assert len(voices.names) == 3
+
+
+def test_voices_of_the_command_line_are_told_apart_by_their_paths(
+    tiny_model_folder, tmp_path, make_adapter, monkeypatch
+):
+    """None is called as the base, as nothing, or as another; one given twice speaks once."""
+    made = make_adapter(tmp_path / "x/a/adapter", 1)
+    for other in ("y/a/adapter", "base", "keys", "v.1"):
+        shutil.copytree(made, tmp_path / other)
+    monkeypatch.chdir(tmp_path / "v.1")
+    asked = ["../x/a/adapter", "../y/a/adapter", "../base", "../keys", ".", str(tmp_path / "keys")]
+    voices = Voices.load(str(tiny_model_folder), asked)
+    assert voices.names == [BASE, "x/a", "y/a", f"{tmp_path.name}/base", "keys", "v.1"]
+    answers = last(voices, voices.names)
+    assert len({answers[name]["checksum"] for name in voices.names[1:]}) == 1
+    assert answers["keys"]["checksum"] != answers[BASE]["checksum"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_an_adapter_of_a_run_that_diverged_is_named(voices, adapters, tmp_path, value):
+    """Before it takes the words from all the others."""
+    broken = shutil.copytree(adapters["one"], tmp_path / "broken")
+    file = broken / "adapter_model.safetensors"
+    tensors = load_file(file)
+    next(iter(tensors.values()))[0, 0] = value
+    save_file(tensors, file)
+    with pytest.raises(UserError, match="^broken cannot speak: some of its weights are not numb"):
+        voices.use({"two": adapters["two"], "broken": broken})
+    assert voices.names == [BASE]
+
+
+def test_a_foreign_adapter_that_does_not_fit_is_refused_with_both_names(
+    voices, tiny_model_folder, tmp_path, make_adapter
+):
+    """What a folder is called says nothing of the model in it: its shapes do."""
+    foreign = make_adapter(tmp_path / "foreign", 3)
+    other = make_adapter(tmp_path / "other", 3, r=2)
+    (other / "adapter_model.safetensors").rename(foreign / "adapter_model.safetensors")
+    (foreign / "greenroom.json").unlink()
+    config = foreign / "adapter_config.json"
+    said = json.loads(config.read_text()) | {"base_model_name_or_path": "Qwen/Qwen3-0.6B"}
+    config.write_text(json.dumps(said))
+    with pytest.raises(UserError) as raised:
+        voices.use({"foreign": foreign})
+    told = str(raised.value)
+    assert told.startswith(f"The adapter foreign does not fit {tiny_model_folder}: ")
+    assert told.endswith(" It was trained on Qwen/Qwen3-0.6B; load it with that.")
 
 
 def test_a_voice_that_is_not_loaded_is_a_sentence(voices):
