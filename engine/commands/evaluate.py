@@ -26,11 +26,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     if options.dataset:
+        from engine.evaluation import exports
+
+        out = Path(options.out) if options.out else None
+        if out:
+            exports.check(out)
         report = _evaluated(options)
         if options.json:
             show(options, report)
         else:
             _print(report)
+        if out:
+            exports.write(report, out)
         return 0
     if not (options.character and len(options.adapter) == 1):
         raise UserError(
@@ -47,15 +54,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
-    from engine.evaluation import asked, exports
+    from engine.evaluation import asked
     from engine.evaluation.batch import evaluate
     from engine.evaluation.copied import taught_by
     from engine.library import resolve
 
     settings, system = speaking.sampling(options), speaking.system_prompt(options)
-    out = Path(options.out) if options.out else None
-    if out:
-        exports.check(out)
     taught = taught_by(speaking.folders(options))
     questions = asked.from_dataset(
         resolve(options.dataset),
@@ -69,8 +73,6 @@ def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
     questions = asked.prepared(questions, system, options.instruction)
     for event in evaluate(voices, questions, taught, **settings):
         _tell(event)
-    if out:
-        exports.write(event["report"], out)
     return event["report"]
 
 

@@ -1,5 +1,7 @@
 """A report of engine.evaluation.batch as a file: its rows as CSV or JSON Lines, all as Markdown."""
 
+import os
+from errno import EACCES, ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ ENDINGS = (".csv", ".jsonl", ".md")
 
 
 def check(out: Path) -> None:
-    """Raises UserError (field "out") for a name that does not say what kind of file to write."""
+    """Raises UserError (field "out") for a name that does not say what kind of file to write, and
+    for a folder that cannot be written, so that no answers are made in vain."""
     if out.suffix.lower() not in ENDINGS:
         raise UserError(
             f"{out.name!r} does not say what kind of file to write; let its name end in "
@@ -23,6 +26,11 @@ def check(out: Path) -> None:
             f"从文件名 {out.name!r} 看不出要写成哪种文件；请以 {'、'.join(ENDINGS)} 之一结尾。",
             field="out",
         )
+    folder = out.resolve().parent
+    if not folder.is_dir():
+        raise unwritable(out, FileNotFoundError(ENOENT, f"there is no folder {folder}"))
+    if out.is_dir() or not os.access(folder, os.W_OK):
+        raise unwritable(out, PermissionError(EACCES, os.strerror(EACCES)))
 
 
 def write(report: Report, out: Path) -> None:

@@ -1,6 +1,7 @@
 """`python -m engine evaluate` on a dataset: the table, the JSON document, the file."""
 
 import json
+from unittest import mock
 
 import pytest
 
@@ -44,6 +45,10 @@ def test_the_table_the_document_and_the_file(adapter, small_dataset, tmp_path, c
         (["--dataset", "nowhere.json"], "There is no dataset 'nowhere.json'"),
         (["--dataset", "lighthouse-keeper", "--limit", "0"], "0 questions cannot be asked"),
         (["--dataset", "lighthouse-keeper", "--out", "rows.txt"], "'rows.txt' does not say what"),
+        (
+            ["--dataset", "lighthouse-keeper", "--out", "/nowhere/rows.csv"],
+            "/nowhere/rows.csv cannot be written (there is no folder /nowhere)",
+        ),
         (["--dataset", "lighthouse-keeper", "--top_p", "0"], "top_p is 0.0"),
         (["--dataset", "lighthouse-keeper", "--adapter", "no-such"], "There is no run"),
     ],
@@ -54,3 +59,18 @@ def test_mistakes_are_sentences_before_anything_is_loaded(capfd, arguments, sent
     assert said.out == ""
     assert sentence in said.err
     assert len(said.err.splitlines()) == 1
+
+
+def test_answers_that_cannot_be_written_are_printed(adapter, small_dataset, tmp_path, capfd):
+    """The place was there when it was looked at, and the answers took their time."""
+    out = tmp_path / "rows.csv"
+    with mock.patch("engine.evaluation.exports.check"):
+        status = main(
+            [
+                *("evaluate", "--adapter", str(adapter), "--dataset", str(small_dataset)),
+                *("--limit", "1", "--max_new_tokens", "2", "--out", str(out / "rows.csv")),
+            ]
+        )
+    said = capfd.readouterr()
+    assert (status, said.out.splitlines()[0]) == (2, "|  | base | adapter |")
+    assert "rows.csv cannot be written (" in said.err
