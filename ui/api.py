@@ -15,6 +15,7 @@ from engine import hardware, launch
 from engine.chat import adapters, client
 from engine.chat.sampling import DEFAULTS
 from engine.config import TrainConfig, default_config
+from engine.dataset.prompt import with_system
 from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
@@ -203,8 +204,7 @@ def chat(
         load_in_4bit=bool(adapter and adapter.load_in_4bit),
         load_in_8bit=bool(adapter and adapter.load_in_8bit),
     )
-    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    history = [*system, {"role": "user", "content": message}]
+    history = with_system([{"role": "user", "content": message}], system_prompt)
     yield from client.chat(
         {voice: history for voice in loaded["voices"]},
         temperature=temperature,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.characters.card import Character
+from engine.dataset.prompt import with_system
 from engine.errors import UserError
 
 Talk = dict[str, Any]
@@ -21,15 +22,13 @@ def history(talk: Talk, voice: str) -> list[Message]:
     """What one voice has heard and said, as the engine wants it, under the last turn's system
     prompt; that turn may have only its question. A greeting is the voice's own first message."""
     messages = []
-    if system := _system(talk["turns"][-1], voice) if talk["turns"] else "":
-        messages.append({"role": "system", "content": system})
     if greeting := talk.get("greeting", "").strip():
         messages.append({"role": "assistant", "content": greeting})
     for turn in talk["turns"]:
         messages.append({"role": "user", "content": turn["question"]})
         if voice in turn["answers"]:
             messages.append({"role": "assistant", "content": turn["answers"][voice]["text"]})
-    return messages
+    return with_system(messages, _system(talk["turns"][-1], voice)) if talk["turns"] else messages
 
 
 def voices(talk: Talk) -> list[str]:

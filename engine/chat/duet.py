@@ -9,6 +9,7 @@ from engine.characters.card import Character
 from engine.chat import client
 from engine.chat.conversations import Message
 from engine.config import default_config
+from engine.dataset.prompt import with_system
 from engine.errors import UserError
 from engine.training import runs
 
@@ -102,6 +103,6 @@ def _line(who: int, card: Character, text: str, done: bool) -> dict[str, Any]:
 
 def _history(lines: list[dict[str, Any]], who: int, card: Character) -> list[Message]:
     """One's own lines are the assistant's, the other's the user's."""
-    system = [{"role": "system", "content": card.system_prompt}] if card.system_prompt else []
     roles = {who: "assistant", 1 - who: "user"}
-    return system + [{"role": roles[line["who"]], "content": line["text"]} for line in lines]
+    said = [{"role": roles[line["who"]], "content": line["text"]} for line in lines]
+    return with_system(said, card.system_prompt)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
+from engine.dataset.prompt import with_system
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,16 +23,20 @@ _PROMPT = "> "
 
 def talk(
     voices: "Voices",
-    before: list[dict[str, str]],
+    system_prompt: str,
+    greeting: str,
     settings: dict[str, float],
     out: TextIO | None,
 ) -> list[Turn]:
-    """Reads standard input until `stop` or its end; `before` stands before every conversation.
+    """Reads standard input until `stop` or its end; every voice begins every conversation with the
+    greeting, where there is one, under the system prompt.
     Returns the turns since the last `clear`: {"question", "answers"} as `chat --json` gives them.
     With `out` None nothing is streamed. What cannot be answered is said on standard error."""
     turns: list[Turn] = []
+    before = [{"role": "assistant", "content": greeting}] if greeting else []
     if sys.stdin.isatty():
         print(f"{', '.join(voices.names)}. clear begins anew, stop leaves.", file=sys.stderr)
+    _greet(greeting, out)
     with contextlib.suppress(KeyboardInterrupt):
         for line in _lines():
             question = line.strip()
@@ -39,9 +44,14 @@ def talk(
                 break
             if question == "clear":
                 turns = []
+                _greet(greeting, out)
             elif question:
                 try:
-                    turns.append(_turn(voices, [*before], turns, question, settings, out))
+                    histories = {
+                        name: with_system([*before, *_said(turns, number, question)], system_prompt)
+                        for number, name in enumerate(voices.names)
+                    }
+                    turns.append(_turn(voices, histories, question, settings, out))
                 except UserError as error:
                     print(error, file=sys.stderr)
     return turns
@@ -59,11 +69,12 @@ def _typed() -> Iterator[str]:
             yield input(_PROMPT)
 
 
-def _turn(voices, before, turns: list[Turn], question: str, settings, out) -> Turn:
-    histories = {
-        name: [*before, *_said(turns, number), {"role": "user", "content": question}]
-        for number, name in enumerate(voices.names)
-    }
+def _greet(greeting: str, out: TextIO | None) -> None:
+    if greeting and out:
+        print(greeting, file=out, flush=True)
+
+
+def _turn(voices, histories: dict[str, list], question: str, settings, out) -> Turn:
     answers: dict[str, dict] = {}
     with _interruptible() as interrupted:
         page = _Page(voices.names, out)
@@ -75,11 +86,12 @@ def _turn(voices, before, turns: list[Turn], question: str, settings, out) -> Tu
     }
 
 
-def _said(turns: list[Turn], number: int) -> Iterator[dict[str, str]]:
-    """One voice's conversation so far."""
+def _said(turns: list[Turn], number: int, question: str) -> Iterator[dict[str, str]]:
+    """One voice's conversation so far, and what it is asked now."""
     for turn in turns:
         yield {"role": "user", "content": turn["question"]}
         yield {"role": "assistant", "content": turn["answers"][number]["text"]}
+    yield {"role": "user", "content": question}
 
 
 class _Page:

@@ -64,7 +64,7 @@ def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
     questions = asked.from_dataset(
         resolve(options.dataset),
         options.limit,
-        options.seed,
+        settings["seed"],
         options.mapping,
         options.speaker,
         taught if options.unseen else (),

@@ -11,7 +11,11 @@ from engine.places import SPROUT
 from engine.training import runs
 
 if TYPE_CHECKING:
+    from engine.characters import Character
     from engine.chat.voices import Voices
+
+# What is compared is greedy, unless asked otherwise.
+_USUAL = DEFAULTS | {"temperature": 0.0}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,15 +33,23 @@ def add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             *dict.fromkeys([f"--{name.replace('_', '-')}", f"--{name}"]),
             type=type(step),
-            # What is compared is greedy, unless asked otherwise.
-            default=0.0 if name == "temperature" else DEFAULTS[name],
-            help=f"{low:g} to {high:g}",
+            help=f"{low:g} to {high:g}; else {_USUAL[name]:g}",
         )
 
 
-def sampling(options: argparse.Namespace) -> dict[str, float]:
-    """Raises UserError for a value out of its range."""
-    return checked({name: getattr(options, name) for name in RANGES})
+def sampling(options: argparse.Namespace, card: "Character | None" = None) -> dict[str, float]:
+    """What is asked for, else what a card asks for, else the usual. Raises UserError for a value
+    out of its range."""
+    asked = {name: getattr(options, name) for name in RANGES}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    return checked(_USUAL | (card.sampling if card else {}) | chosen)
+
+
+def character(options: argparse.Namespace) -> "Character | None":
+    """The card that is asked for. Raises UserError."""
+    from engine import characters
+
+    return characters.get(options.character) if options.character else None
 
 
 def folders(options: argparse.Namespace) -> list[Path]:
@@ -71,11 +83,9 @@ def load(options: argparse.Namespace) -> "Voices":
 
 def system_prompt(options: argparse.Namespace) -> str:
     """What stands before the conversation. Raises UserError."""
-    from engine import characters
-
     if options.system_prompt is not None:
         return options.system_prompt
-    if options.character:
-        return characters.get(options.character).system_prompt
+    if card := character(options):
+        return card.system_prompt
     found = [read_card(folder).get("system_prompt", "") for folder in folders(options)]
     return found[0] if found else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import characters
 from engine.chat.voices import BASE, Voices
+from engine.dataset.prompt import with_system
 from engine.errors import UserError
 from engine.models.adapter import read_card
 
@@ -21,9 +22,9 @@ def examine(model_name_or_path: str, adapter: str, character: str) -> dict[str, 
             f"{card.name} 没有考题：只有示例角色带有考题和语言特征。",
             field="character",
         )
-    folder = Path(adapter)
-    system = read_card(folder).get("system_prompt", "")
+    system = read_card(Path(adapter)).get("system_prompt", "")
     voices = Voices.load(model_name_or_path, [adapter])
+    _, tuned = voices.names
     marks = [re.compile(marker, re.IGNORECASE) for marker in card.exam["markers"]]
     answers = [_ask(voices, question, system) for question in card.exam["questions"]]
 
@@ -35,14 +36,13 @@ def examine(model_name_or_path: str, adapter: str, character: str) -> dict[str, 
         "character": card.id,
         "questions": len(answers),
         "base_in_character": share(BASE),
-        "adapter_in_character": share(folder.name),
+        "adapter_in_character": share(tuned),
         "answers": answers,
     }
 
 
 def _ask(voices: Voices, question: str, system: str) -> dict[str, str]:
-    turns = [{"role": "system", "content": system}] if system else []
-    turns.append({"role": "user", "content": question})
+    turns = with_system([{"role": "user", "content": question}], system)
     *_, last = voices.answer(
         dict.fromkeys(voices.names, turns), temperature=0, repetition_penalty=1, max_new_tokens=80
     )

@@ -151,8 +151,8 @@ def weights(folder: Path) -> list[Path]:
 
 
 def method_of(folder: Path) -> str:
-    """The method of an adapter's folder as in `peft_type`; "full" for a whole model. Raises UserError
-    (field "adapter") for a broken adapter_config.json."""
+    """The method of an adapter's folder as in `peft_type`; "full" for a whole model. Raises
+    UserError (field "adapter") for a broken adapter_config.json."""
     file = folder / "adapter_config.json"
     if not file.is_file():
         return "full"

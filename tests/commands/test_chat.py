@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from engine.__main__ import main
+from engine.characters import shelf
+from engine.characters.card import character
 from engine.chat import terminal
 from engine.config import TrainConfig
 from engine.training import runs
@@ -50,15 +52,17 @@ def test_two_voices_over_a_pipe(say, adapter, tiny_model_folder):
 
 
 def test_runs_characters_and_what_was_trained_with(say, adapter, tiny_model_folder):
-    """A run's id will do; without a character its own system prompt stands before."""
+    """A run's id will do; without a character its own system prompt stands before, as in training
+    without the line end that YAML leaves."""
     import shutil
 
     run = runs.create(TrainConfig(model_name_or_path=str(tiny_model_folder)))
     shutil.copytree(adapter, run / "adapter")
     card = run / "adapter" / "greenroom.json"
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"system_prompt": "Be an otter."}))
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"system_prompt": "Be an otter.\n"}))
     for arguments, words in (
-        ((), "Be an otter."),
+        ((), "<|im_start|>system\nBe an otter.<|im_end|>"),
+        (("--system-prompt", "Be kind.\n"), "<|im_start|>system\nBe kind.<|im_end|>"),
         (("--character", "lighthouse-keeper"), "You are Mara"),
         (("--system-prompt", ""), ""),
     ):
@@ -66,6 +70,24 @@ def test_runs_characters_and_what_was_trained_with(say, adapter, tiny_model_fold
         prompt = json.loads(out)["turns"][0]["answers"][0]["prompt"]
         assert words in prompt
         assert ("system" in prompt) == bool(words)
+
+
+def test_a_character_greets_and_brings_its_sampling(say, tiny_model_folder):
+    """As the first words of each conversation; what is asked for on the command line counts."""
+    card = shelf.save(
+        character("", {"name": "Tom", "greeting": "{{char}} is in.", "sampling": {"top_k": 3}})
+    )
+    of_tom = ["--model", tiny_model_folder, "--character", card.id]
+    _, out, _ = say("Hello\nclear\n", *of_tom)
+    assert (out.splitlines()[0], out.splitlines()[-1]) == ("Tom is in.", "Tom is in.")
+    for arguments, top_k in (((), 3), (("--top-k", "5"), 5)):
+        _, out, _ = say("Hello\n", *of_tom, *arguments, "--json")
+        (answer,) = json.loads(out)["turns"][0]["answers"]
+        assert "<|im_start|>assistant\nTom is in.<|im_end|>" in answer["prompt"]
+        assert (answer["sampling"]["top_k"], answer["sampling"]["temperature"]) == (top_k, 0)
+    _, out, _ = say("", *of_tom, "--prompt", "Hello", "--json")
+    (answer,) = json.loads(out)["answers"]
+    assert (answer["sampling"]["top_k"], "is in" in answer["prompt"]) == (3, False)
 
 
 def test_an_adapter_made_elsewhere_speaks_on_its_own_base(say, make_adapter, tmp_path):
@@ -128,7 +150,7 @@ class Written(io.StringIO):
 def test_the_answers_stream_one_below_the_other(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("Hello\n"))
     out = Written()
-    terminal.talk(Fake(), [], {}, out)
+    terminal.talk(Fake(), "", "", {}, out)
     assert [piece for piece in out.pieces if piece] == [
         *("base: ", "It", " is", ".", "\n", "otter: ", "你好", "\n")
     ]
@@ -144,7 +166,7 @@ def test_ctrl_c_stops_the_answer_and_again_leaves(monkeypatch):
 
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(sys, "stdin", io.StringIO("one\ntwo\nthree\nfour\n"))
-    turns = terminal.talk(Fake(during), [], {}, None)
+    turns = terminal.talk(Fake(during), "", "", {}, None)
     said = [(t["question"], t["answers"][0]["text"], t["answers"][0]["stopped_by"]) for t in turns]
     assert said == [("one", "It", "stop"), ("two", "It is.", "end")]
     assert signal.getsignal(signal.SIGINT) is before
@@ -167,7 +189,7 @@ def test_at_a_terminal_it_prompts(monkeypatch, capfd):
 
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr("builtins.input", read)
-    terminal.talk(Fake(), [], {}, sys.stdout)
+    terminal.talk(Fake(), "", "", {}, sys.stdout)
     out, err = capfd.readouterr()
     assert out == "> base: It is.\notter: 你好\n> "
     assert err == "base, otter. clear begins anew, stop leaves.\n"
