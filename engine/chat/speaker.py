@@ -84,13 +84,13 @@ class Speaker:
             self.done, self.stopped_by, self._end = True, why, time.monotonic()
 
     def snapshot(self) -> dict[str, Any]:
-        """The answer so far; a character whose tokens are not all there yet is held back. When it
-        is done, also the prompt's tokens as `pieces`: of a character of several tokens the first
-        has it, the others are empty."""
+        """The answer so far; a character whose tokens are not all there is held back, also where
+        the answer is cut within it. When it is done, also the prompt's tokens as `pieces`: of a
+        character of several tokens the first has it, the others are empty."""
         text = self._tokenizer.decode(self.new_ids, skip_special_tokens=True)
         seconds = (self._end if self.done else time.monotonic()) - self._begin
         said = {
-            "text": text if self.done else text.rstrip("\ufffd"),
+            "text": text if self.stopped_by == "end" else text.rstrip("\ufffd"),
             "done": self.done,
             "stopped_by": self.stopped_by,
             "tokens": len(self.new_ids),

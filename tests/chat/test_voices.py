@@ -276,6 +276,26 @@ def test_streaming_never_shows_half_a_character(voices, tokenizer, monkeypatch):
     )
 
 
+def test_an_answer_that_is_cut_within_a_character_ends_before_it(voices, tokenizer, monkeypatch):
+    """By its length, or by a person."""
+    ids = tokenizer("好🦊", add_special_tokens=False)["input_ids"]
+    cut = next(n for n in range(1, len(ids)) if tokenizer.decode(ids[:n]).endswith("好\ufffd"))
+    for settings, stopping, why in (
+        ({"max_new_tokens": cut}, lambda: False, "length"),
+        ({}, lambda: len(said) == cut, "stop"),
+    ):
+        said = []
+
+        def choose(*_, said=said):
+            said.append(ids[len(said)])
+            return torch.tensor(said[-1:])
+
+        monkeypatch.setattr(Speaker, "choose", choose)
+        *_, answers = voices.answer({BASE: TURNS}, stopping, **(GREEDY | settings))
+        answer = answers[BASE]
+        assert (answer["text"], answer["tokens"], answer["stopped_by"]) == ("好", cut, why)
+
+
 def test_a_snapshot_has_the_keys_of_the_contract(voices):
     answer = last(voices, [BASE])[BASE]
     assert answer.keys() == {
