@@ -14,6 +14,8 @@ OF_A_ROW = tuple(name for name in FIGURES if name != "perplexity")
 
 
 ENDINGS = (".csv", ".jsonl", ".md")
+# With which a spreadsheet's formulas begin; it passes over the white space before them.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check(out: Path) -> None:
@@ -34,8 +36,9 @@ def check(out: Path) -> None:
 
 
 def write(report: Report, out: Path) -> None:
-    """By the name's ending: .csv (for Excel, one column a voice and figure), .jsonl or .md. Raises
-    UserError (field "out")."""
+    """By the name's ending: .csv (for a spreadsheet, one column a voice and figure; text that it
+    would run as a formula has an apostrophe before it), .jsonl or .md. Raises UserError (field
+    "out")."""
     check(out)
     ending = out.suffix.lower()
     if ending == ".md":
@@ -80,13 +83,17 @@ def figure(value: float | None) -> str:
 def _flat(report: Report) -> list[dict[str, Any]]:
     rows = []
     for row in report["rows"]:
-        flat = {"prompt": row["prompt"], "reference": row["reference"]}
+        flat = {"prompt": _inert(row["prompt"]), "reference": _inert(row["reference"])}
         for voice in report["voices"]:
-            answer = row["answers"].get(voice, {})
-            flat[voice] = answer.get("text", "")
-            flat |= {f"{voice} {name}": figure(answer.get(name)) for name in OF_A_ROW}
+            answer, column = row["answers"].get(voice, {}), _inert(voice)
+            flat[column] = _inert(answer.get("text", ""))
+            flat |= {f"{column} {name}": figure(answer.get(name)) for name in OF_A_ROW}
         rows.append(flat)
     return rows
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _cell(text: str) -> str:

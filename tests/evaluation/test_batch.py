@@ -248,3 +248,23 @@ def test_files(tmp_path):
         "| tokens | 5 |  |\n| bleu | 12.35 |  |\n\n"
         "## 1\n\n> 你好\n\n**reference**\n\n> Hi\n\n**base**\n\n> # Aye,\n> “dear”\n"
     )
+
+
+def test_the_table_for_a_spreadsheet_holds_no_formula(tmp_path):
+    """Neither in a cell nor in a heading; the other files say it as it was said."""
+    answer = {"text": "-1+2", "tokens": 3, "stopped_by": "end"}
+    row = {"prompt": "=1+1", "messages": [], "reference": "\t@SUM(A1)", "answers": {"+a": answer}}
+    none = {"answers": 1, "references": 0} | dict.fromkeys(metrics.FIGURES)
+    report = {"voices": ["+a"], "rows": [row], "summary": {"+a": none}}
+    for ending in (".csv", ".jsonl"):
+        exports.write(report, tmp_path / f"out{ending}")
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
+        (cells,) = csv.DictReader(file)
+    said = {name: cell for name, cell in cells.items() if cell}
+    assert said == {
+        "prompt": "'=1+1",
+        "reference": "'\t@SUM(A1)",
+        "'+a": "'-1+2",
+        "'+a tokens": "3",
+    }
+    assert json.loads((tmp_path / "out.jsonl").read_text(encoding="utf-8")) == row

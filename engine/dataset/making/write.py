@@ -108,6 +108,9 @@ def _write_json_lines(rows: Sequence[Row], out: Path) -> None:
 def _write_csv(rows: Sequence[Row], out: Path) -> None:
     """With a byte order mark, without which Excel takes Chinese for another encoding.
 
+    Cells are as they are, also those that a spreadsheet takes for formulas: a dataset comes back
+    unchanged. What is written to be read in a spreadsheet is made harmless by who writes it.
+
     One column alone could not be told from a text; it gets pandas' nameless column of numbers
     before it, which readers know and leave out.
     """
