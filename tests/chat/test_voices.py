@@ -1,6 +1,7 @@
 """Base and adapters on one copy of the base: each says exactly what it would say alone."""
 
 import hashlib
+import itertools
 import json
 import shutil
 
@@ -280,18 +281,15 @@ def test_an_answer_that_is_cut_within_a_character_ends_before_it(voices, tokeniz
     """By its length, or by a person."""
     ids = tokenizer("好🦊", add_special_tokens=False)["input_ids"]
     cut = next(n for n in range(1, len(ids)) if tokenizer.decode(ids[:n]).endswith("好\ufffd"))
-    for settings, stopping, why in (
-        ({"max_new_tokens": cut}, lambda: False, "length"),
-        ({}, lambda: len(said) == cut, "stop"),
-    ):
-        said = []
-
-        def choose(*_, said=said):
-            said.append(ids[len(said)])
-            return torch.tensor(said[-1:])
-
-        monkeypatch.setattr(Speaker, "choose", choose)
-        *_, answers = voices.answer({BASE: TURNS}, stopping, **(GREEDY | settings))
+    for settings, stops_at, why in (({"max_new_tokens": cut}, 99, "length"), ({}, cut, "stop")):
+        script, heard = iter(ids), itertools.count(1)
+        monkeypatch.setattr(Speaker, "choose", lambda *_, left=script: torch.tensor([next(left)]))
+        asked = voices.answer(
+            {BASE: TURNS},
+            lambda heard=heard, stops_at=stops_at: next(heard) == stops_at,
+            **(GREEDY | settings),
+        )
+        *_, answers = asked
         answer = answers[BASE]
         assert (answer["text"], answer["tokens"], answer["stopped_by"]) == ("好", cut, why)
 
