@@ -207,6 +207,7 @@ def chat(
     history = with_system([{"role": "user", "content": message}], system_prompt)
     yield from client.chat(
         {voice: history for voice in loaded["voices"]},
+        loaded=loaded,
         temperature=temperature,
         top_p=top_p,
         top_k=top_k,

@@ -67,7 +67,8 @@ def ask(parts: Parts, voices: list[str], asked: dict, sampling: dict, lang: str)
     rows: list[dict] = []
     report: dict = {}
     try:
-        voices = _load(voices)
+        loaded = _load(voices)
+        voices = loaded["voices"]
         lead = cast.lead(voices)
         if lead and lead.run and asked.get("dataset") == (config := lead.run.config).dataset:
             asked = asked | {"mapping": config.mapping, "speaker": config.speaker}
@@ -79,7 +80,7 @@ def ask(parts: Parts, voices: list[str], asked: dict, sampling: dict, lang: str)
             parts.summary: cards.nothing(),
         }
         begun = shown = time.monotonic()
-        for event in client.evaluate(**asked, **_whole(sampling)):
+        for event in client.evaluate(**asked, loaded=loaded, **_whole(sampling)):
             if "report" in event:
                 report = event["report"]
                 continue
@@ -116,11 +117,11 @@ def ready(parts: Parts) -> dict:
     return {parts.run: gr.Button(visible=True), parts.stop: gr.Button(visible=False)}
 
 
-def _load(voices: list[str]) -> list[str]:
-    """The voices that are chosen in the talk, loaded if they are not; the base is always among
-    them. Raises UserError."""
+def _load(voices: list[str]) -> dict:
+    """What is loaded then: the voices that are chosen in the talk; the base is always among them.
+    Raises UserError."""
     model, load_in_4bit, load_in_8bit = cast.base_of(voices)
-    return client.load(model, tuned(voices), load_in_4bit, load_in_8bit)["voices"]
+    return client.load(model, tuned(voices), load_in_4bit, load_in_8bit)
 
 
 def _whole(sampling: dict[str, float | None]) -> dict[str, float]:

@@ -206,7 +206,7 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
             turn["model"] = status.get("model")
             yield {parts.status: line}
         drawn_at = 0.0
-        for heard in client.chat(histories, own, **sampling):
+        for heard in client.chat(histories, own, status, **sampling):
             turn["answers"] = {voice: dict(answer) for voice, answer in heard.items()}
             done = all(answer["done"] for answer in heard.values())
             if not done and time.monotonic() - drawn_at > SECONDS_A_LOOK:

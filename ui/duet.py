@@ -140,7 +140,7 @@ def _talk(made: Duet, status: gr.HTML, ids, voices, opening, turns, sampling, la
     }
     speakers = [Speaker(voice, card) for voice, card in zip(voices, cards_of, strict=True)]
     lines: list[dict] = []
-    for lines in duet.converse(*speakers, opening, int(turns), **sampling):
+    for lines in duet.converse(*speakers, opening, int(turns), now, **sampling):
         yield {made.chat: _bubbles(lines)}
     yield {made.said: _ending(lines, lang)}
 

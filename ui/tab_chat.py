@@ -72,8 +72,12 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
         yield chat_flow.standing(parts, client.status(), lang) | said
 
     def unload(request: gr.Request):
-        client.unload()
-        return chat_flow.standing(parts, None, language(request))
+        lang, said = language(request), {}
+        try:
+            client.unload()
+        except UserError as error:
+            said = {parts.notice: cards.sentence(error.sentence.in_language(lang), "mild")}
+        return chat_flow.standing(parts, client.status(), lang) | said
 
     standing = [parts.status, parts.unload]
     picking = [chosen.voices, parts.voices, parts.status, parts.notice]
@@ -88,7 +92,9 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
         load, chosen.voices, [*standing, parts.notice], **MODEL
     )
     # The running answer ends first, and what it said stays.
-    parts.unload.click(client.stop, None, None, **QUICK).then(unload, None, standing, **MODEL)
+    parts.unload.click(client.stop, None, None, **QUICK).then(
+        unload, None, [*standing, parts.notice], **MODEL
+    )
 
 
 def _choose(parts: Parts, chosen: Chosen, picked: list[str], before: list[str], lang: str):

@@ -1,6 +1,7 @@
 """The page's end of the chat process, or on ZeroGPU of the GPU lent for each call."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +18,9 @@ from engine.models.adapter import weights
 _child = Lent() if where() == "zerogpu" else Child("engine.chat.process")
 _loaded: dict[str, Any] | None = None
 _loaded_as: tuple | None = None
-_loading = threading.Lock()
 _speaking = threading.Lock()
 _asker: str | None = None  # in whose name the last question is answered
+_stops: Counter[str | None] = Counter()  # how often each has asked to stop
 
 
 def load(
@@ -44,8 +45,10 @@ def loading(
     load_in_8bit: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """As `load`, with {"doing": {en, zh}} before each step that takes time, and what is loaded
-    last."""
-    global _loaded, _loaded_as
+    last. A stop meanwhile is an error at the end, so that nothing is asked then."""
+    global _loaded, _loaded_as, _asker
+    me = visitors.asking()
+    stops = _stops[me]
     for voice in adapters:
         if not is_here(voice):
             en, zh = f"Fetching {voice} from the Hub", f"正在从 Hub 下载 {voice}"
@@ -57,10 +60,10 @@ def loading(
         load_in_8bit,
         tuple((n, weights(f)[0].stat().st_mtime) for n, f in folders.items()),
     )
-    with _loading:
-        if _loaded is None or not _child.alive or wanted != _loaded_as:
+    with _speaking:  # who speaks now goes on with what was loaded for them
+        if status() is None or wanted != _loaded_as:
             _loaded = _loaded_as = None
-            loaded = {}
+            _asker, loaded = me, {}
             for loaded in _child.ask(
                 "load",
                 model_name_or_path=model_name_or_path,
@@ -71,19 +74,26 @@ def loading(
                 if "doing" in loaded:
                     yield loaded
             _loaded, _loaded_as = loaded, wanted
-        yield _loaded
+        loaded = _loaded
+    if _stops[me] != stops:
+        raise UserError(
+            "Stopped while the model was loading, so nothing was asked. Ask again when you like.",
+            "载入模型时已停止，没有提问；需要时请再问一次。",
+        )
+    yield loaded
 
 
 def chat(
     histories: dict[str, list[dict[str, str]]],
     own: dict[str, dict[str, float]] | None = None,
+    loaded: dict[str, Any] | None = None,
     **settings: float,
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """Streams {voice: answer} about every 40 ms; `load` first. `own` holds the settings in which
-    a voice differs from the others. Raises UserError."""
+    a voice differs from the others, `loaded` what `load` gave: no other model answers in its
+    place. Raises UserError."""
     settings = checked(settings)
-    _needs_a_model()
-    yield from _ask("chat", histories=histories, own=own or {}, settings=settings)
+    yield from _ask("chat", loaded, histories=histories, own=own or {}, settings=settings)
 
 
 def answer_many(
@@ -92,8 +102,7 @@ def answer_many(
     """Every voice answers every conversation; as in `engine.chat.many`. `load` first. Raises
     UserError."""
     settings = checked(settings)
-    _needs_a_model()
-    yield from _ask("answer_many", conversations=conversations, settings=settings)
+    yield from _ask("answer_many", None, conversations=conversations, settings=settings)
 
 
 def evaluate(
@@ -105,16 +114,17 @@ def evaluate(
     speaker: str = "",
     system_prompt: str = "",
     instruction: str = "",
+    loaded: dict[str, Any] | None = None,
     **settings: float,
 ) -> Iterator[dict[str, Any]]:
     """Every voice answers many questions and is measured; yields what engine.evaluation.batch does.
-    `load` first. They are `prompts`, one a line, or drawn from a `dataset` of the library by the
-    seed, read by `mapping` and `speaker`; `unseen`: without what the voices were trained on.
-    Raises UserError."""
+    `load` first, `loaded` as in `chat`. They are `prompts`, one a line, or drawn from a `dataset`
+    of the library by the seed, read by `mapping` and `speaker`; `unseen`: without what the voices
+    were trained on. Raises UserError."""
     settings = checked(settings)
-    _needs_a_model()
     yield from _ask(
         "evaluate",
+        loaded,
         prompts=prompts,
         dataset=str(require(dataset)) if dataset else "",
         count=int(count),
@@ -125,7 +135,13 @@ def evaluate(
     )
 
 
-def _needs_a_model() -> None:
+def _needs(loaded: dict[str, Any] | None) -> None:
+    if loaded is not None and status() is not loaded:
+        raise UserError(
+            "Another model was loaded, or this one was unloaded, before it could answer; ask "
+            "again.",
+            "回答之前载入了别的模型，或者这个模型已被卸载；请再问一次。",
+        )
     if status() is None:
         raise UserError(
             "No model is loaded; choose one above and send again.",
@@ -133,9 +149,10 @@ def _needs_a_model() -> None:
         )
 
 
-def _ask(call: str, **arguments: Any) -> Iterator[Any]:
+def _ask(call: str, loaded: dict[str, Any] | None, **arguments: Any) -> Iterator[Any]:
     global _asker
     with _speaking:
+        _needs(loaded)
         _asker = visitors.asking()
         yield from _child.ask(call, **arguments)
 
@@ -146,14 +163,22 @@ def is_own() -> bool:
 
 
 def stop() -> None:
-    """Ends the running answer within a token, unless it is another visitor's."""
+    """Ends the running answer within a token, unless it is another visitor's. What is loading for
+    an answer is loaded, and then not asked."""
+    _stops[visitors.asking()] += 1
     if is_own():
         _child.stop()
 
 
 def unload() -> None:
-    """Ends the chat process, which gives all of its memory back."""
+    """Ends the chat process, which gives all of its memory back. Raises UserError while it speaks
+    for another visitor."""
     global _loaded, _loaded_as
+    if _speaking.locked() and not is_own():
+        raise UserError(
+            "Somebody else is being answered just now; unload the model when that is done.",
+            "模型正在回答别人；请等它答完再卸载。",
+        )
     _loaded = _loaded_as = None
     _child.close()
 

@@ -51,11 +51,16 @@ def load(voices: Sequence[str]) -> dict[str, Any]:
 
 
 def converse(
-    first: Speaker, second: Speaker, opening: str, turns: int, **sampling: float
+    first: Speaker,
+    second: Speaker,
+    opening: str,
+    turns: int,
+    loaded: dict[str, Any] | None = None,
+    **sampling: float,
 ) -> Iterator[list[dict[str, Any]]]:
     """Streams the lines so far, each {"who": 0 or 1, "name", "text", "done", "stopped_by"}. The
     first speaks the opening (its greeting where that is empty), then they alternate for `turns`
-    answers, until `stop`, or until one has nothing to say.
+    answers, until `stop`, or until one has nothing to say. `loaded` is what `load` gave.
 
     A card's own sampling lies over `sampling`; every line has a seed of its own. Raises UserError.
     """
@@ -75,7 +80,8 @@ def converse(
         speaker = (first, second)[who]
         settings = sampling | cards[who].sampling
         settings["seed"] = int(settings.get("seed", 0)) + number
-        heard = client.chat({speaker.voice: _history(lines, who, cards[who])}, **settings)
+        history = _history(lines, who, cards[who])
+        heard = client.chat({speaker.voice: history}, loaded=loaded, **settings)
         for answers in heard:
             answer = answers[speaker.voice]
             now = _line(who, cards[who], answer["text"], answer["done"])
@@ -90,7 +96,7 @@ def stop() -> None:
     visitor's."""
     if client.is_own():
         _stopping.set()
-        client.stop()
+    client.stop()
 
 
 def _each_others_user(one: Character, other: Character) -> list[Character]:

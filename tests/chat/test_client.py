@@ -88,6 +88,66 @@ def test_a_visitor_stops_nobody_elses_answer(monkeypatch):
     assert told.stops == 2
 
 
+class Loads(Told):
+    """Stands for the chat process: loads what it is asked for, in one step that takes time."""
+
+    def ask(self, call, **arguments):
+        if call == "load":
+            yield {"doing": {"en": "Reading", "zh": "读"}}
+            yield {"model": arguments["model_name_or_path"], "voices": ["base"]}
+        else:
+            yield call
+
+    def close(self):
+        self.alive = False
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    loads = Loads()
+    monkeypatch.setattr(client, "_child", loads)
+    monkeypatch.setattr(client, "_loaded", None)
+    return loads
+
+
+def test_a_stop_while_it_loads_is_not_forgotten(loads):
+    """What was loading is loaded, and the next question is answered."""
+    loading = client.loading("one", [])
+    assert next(loading) == {"doing": {"en": "Reading", "zh": "读"}}
+    client.stop()
+    with pytest.raises(UserError, match="^Stopped while the model was loading, so nothing was as"):
+        next(loading)
+    assert client.status()["model"] == "one"
+    assert list(client.chat({"base": TURNS}, loaded=client.load("one", []))) == ["chat"]
+
+
+def test_no_other_model_answers_than_the_one_that_was_loaded_for_it(loads):
+    """Another asker may load theirs between, or give the memory back."""
+    mine = client.load("one", [])
+    theirs = client.load("two", [])
+    for call in (client.chat({"base": TURNS}, loaded=mine), client.evaluate("?", loaded=mine)):
+        with pytest.raises(UserError, match="^Another model was loaded, or this one was unloaded"):
+            next(call)
+    assert list(client.chat({"base": TURNS}, loaded=theirs)) == ["chat"]
+    client.unload()
+    with pytest.raises(UserError, match="^Another model was loaded, or this one was unloaded"):
+        next(client.chat({"base": TURNS}, loaded=theirs))
+
+
+def test_a_visitor_ends_nobody_elses_answer_by_unloading(loads, monkeypatch):
+    monkeypatch.setattr("engine.visitors._known_by", lambda: who)
+    who = "ann"
+    answers = client.chat({"base": TURNS}, loaded=client.load("one", []))
+    next(answers)
+    who = "bob"
+    with pytest.raises(UserError, match="^Somebody else is being answered just now"):
+        client.unload()
+    assert client.status()["model"] == "one"
+    assert list(answers) == []
+    client.unload()
+    assert client.status() is None
+
+
 def _a_bad_adapter_is_a_sentence_and_the_next_question_works(base, run):
     """One whose file was cut short; the base stays loaded, and says what it did before."""
     (before,) = list(client.chat({"base": TURNS}, max_new_tokens=1))[-1].values()

@@ -15,6 +15,9 @@ MARA = character("mara", {"name": "Mara", "persona": "{{char}} and {{user}}", "g
 TOM = character("tom", {"name": "Tom", "sampling": {"temperature": 0}})
 
 
+LOADED = {"voices": ["base", "run-1"]}
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """A client that says which line it is, in two pieces, and what it was asked."""
@@ -22,6 +25,7 @@ def asked(monkeypatch):
 
     def chat(histories, **settings):
         ((voice, messages),) = histories.items()
+        assert settings.pop("loaded") is LOADED
         calls.append((voice, messages, settings))
         for text, done in (("li", False), (f"line {len(calls)}", True)):
             yield {voice: {"text": text, "done": done, "stopped_by": "end" if done else ""}}
@@ -44,7 +48,9 @@ def assistant(words):
 
 
 def test_each_hears_the_other_as_its_user(asked):
-    *_, lines = converse(Speaker("run-1", MARA), Speaker("base", TOM), "", 3, temperature=1, seed=5)
+    *_, lines = converse(
+        Speaker("run-1", MARA), Speaker("base", TOM), "", 3, LOADED, temperature=1, seed=5
+    )
     assert [(one["name"], one["text"]) for one in lines] == [
         ("Mara", "Aye."),
         ("Tom", "line 1"),
@@ -65,7 +71,7 @@ def test_each_hears_the_other_as_its_user(asked):
 
 
 def test_lines_grow_while_they_are_said(asked):
-    seen = list(converse(Speaker("base", MARA), Speaker("base", TOM), "Hello!", 1))
+    seen = list(converse(Speaker("base", MARA), Speaker("base", TOM), "Hello!", 1, LOADED))
     assert [[line["text"] for line in lines] for lines in seen] == [
         ["Hello!"],
         ["Hello!", "li"],
@@ -75,7 +81,7 @@ def test_lines_grow_while_they_are_said(asked):
 
 def test_stop_between_lines_and_within_one_ends_it(asked, monkeypatch):
     lines = []
-    for lines in converse(Speaker("base", MARA), Speaker("base", TOM), "", 9):
+    for lines in converse(Speaker("base", MARA), Speaker("base", TOM), "", 9, LOADED):
         if len(lines) == 3 and lines[-1]["done"]:
             duet.stop()
     assert [one["text"] for one in lines] == ["Aye.", "line 1", "line 2"]
