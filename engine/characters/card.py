@@ -10,8 +10,9 @@ from engine.errors import Sentence, UserError
 
 LONGEST_TEXT = 40_000  # characters of one text
 LONGEST_NAME = 100
-MOST = {"alternate_greetings": 100, "questions": 20, "tags": 100}
-NAMES = ("name", "nickname", "user", "creator")
+MOST = {"alternate_greetings": 100, "questions": 20, "tags": 1000}
+SPOKEN_NAMES = ("name", "nickname", "user")
+NAMES = (*SPOKEN_NAMES, "creator")  # on one line
 TEXTS = ("instructions", "persona", "personality", "scenario", "greeting", "examples")
 _START = re.compile(r"^[ \t]*<START>[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _ORIGINAL = re.compile(r"\{\{\s*original\s*\}\}", re.IGNORECASE)
@@ -137,7 +138,7 @@ def _text(name: str, value: Any) -> str:
             field=name,
         )
     text = "" if value is None else str(value)
-    most = LONGEST_NAME if name in NAMES else LONGEST_TEXT
+    most = LONGEST_NAME if name in SPOKEN_NAMES else LONGEST_TEXT
     if len(text) > most:
         raise UserError(
             f"{name} has {len(text):,} characters; at most {most:,} are allowed. Shorten it.",

@@ -15,6 +15,7 @@ from engine.errors import Sentence, UserError
 
 FORMS = ("yaml", "v2", "v3", "png")
 _ENDINGS = {"yaml": ".yaml", "v2": ".v2.json", "v3": ".v3.json", "png": ".png"}
+_OF_ADDRESSES = str.maketrans("-_", "+/")
 _CHUNKS = ("ccv3", "chara")  # the newer one counts where both are there
 
 
@@ -110,11 +111,14 @@ def _from_png(png: bytes) -> Character:
 
 
 def _unpacked(text: str) -> object:
-    """base64 of JSON; some programs write the JSON as it is."""
+    """base64 of JSON, also that of addresses, or without its padding; some programs write the JSON
+    as it is."""
     if text.lstrip().startswith("{"):
         return read_json(text)
+    packed = "".join(text.split()).rstrip("=").translate(_OF_ADDRESSES)
+    packed += "=" * (-len(packed) % 4)
     try:
-        return read_json(base64.b64decode("".join(text.split()), validate=True).decode("utf-8"))
+        return read_json(base64.b64decode(packed, validate=True).decode("utf-8"))
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise _no_card("The card in this picture is damaged", "图片里的角色卡已损坏") from error
 

@@ -35,7 +35,7 @@ ALIASES = {
     "world_scenario": "scenario",
     "example_dialogue": "examples",
 }
-_FROM_OTHERS = {theirs: ours for ours, theirs in DATA.items()} | ALIASES
+_FROM_OTHERS = ALIASES | {theirs: ours for ours, theirs in DATA.items()}
 # Keys that every V2 card must have, empty where nothing is known.
 _V2 = (
     *("name", "description", "personality", "scenario", "first_mes", "mes_example"),
@@ -74,9 +74,12 @@ def from_json(value: Any, id: str = "") -> Character:
 
 
 def in_our_words(data: dict[str, Any]) -> dict[str, Any]:
-    """The keys of other programs become ours; keys that nobody knows stay."""
+    """The keys of other programs become ours; keys that nobody knows stay. Of several for the same
+    one that is filled counts, and Tavern's own before the others."""
     named = {key: one for key, one in data.items() if key not in (*_FROM_OTHERS, "extensions")}
-    named |= {_FROM_OTHERS[key]: one for key, one in data.items() if key in _FROM_OTHERS}
+    for theirs, ours in _FROM_OTHERS.items():
+        if theirs in data and (_is_filled(data[theirs]) or ours not in named):
+            named[ours] = data[theirs]
     named = {key: one for key, one in _own(data).items() if key in EXTENDED} | named
     extensions = data.get("extensions")
     if isinstance(extensions, dict):

@@ -282,3 +282,36 @@ def test_yaml_is_written_for_people():
         "persona: 你是沈知微，宫中掌文书的女官，说话文雅含蓄，自称微臣，称对方贵人。\n"
         "greeting: |\n  你好 🙂\n\n  请坐。\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "persona"),
+    [
+        ({"char_name": "", "name": "X", "char_persona": "P"}, "X", "P"),
+        ({"name": "X", "char_name": "", "description": "D", "char_persona": ""}, "X", "D"),
+        ({"char_name": "Y", "name": "", "description": "", "char_persona": "P"}, "Y", "P"),
+        ({"char_name": "Y", "name": "X", "char_persona": "P", "description": "D"}, "X", "D"),
+    ],
+)
+def test_an_empty_word_of_another_program_takes_nothing_away(data, name, persona):
+    """Whichever comes first in the file."""
+    for order in (data, dict(reversed(data.items()))):
+        card = exchange.read(json.dumps(order).encode())
+        assert (card.name, card.persona) == (name, persona)
+
+
+def test_a_long_creator_and_many_tags_refuse_no_card():
+    """Neither is told to a model."""
+    data = {"name": "X", "creator": "c" * 101, "tags": [f"t{n}" for n in range(101)]}
+    card = exchange.read(json.dumps(data).encode())
+    assert (card.creator, card.tags) == (data["creator"], data["tags"])
+
+
+def test_a_png_is_read_in_other_ways_of_writing_base64():
+    """That of addresses, and without padding."""
+    name = "~~~???>>>x"
+    usual = packed({"name": name})
+    assert set("+/=") < set(usual)
+    other = usual.replace("+", "-").replace("/", "_")
+    for text in (usual, usual.rstrip("="), other, other.rstrip("=")):
+        assert exchange.read(with_texts(drawn("x"), {"chara": text})).name == name
