@@ -16,7 +16,7 @@ from engine.errors import UserError
 class Speaker:
     """`window`: how many tokens the model reads, None for no limit; `device`: where scores come.
 
-    Raises UserError for a conversation that does not fit the window.
+    Raises UserError for a conversation that does not fit the window, or is no text.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Speaker:
         self.settings = settings
         self._tokenizer, self._ends = manner
         self.prompt = render(self._tokenizer, turns, add_generation_prompt=True).text
+        _refuse_no_text(self.prompt)
         read = self._tokenizer(self.prompt, add_special_tokens=False, return_offsets_mapping=True)
         self.prompt_ids: list[int] = read["input_ids"]
         self._ends_at = [end for _, end in read["offset_mapping"]]
@@ -117,3 +118,15 @@ class Speaker:
                 "请清空或撤回几轮。",
             )
         return min(wanted, free)
+
+
+def _refuse_no_text(prompt: str) -> None:
+    """What a terminal hands over in another encoding comes as halves of characters."""
+    try:
+        prompt.encode("utf-8")
+    except UnicodeEncodeError as error:
+        broken = ascii(prompt[error.start])
+        raise UserError(
+            f"The conversation holds {broken}, which is no character of UTF-8; write it anew.",
+            f"对话里有 {broken}，它不是 UTF-8 字符；请重新输入。",
+        ) from error

@@ -5,6 +5,7 @@ begins anew, `stop` leaves. Ctrl+C stops an answer; a second one, or one at the 
 """
 
 import contextlib
+import io
 import signal
 import sys
 import threading
@@ -58,6 +59,8 @@ def talk(
 
 
 def _lines() -> Iterable[str]:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # one bad line does not end the talk
     return _typed() if sys.stdin.isatty() else sys.stdin
 
 

@@ -25,7 +25,8 @@ def say(monkeypatch, capfd):
     """say(lines, ...): the command with these lines on its input: (status, out, err)."""
 
     def run(lines, *arguments):
-        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        typed = io.StringIO(lines) if isinstance(lines, str) else lines
+        monkeypatch.setattr(sys, "stdin", typed)
         status = main(["chat", "--max-new-tokens", "3", *map(str, arguments)])
         return status, *capfd.readouterr()
 
@@ -111,6 +112,19 @@ def test_what_does_not_fit_is_said_and_the_talk_goes_on(say, tiny_model_folder):
     assert [turn["question"] for turn in json.loads(out)["turns"]] == ["Hello"]
     assert status == 0
     assert "The conversation has" in err
+
+
+def test_what_is_no_text_is_a_sentence(say, tiny_model_folder):
+    """As an argument, and as a line, after which the talk goes on."""
+    status, _, err = say("", "--model", tiny_model_folder, "--prompt", "caf\udce9")
+    assert (status, err.splitlines()[-1]) == (
+        2,
+        "The conversation holds '\\udce9', which is no character of UTF-8; write it anew.",
+    )
+    lines = io.TextIOWrapper(io.BytesIO(b"caf\xe9\nHello\n"), encoding="utf-8")
+    status, out, err = say(lines, "--model", tiny_model_folder, "--json")
+    assert [turn["question"] for turn in json.loads(out)["turns"]] == ["Hello"]
+    assert (status, "which is no character of UTF-8" in err) == (0, True)
 
 
 class Fake:
