@@ -65,13 +65,23 @@ def test_a_png_card_comes_in_and_opens_the_talk(visit, tmp_path):
 
 
 def test_what_i_would_have_said_becomes_a_row(visit, server):
-    """And the answer that was given the other half of a preference."""
+    """And the answer that was given the other half of a preference; what was begun for one answer
+    is closed when another has come."""
     person = visit()
     person.go_to("chat")
-    ask(person, "Who are you?")
+    ask(person, "What is the moon?")
     person.see("chat_keep", ".label-wrap").click()
     person.see("chat_keep_better").click()
     words = person.see("chat_keep_words", "textarea")
+    expect(words).not_to_have_value("")
+    words.fill("A lantern.")
+    ask(person, "And the sun?")
+    expect(words).to_be_hidden()
+    expect(person.see("chat_keep_save")).to_be_hidden()
+    person.see("chat_clear").click()
+    expect(person.see("chat_1", "[data-testid=user]")).to_have_count(0)
+    ask(person, "Who are you?")
+    person.see("chat_keep_better").click()
     expect(words).not_to_have_value("")
     given = words.input_value()
     words.fill("A lamp, my dear.")
