@@ -11,16 +11,19 @@ from ui import comparison
 from ui.events import QUICK
 from ui.text import language, t
 
+# What the boxes themselves say, whenever it is asked: no tick is lost while another one is drawn.
+TICKED = "(_, along, only) => [[...document.querySelectorAll('#runs_table [data-compare]:checked')]"
+TICKED += ".map((one) => one.dataset.compare).join(' '), along, only]"
 CLEAR = "() => document.querySelector('#runs_table .runs-box')?.dispatchEvent("
 CLEAR += "new Event('clear', {bubbles: true}))"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparing:
-    """Its components; `ids` are those of the ticked runs, a blank between two."""
+    """Its components; `ids` carries those of the ticked runs to Python, a blank between two."""
 
     box: gr.Column
-    ids: gr.State
+    ids: gr.Textbox
     along: gr.Radio
     only: gr.Checkbox
     clear: gr.Button
@@ -28,7 +31,7 @@ class Comparing:
 
 
 def build() -> Comparing:
-    ids = gr.State("")
+    ids = gr.Textbox(visible=False)
     with gr.Column(visible=False, elem_id="compare_box") as box:
         with gr.Row(elem_id="compare_controls"):
             along = gr.Radio(
@@ -47,16 +50,10 @@ def build() -> Comparing:
 def wire(parts: Comparing, table: gr.HTML, looks: list) -> None:
     """Drawn at each tick of a box, at each switch, and again while one of the runs goes on."""
 
-    def ticked(event: gr.EventData, along: str, only: bool, request: gr.Request):
-        found = _known(event.ids)
-        return {
-            parts.ids: event.ids,
-            parts.box: gr.Column(visible=bool(found)),
-            parts.shown: comparison.html(found, along, only, language(request)),
-        }
-
-    def switched(ids: str, along: str, only: bool, request: gr.Request):
-        return comparison.html(_known(ids), along, only, language(request))
+    def draw(ids: str, along: str, only: bool, request: gr.Request):
+        found = _known(ids)
+        drawn = comparison.html(found, along, only, language(request))
+        return gr.Column(visible=bool(found)), drawn
 
     def follow(ids: str, along: str, only: bool, request: gr.Request):
         found = _known(ids)
@@ -64,16 +61,17 @@ def wire(parts: Comparing, table: gr.HTML, looks: list) -> None:
             return gr.skip()
         return comparison.html(found, along, only, language(request))
 
-    switches = [parts.along, parts.only]
-    table.input(ticked, switches, [parts.ids, parts.box, parts.shown], **QUICK)
+    inputs = [parts.ids, parts.along, parts.only]
     gr.on(
-        [parts.along.change, parts.only.change],
-        switched,
-        [parts.ids, *switches],
-        parts.shown,
+        [table.input, parts.along.change, parts.only.change],
+        draw,
+        inputs,
+        [parts.box, parts.shown],
+        js=TICKED,
+        trigger_mode="always_last",
         **QUICK,
     )
-    gr.on(looks, follow, [parts.ids, *switches], parts.shown, **QUICK)
+    gr.on(looks, follow, inputs, parts.shown, js=TICKED, **QUICK)
     parts.clear.click(None, None, None, js=CLEAR, **QUICK)
 
 

@@ -11,7 +11,7 @@ from ui.text import say
 
 CSS = Path(__file__).with_name("runs.css").read_text(encoding="utf-8")
 # Rows and buttons with data-run or data-go tell Python about a click; Enter on a button is one.
-# What is ticked outlives the next drawing of the table; Python hears of it as an input.
+# What is ticked outlives the next drawing of the table; an input says that it has changed.
 SELECT_BY_CLICK = """
 let ticked = [];
 element.addEventListener('click', (event) => {
@@ -23,9 +23,9 @@ element.addEventListener('change', (event) => {
   const {compare} = event.target.dataset;
   ticked = ticked.filter((one) => one !== compare);
   if (event.target.checked) ticked.push(compare);
-  trigger('input', {ids: ticked.join(' ')});
+  trigger('input');
 });
-element.addEventListener('clear', () => { ticked = []; tick(); trigger('input', {ids: ''}); });
+element.addEventListener('clear', () => { ticked = []; tick(); trigger('input'); });
 const tick = () => element.querySelectorAll('[data-compare]').forEach((one) => {
   one.checked = ticked.includes(one.dataset.compare);
 });
