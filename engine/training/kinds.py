@@ -54,9 +54,13 @@ def each(kind: Kind) -> Kind:
 
 def has(kinds: Kinds) -> Kind:
     """An object that has all of these keys."""
-    return lambda value: isinstance(value, dict) and kinds.keys() <= kept(value, kinds).keys()
+    return lambda value: (
+        isinstance(value, dict)
+        and all(key in value and kind(value[key]) for key, kind in kinds.items())
+    )
 
 
 def kept(values: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
     """What is left without the values that are of another kind."""
-    return {key: value for key, value in values.items() if key not in kinds or kinds[key](value)}
+    wrong = [key for key, kind in kinds.items() if key in values and not kind(values[key])]
+    return {key: value for key, value in values.items() if key not in wrong} if wrong else values

@@ -32,7 +32,7 @@ def read_lines(path: Path) -> list[dict[str, Any] | None]:
 def _object(text: bytes) -> dict[str, Any] | None:
     """A JSON object that can be written as text again; None for anything else."""
     try:
-        found = json.loads(text)
+        found = json.loads(text.decode())
         if b"\\u" in text:  # half a character can be spelled, and never be shown or sent
             json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
