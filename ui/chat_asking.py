@@ -182,16 +182,16 @@ def _wire_second_thoughts(parts: Parts, asks: list) -> None:
 
     inputs = [parts.talk, parts.panel.marks, parts.blind.on]
     outputs = [parts.talk, parts.question, *parts.columns]
-    parts.undo.click(undo, inputs, outputs, **QUICK)
+    parts.undo.click(undo, inputs, outputs, **TELLING)
     chats = parts.chats.values()
-    gr.on([one.undo for one in chats], undo_there, inputs, outputs, **QUICK)
+    gr.on([one.undo for one in chats], undo_there, inputs, outputs, **TELLING)
     gr.on(
         [parts.clear.click, *(one.clear for one in chats)],
         clear,
         inputs,
         [*outputs, parts.send, parts.stop],
         cancels=asks,
-        **QUICK,
+        **TELLING,
     ).then(*redrawing(parts), **QUICK)
 
 

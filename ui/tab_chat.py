@@ -145,7 +145,7 @@ def _wire_panel(parts: Parts, asks: list) -> None:
     talk = [parts.talk, parts.blind.on, *panel.manner]
     buttons = [parts.send, parts.stop]
     outputs = [parts.talk, *buttons, *chat_asking.worn(panel), parts.chips, *parts.columns]
-    begins = {"cancels": asks, **QUICK}
+    begins = {"cancels": asks, **TELLING}
     for began in (
         box.picker.input(change_character, [box.picker, *talk], outputs, **begins),
         box.greeting.input(change_greeting, [box.greeting, box.picker, *talk], outputs, **begins),
