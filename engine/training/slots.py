@@ -96,7 +96,7 @@ def _slots(path: Path, seconds_left: float | None) -> None:
             _slot(str(path), length(seconds_left))
         except Exception as error:
             traceback.print_exc()
-            if runs.status_of(path)["state"] == "running":
+            if runs.status_of(path).get("state") == "running":
                 raise not_lent(error) from error
             return  # it had ended, and was only looking at what it has learned
         after = runs.status_of(path)
