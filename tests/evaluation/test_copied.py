@@ -59,7 +59,7 @@ def test_what_a_run_was_taught(small_dataset, tmp_path):
 def adapter(folder, card):
     """A folder that looks like an adapter's."""
     folder.mkdir(parents=True)
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        (folder / name).touch()
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    (folder / "adapter_model.safetensors").touch()
     (folder / "greenroom.json").write_text(json.dumps(card))
     return folder
