@@ -20,15 +20,22 @@ SHORT_RUN_STEPS = 16
 
 
 _OF_THE_PAGE = ("tests/browser/", "tests/test_api.py", "tests/test_page_start.py")
+_WITHOUT_A_RUN = tuple(
+    f"tests/browser/test_{name}.py"
+    for name in ("base_line", "data_tab", "form_text", "making", "recipes", "safety")
+)
 
 
 def pytest_xdist_make_scheduler(config, log):
     """Tests of the page share one page, one run and one device: one worker takes them all, while
-    the other takes the rest. (xdist's own groups do not reach pytest 9's node ids.)"""
+    the other begins with those that need no run, on a page of its own, and goes on with the rest.
+    (xdist's own groups do not reach pytest 9's node ids.)"""
     from xdist.scheduler import LoadScopeScheduling
 
     class PageTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid):
+            if nodeid.startswith(_WITHOUT_A_RUN):
+                return "page without a run"
             return "page" if nodeid.startswith(_OF_THE_PAGE) else nodeid
 
     return PageTogether(config, log)
