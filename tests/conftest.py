@@ -22,7 +22,7 @@ SHORT_RUN_STEPS = 16
 _OF_THE_PAGE = ("tests/browser/", "tests/test_api.py", "tests/test_page_start.py")
 _WITHOUT_A_RUN = tuple(
     f"tests/browser/test_{name}.py"
-    for name in ("base_line", "data_tab", "form_text", "making", "recipes", "safety")
+    for name in ("base_line", "data_tab", "form_text", "making", "recipes")
 )
 
 
