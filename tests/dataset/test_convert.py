@@ -15,6 +15,7 @@ from engine.dataset.meaning.formats import to_conversations
 from engine.dataset.meaning.reasons import NO_ANSWER, NOT_TEXT
 from engine.dataset.reading.read import read_table
 from engine.dataset.reading.store import Stored
+from engine.dataset.weight import UNLEARNED
 from engine.errors import UserError
 
 
@@ -162,6 +163,17 @@ def test_a_turn_that_ends_with_a_call_has_no_answer_in_words(tmp_path):
     }
 
 
+@pytest.mark.parametrize("to", FORMATS)
+def test_answers_that_are_not_learned_are_told(tmp_path, to):
+    """OpenAI's messages alone can say so; of text the loss is told that all of it is learned."""
+    source = found(
+        {"messages": [user("Hi"), assistant("Ho.") | UNLEARNED, user("So?"), assistant("Yes.")]}
+    )
+    lost = convert(source, to, tmp_path / "out.jsonl").lost
+    assert ("unlearned" in lost) == (to not in ("messages", "text"))
+    assert lost == losses(source, to)
+
+
 def test_an_empty_answer_stays_in_the_history(tmp_path):
     """It was said, if nothing; without it the turns would be fewer than they were."""
     convert(found(talk(None, [("a", ""), ("b", "c")])), "alpaca", tmp_path / "out.jsonl")
@@ -192,7 +204,7 @@ def test_nothing_but_calls_is_a_sentence(tmp_path):
 
 def test_every_loss_has_its_sentence():
     kinds = {kind for counts in LOST.values() for kind in counts}
-    assert kinds | {"wordless", "rejected", "nul"} == set(LOSSES)
+    assert kinds | {"unlearned", "wordless", "rejected", "nul"} == set(LOSSES)
     assert all("{rows}" in text for sentence in LOSSES.values() for text in sentence)
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from engine.dataset.meaning.formats import Conversations
+from engine.dataset.weight import is_learned
 from engine.errors import Sentence
 
 LOSSES = {
@@ -37,6 +38,11 @@ LOSSES = {
         "{rows} 行是没有提问的纯文本，会变成对空提问的回答，多数训练工具会跳过它们。"
         "选“text”格式可以原样保留。",
     ),
+    "unlearned": Sentence(
+        "{rows} conversations have answers of weight 0, which are read and not learned; the new "
+        "format cannot say so, and they are learned.",
+        "{rows} 段对话有权重为 0 的回答（只读不学）；新格式无法标明，这些回答会被学习。",
+    ),
     "wordless": Sentence(
         "{rows} conversations hold no answer in words and are not written.",
         "{rows} 段对话没有文字回答，没有写入。",
@@ -57,10 +63,10 @@ _DROPPED = Sentence(
 )
 _CANNOT_HOLD = {
     "messages": (),
-    "alpaca": ("tools",),
-    "sharegpt": (),
-    "prompt-completion": ("system", "tools", "turns"),
-    "context-target": ("system", "tools", "turns"),
+    "alpaca": ("tools", "unlearned"),
+    "sharegpt": ("unlearned",),
+    "prompt-completion": ("system", "tools", "turns", "unlearned"),
+    "context-target": ("system", "tools", "turns", "unlearned"),
     "text": ("roles", "described"),
 }
 
@@ -77,6 +83,7 @@ def lost_of(conversation: dict[str, Any], to: str, rows: list[dict[str, Any]]) -
         "turns": sum(m["role"] == "user" for m in messages) > 1,
         "roles": True,
         "described": "tools" in conversation,
+        "unlearned": not all(map(is_learned, messages)),
     }
     wordless = [] if rows else ["wordless"]
     return [kind for kind in _CANNOT_HOLD[to] if has[kind]] + wordless
