@@ -165,6 +165,7 @@ def _nothing(views: Views) -> dict:
     updates = dict.fromkeys(empty, cards.nothing()) | data_doctor.hidden(views.doctor)
     hidden = {views.pickers.box: gr.Accordion(visible=False), views.facts: None}
     hidden |= {views.pickers.speaker: gr.Dropdown(visible=False)}
+    hidden |= {views.row: gr.Slider(visible=False)}
     return updates | hidden | _no_files(views)
 
 
@@ -196,7 +197,7 @@ def _understood(
             **dict.fromkeys(views.of_a_row(), cards.nothing()),
             **_no_files(views),
             views.dropped: gr.DownloadButton(value=file, visible=bool(file)),
-            views.row: gr.Slider(maximum=max(2, facts["usable"])),
+            views.row: gr.Slider(maximum=max(2, facts["usable"]), visible=facts["usable"] > 0),
             views.statement: _measuring(facts, 0.0, lang),
             views.lengths: cards.nothing(),
         }
