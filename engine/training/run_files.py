@@ -122,7 +122,7 @@ def _config(file: Path, written_at: float) -> tuple[TrainConfig, Sentence | None
         return _showable(TrainConfig.from_yaml(file)), None
     except UserError as error:
         why = error.sentence
-    except Exception as error:  # whatever a parser makes of bytes that are no options
+    except (ValueError, OSError) as error:  # text that cannot be shown, a file that cannot be read
         why = Sentence(*(f"{type(error).__name__}: {error}",) * 2)
     return _what_can_be_read(file), Sentence(
         f"config.yaml is damaged or of a later version, so this run cannot be resumed. An adapter "
@@ -137,12 +137,12 @@ def _what_can_be_read(file: Path) -> TrainConfig:
     found = TrainConfig(model_name_or_path="", dataset="")
     try:
         values = values_in(file)
-    except Exception:  # as above
+    except (UserError, OSError):  # `_config` says it
         return found
     for one in values.keys() & set(field_names(TrainConfig)):
         try:
             found = _showable(TrainConfig.from_dict(found.to_dict() | {one: values[one]}))
-        except Exception:
+        except (UserError, ValueError):  # likewise
             continue
     return found
 
