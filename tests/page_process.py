@@ -69,7 +69,8 @@ class PageProcess:
 
     def end_runs(self):
         """Runs outlive their page; nothing of a test may."""
-        from engine.training.runs import is_training, status_of
+        from engine.training.living import is_training
+        from engine.training.runs import status_of
 
         for path in self.runs.glob("*-*-*"):
             pid = status_of(path).get("pid")

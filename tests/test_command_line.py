@@ -12,7 +12,7 @@ import yaml
 
 from engine.__main__ import main
 from engine.config import TrainConfig
-from engine.training import command, runs
+from engine.training import command, living, runs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -333,7 +333,7 @@ def test_several_gpus_are_several_processes(ask, monkeypatch):
         monkeypatch.setenv(name, "")  # put back after the test
     path = runs.create(TrainConfig(gpu_ids="0,2"))
     runs.write_status(path, pid=os.getpid())
-    monkeypatch.setattr(runs, "is_training", lambda pid, run_id: pid == os.getpid())
+    monkeypatch.setattr(living, "is_training", lambda pid, run_id: pid == os.getpid())
     assert ask("train", path)[0] == 0
     ((words, variables),) = started
     assert words[1:] == command.arguments(path, TrainConfig(), 2)

@@ -8,7 +8,7 @@ import pytest
 from engine import launch
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training import line, runs
+from engine.training import line, living, runs
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_on_zerogpu_a_thread_of_the_page_drives_the_run(monkeypatch, wait_until)
     path = runs.get(launch.start(TrainConfig())).path
     wait_until(lambda: begun, 10, "the thread begins")
     assert begun == [(path, 7.0)]
-    assert runs.status_of(path)["page"] == runs.this_process()
+    assert runs.status_of(path)["page"] == living.this_process()
 
 
 def test_zerogpu_refuses_a_base_that_would_fill_its_slots(started, monkeypatch):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from engine.evaluation import verdict
+from engine.evaluation.findings import findings
 from engine.training.runs import Run
 from ui import cards
 from ui.text import say
@@ -28,7 +29,7 @@ def html(run: Run, language: str) -> str:
     if pairs:
         note = cards.paragraph(say("learned_loss_help", language), "soft small")
         drawn = f'<div class="measured">{pairs}</div>{note}'
-    found = [one.in_language(language) for one in verdict.findings(card)]
+    found = [one.in_language(language) for one in findings(card)]
     return cards.card(
         say("learned_title", language),
         f'<p class="verdict {kind}">{headline}</p>{drawn}',

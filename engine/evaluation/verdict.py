@@ -1,4 +1,4 @@
-"""What the figures of learned.json mean, in plain words: the verdict, and what stands behind it.
+"""What the figures of learned.json mean, in plain words: the verdict on a run.
 
 Knows no model. A figure that was not measured is said to be so.
 """
@@ -91,7 +91,7 @@ def read(path: Path, step: int) -> dict[str, Any]:
 
 def verdict(card: dict[str, Any]) -> str:
     """A key of VERDICTS for the figures of `measure` with their "best"."""
-    if _overfitted(card):
+    if overfitted(card):
         return "overfitted"
     if _drop(card["train"]) is None:
         return "unknown"
@@ -99,7 +99,7 @@ def verdict(card: dict[str, Any]) -> str:
         return "hardly_changed"
     if card["held_out"] and _drop(card["held_out"]) < 0:
         return "worse"
-    if _knew(card) and _drift(card) >= FORGOT_NATS:
+    if knew(card) and drift(card) >= FORGOT_NATS:
         return "forgot"
     if not card["held_out"]:
         return "learned_known"
@@ -152,14 +152,6 @@ def measured(card: dict[str, Any]) -> list[tuple[Sentence, dict[str, Any]]]:
     return [*named, (Sentence("everyday text", "日常文字"), general)]
 
 
-def findings(card: dict[str, Any]) -> list[Sentence]:
-    """What was measured beside the losses, a sentence each; the most telling first."""
-    if "train" not in card:
-        return []
-    made = (_about_answers, _about_fit, _about_best, _about_drift, _about_modules)
-    return [sentence for one in made if (sentence := one(card))]
-
-
 def _drop(losses: dict[str, Any] | None) -> float | None:
     """The share by which the adapter's loss is below the base's; None when not measured."""
     if not losses or losses["base"] is None:
@@ -177,11 +169,11 @@ def _known(card: dict[str, Any]) -> int:
     return card["held_out"].get("known", 0)
 
 
-def _drift(card: dict[str, Any]) -> float:
+def drift(card: dict[str, Any]) -> float:
     return card["general"]["adapter"] - card["general"]["base"]
 
 
-def _knew(card: dict[str, Any]) -> bool:
+def knew(card: dict[str, Any]) -> bool:
     return card["general"]["base"] <= KNOWS_NOTHING * card["general"]["guess"]
 
 
@@ -191,7 +183,7 @@ def _hardly_changed(card: dict[str, Any]) -> bool:
     return few and abs(_drop(card["train"])) < HARDLY_LOSS
 
 
-def _overfitted(card: dict[str, Any]) -> bool:
+def overfitted(card: dict[str, Any]) -> bool:
     train, held_out, best = card["train"], card["held_out"], card["best"]
     if not held_out or not best:
         return False
@@ -199,108 +191,12 @@ def _overfitted(card: dict[str, Any]) -> bool:
     if train["base"] is not None:
         ratio /= _ratio(train["base"], held_out["base"]) or 1.0
     gained = (best["first_eval_loss"] or 0.0) - best["eval_loss"]
-    return ratio < OVERFIT_RATIO and _risen(best) and _rise(best) > OVERFIT_GIVEN_BACK * gained
+    return ratio < OVERFIT_RATIO and risen(best) and _rise(best) > OVERFIT_GIVEN_BACK * gained
 
 
 def _rise(best: dict[str, Any]) -> float:
     return best["last_eval_loss"] - best["eval_loss"]
 
 
-def _risen(best: dict[str, Any] | None) -> bool:
+def risen(best: dict[str, Any] | None) -> bool:
     return bool(best) and _rise(best) > WOBBLE * best["eval_loss"]
-
-
-def _about_answers(card: dict[str, Any]) -> Sentence | None:
-    answers = card["answers"]
-    if not answers:
-        return None
-    changed, asked = answers["changed"], answers["asked"]
-    return Sentence(
-        f"{changed} of {asked} answers to prompts from the data changed.",
-        f"用数据里的 {asked} 个提问试过，{changed} 个回答变了。",
-    )
-
-
-def _about_fit(card: dict[str, Any]) -> Sentence:
-    if not card["held_out"]:
-        return Sentence(
-            "No rows were kept for validation, so over-fitting cannot be told.",
-            "没有留出验证数据，无法判断是否过拟合。",
-        )
-    known, unseen = card["train"]["adapter"], card["held_out"]["adapter"]
-    if _overfitted(card):
-        return Sentence(
-            f"Over-fitting: loss {known:.2f} on rows it trained on, {unseen:.2f} on others, and "
-            "there it has been rising.",
-            f"过拟合：训练过的数据损失 {known:.2f}，其他数据 {unseen:.2f}，而且还在上升。",
-        )
-    if _risen(card["best"]):
-        return Sentence(
-            "A first sign of over-fitting: the eval loss has risen a little since its best step.",
-            "有一点过拟合的苗头：验证损失在最低点之后略有回升。",
-        )
-    return Sentence("No sign of over-fitting.", "没有过拟合的迹象。")
-
-
-def _about_best(card: dict[str, Any]) -> Sentence | None:
-    best = card["best"]
-    if not best:
-        return None
-    step, loss, kept = best["step"], best["eval_loss"], best["checkpoint"]
-    if step == best["last_step"]:
-        return Sentence(
-            f"The eval loss was lowest at its last measurement, step {step} ({loss:.3f}).",
-            f"最后一次验证（第 {step} 步）时验证损失最低（{loss:.3f}）。",
-        )
-    en, zh = f"; it is kept in {kept}", f"，保存在 {kept}"
-    if not kept:
-        en, zh = "; no checkpoint of that step is kept", "；那一步的检查点没有保留"
-    return Sentence(
-        f"The eval loss was lowest at step {step} ({loss:.3f}){en}.",
-        f"第 {step} 步时验证损失最低（{loss:.3f}）{zh}。",
-    )
-
-
-def _about_drift(card: dict[str, Any]) -> Sentence:
-    general = card["general"]
-    if general["base"] is None:
-        return Sentence(
-            "Whether it forgot anything was not measured.", "没有测量它是否忘了原来会的。"
-        )
-    base, adapter = general["base"], general["adapter"]
-    if not _knew(card):
-        return Sentence(
-            f"This base hardly knows everyday text (loss {base:.2f}, {general['guess']:.2f} by "
-            "guessing), so whether it forgot cannot be told.",
-            f"这个底座本来就不太懂日常文字（损失 {base:.2f}，瞎猜为 {general['guess']:.2f}），"
-            "因此无法判断是否遗忘。",
-        )
-    if _drift(card) >= FORGOT_NATS:
-        return Sentence(
-            f"Forgetting: its loss on everyday text rose from {base:.2f} to {adapter:.2f}.",
-            f"有遗忘：日常文字上的损失从 {base:.2f} 升到 {adapter:.2f}。",
-        )
-    return Sentence(
-        f"No forgetting that counts: its loss on everyday text was {base:.2f} and is "
-        f"{adapter:.2f}.",
-        f"没有明显的遗忘：日常文字上的损失原为 {base:.2f}，现为 {adapter:.2f}。",
-    )
-
-
-def _about_modules(card: dict[str, Any]) -> Sentence:
-    modules = card["modules"]
-    if not modules:
-        return Sentence(
-            "What changed in each module was not measured with this method.",
-            "这种方法没有逐个模块测量变化。",
-        )
-    zero, count = modules["zero"], modules["count"]
-    if not zero:
-        return Sentence(
-            f"All {count} modules with an adapter changed.", f"{count} 个带适配器的模块都有变化。"
-        )
-    some = ", ".join(zero[:3]) + (" …" if len(zero) > 3 else "")
-    return Sentence(
-        f"{len(zero)} of {count} modules did not change at all: {some}.",
-        f"{count} 个模块中有 {len(zero)} 个完全没有变化：{some}。",
-    )

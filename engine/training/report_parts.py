@@ -13,6 +13,7 @@ from typing import Any
 from engine.config import TrainConfig
 from engine.errors import Sentence
 from engine.evaluation import verdict
+from engine.evaluation.findings import findings
 from engine.models.old.recognise import config_of, kind_of
 from engine.places import SPROUT
 from engine.training.answers import asked
@@ -61,7 +62,7 @@ def _learned(run: Run, lang: str) -> list[str]:
         if losses["base"] is not None:
             base = f"{losses['base']:.3f}"
         rows.append((words.in_language(lang), base, f"{losses['adapter']:.3f}"))
-    found = [f"- {plain(one.in_language(lang))}" for one in verdict.findings(card)]
+    found = [f"- {plain(one.in_language(lang))}" for one in findings(card)]
     return [*lines, *_table(heads.in_language(lang), rows), "", *found]
 
 

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from engine import visitors
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.places import runs_dir
-from engine.training import line, run_files
+from engine.training import line, living, run_files
 from engine.training.live_files import read_json, tail
 from engine.training.run_files import ACTIVE
 
@@ -196,35 +194,6 @@ def status_of(path: Path) -> dict[str, Any]:
     return run_files.status(path)[0]
 
 
-def is_training(pid: int | None, run_id: str) -> bool:
-    """Whether this process lives and works on this run: ids of processes are used again."""
-    if not pid:
-        return False
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and any(
-            run_id in part for part in process.cmdline()
-        )
-    except psutil.Error:
-        return False
-
-
-def this_process() -> list[float]:
-    """For status.json's `page`: the id of this process, and since when it lives."""
-    return [os.getpid(), psutil.Process().create_time()]
-
-
-def is_alive(status: dict[str, Any], run_id: str) -> bool:
-    """Whether a run has its process: one of its own, or the page that trains it slot by slot."""
-    if not status.get("page"):
-        return is_training(status.get("pid"), run_id)
-    pid, since = status["page"]
-    try:
-        return psutil.Process(int(pid)).create_time() == since
-    except psutil.Error:
-        return False
-
-
 def waiting(home: Path) -> list[str]:
     """Ids of the runs that wait for a device, next one first."""
     return [one for one in line.read(home) if _waits(status_of(home / one), one)]
@@ -235,7 +204,7 @@ def _waits(status: dict[str, Any], run_id: str) -> bool:
     if status.get("state") != "queued":
         return False
     if status.get("pid"):
-        return is_alive(status, run_id)
+        return living.is_alive(status, run_id)
     return time.time() - status.get("updated_at", 0.0) < _PATIENCE_SECONDS
 
 
@@ -244,7 +213,7 @@ def view(path: Path) -> Run:
     status, status_damage = run_files.status(path)
     config, config_damage = run_files.config(path)
     waits = _waits(status, path.name)
-    alive = waits or is_alive(status, path.name)
+    alive = waits or living.is_alive(status, path.name)
     state = status.get("state", "running" if alive else "failed")
     message = Sentence(status.get("message", ""), status.get("message_zh", ""))
     damage = [one for one in (status_damage, config_damage) if one]

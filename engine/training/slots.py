@@ -17,7 +17,7 @@ from typing import Any
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import not_lent, with_a_lent_gpu
-from engine.training import line, runs, turns
+from engine.training import line, living, runs, turns
 
 # Seconds. A visitor without an account has 120 a day, and a second of today's card counts one and a
 # half times; so a slot must leave room for a second one's answer.
@@ -46,7 +46,7 @@ def check(foretold: dict[str, Any]) -> None:
 def begin(path: Path, seconds: float | None) -> None:
     """With the line's lock held. `seconds` of training as foretold, None when that is not known.
     The thread asks in the name of whoever asks now: that is whose quota counts."""
-    runs.write_status(path, page=runs.this_process())
+    runs.write_status(path, page=living.this_process())
     asker = contextvars.copy_context()
     threading.Thread(target=asker.run, args=(_drive, path, seconds), daemon=True).start()
 

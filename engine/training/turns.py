@@ -17,7 +17,7 @@ from engine import devices, visitors
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import memory_now
-from engine.training import line, runs
+from engine.training import line, living, runs
 from engine.training.runs import Run
 
 _LOOK_SECONDS = 0.5
@@ -111,7 +111,7 @@ def going(home: Path) -> list[Run]:
 
 def _refuse_a_second(path: Path, ours: set[int]) -> None:
     pid = runs.status_of(path).get("pid")
-    if pid not in ours and runs.is_training(pid, path.name):
+    if pid not in ours and living.is_training(pid, path.name):
         raise UserError(
             f"{path.name} has a process already (id {pid}); stop it before you start another.",
             f"{path.name} 已有进程在运行（进程号 {pid}）；请先停止它。",
@@ -161,7 +161,7 @@ def _standing(home: Path) -> list[Run]:
 
 
 def _occupies(path: Path) -> bool:
-    return runs.is_alive(runs.status_of(path), path.name)
+    return living.is_alive(runs.status_of(path), path.name)
 
 
 def _share(me: Run, standing: list[Run]) -> list[int] | None:

@@ -164,7 +164,8 @@ def test_a_reload_in_the_middle_finds_the_run(visit, going_run, finished_run):
 
 def test_a_run_outlives_its_page_process(visit, server, going_run):
     """app.py is killed and started again: the run went on, the page finds it; no child is left."""
-    from engine.training.runs import is_training, status_of
+    from engine.training.living import is_training
+    from engine.training.runs import status_of
 
     person = visit()
     expect(person.see("run_card")).to_contain_text(going_run)

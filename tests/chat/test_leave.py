@@ -5,7 +5,7 @@ import pytest
 from engine import devices
 from engine.chat import leave
 from engine.config import TrainConfig
-from engine.training import line, runs
+from engine.training import line, living, runs
 
 
 class Ended(Exception):
@@ -39,7 +39,7 @@ def looks(monkeypatch):
 def run(monkeypatch):
     """Puts runs into line on a machine of two GPUs, the chat on number 0."""
     monkeypatch.setattr(devices, "gpu_count", lambda: 2)
-    monkeypatch.setattr(runs, "is_training", lambda pid, run_id: bool(pid))
+    monkeypatch.setattr(living, "is_training", lambda pid, run_id: bool(pid))
 
     def put(state="queued", gpu=0):
         path = runs.create(TrainConfig())

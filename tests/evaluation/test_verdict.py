@@ -6,6 +6,7 @@ import re
 import pytest
 
 from engine.evaluation import verdict as said
+from engine.evaluation.findings import findings
 
 
 def card(**changes):
@@ -96,7 +97,7 @@ def test_findings_of_a_run_that_learned():
     assert said.headline(figures).en == (
         "It learned: what it was taught shows on rows it has never seen."
     )
-    assert [one.en for one in said.findings(figures)] == [
+    assert [one.en for one in findings(figures)] == [
         "7 of 8 answers to prompts from the data changed.",
         "No sign of over-fitting.",
         "The eval loss was lowest at its last measurement, step 40 (1.700).",
@@ -123,7 +124,7 @@ def test_findings_of_a_run_that_did_everything_wrong():
         general={"adapter": 3.1},
         modules={"zero": ["a.q_proj", "b.q_proj", "c.q_proj", "d.q_proj"]},
     )
-    assert [one.zh for one in said.findings(figures)] == [
+    assert [one.zh for one in findings(figures)] == [
         "用数据里的 8 个提问试过，7 个回答变了。",
         "过拟合：训练过的数据损失 1.00，其他数据 1.70，而且还在上升。",
         "第 20 步时验证损失最低（1.500）；那一步的检查点没有保留。",
@@ -143,7 +144,7 @@ def test_findings_of_a_run_that_did_everything_wrong():
     ],
 )
 def test_a_rise_that_is_no_verdict_yet_is_told(last, sentence):
-    found = said.findings(card(best=RISING | {"last_eval_loss": last}))
+    found = findings(card(best=RISING | {"last_eval_loss": last}))
     assert found[1].en == sentence
 
 
@@ -158,7 +159,7 @@ def test_what_was_not_measured_is_said_to_be_so():
     )
     figures["verdict"] = said.verdict(figures)
     assert said.headline(figures).en.startswith("Not measured against the base")
-    assert [one.en for one in said.findings(figures)] == [
+    assert [one.en for one in findings(figures)] == [
         "No rows were kept for validation, so over-fitting cannot be told.",
         "Whether it forgot anything was not measured.",
         "What changed in each module was not measured with this method.",
@@ -169,12 +170,12 @@ def test_a_card_that_failed_says_why_and_nothing_else():
     figures = {"step": 8, "failed": "KeyError: 'x'"}
     assert "(KeyError: 'x')" in said.headline(figures).en
     assert "（KeyError: 'x'）" in said.headline(figures).zh
-    assert said.findings(figures) == []
+    assert findings(figures) == []
 
 
 def test_every_sentence_is_in_both_languages():
     cards = [card(), card(general={"base": 7.0}), card(best=RISING), card(held_out=None)]
-    sentences = [*said.VERDICTS.values(), *(one for c in cards for one in said.findings(c))]
+    sentences = [*said.VERDICTS.values(), *(one for c in cards for one in findings(c))]
     assert all(re.search("[一-鿿]", one.zh) and not re.search("[一-鿿]", one.en)
                for one in sentences)  # fmt: skip
 
@@ -205,7 +206,7 @@ def test_a_damaged_card_says_so(tmp_path, text):
     (tmp_path / "learned.json").write_text(text)
     damaged = said.read(tmp_path, 40)
     assert said.headline(damaged).en.startswith("What was measured cannot be read: learned.json is")
-    assert (said.measured(damaged), said.findings(damaged)) == ([], [])
+    assert (said.measured(damaged), findings(damaged)) == ([], [])
     assert said.in_short(damaged).en == "cannot be read"
 
 

@@ -7,7 +7,7 @@ import pytest
 from engine import launch
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training import line, runs, slots
+from engine.training import line, living, runs, slots
 from engine.training.train import train
 
 STEPS = 4
@@ -125,7 +125,7 @@ def test_a_large_base_is_refused_at_its_field():
 def test_a_run_of_a_page_that_is_gone_can_be_resumed():
     """Also where the new page has the old one's process id, as in a restarted container."""
     path = runs.create(TrainConfig())
-    pid, since = runs.this_process()
+    pid, since = living.this_process()
     runs.write_status(path, state="running", pid=pid, page=[pid, since])
     assert (runs.get(path.name).alive, runs.get(path.name).state) == (True, "running")
     runs.write_status(path, page=[pid, since - 1])

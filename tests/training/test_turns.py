@@ -13,7 +13,7 @@ from engine import devices
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import DeviceMemory
-from engine.training import line, runs, turns
+from engine.training import line, living, runs, turns
 
 # Stands in line as a run's process does; has its turn for as long as its stdin is open.
 WAITS = """
@@ -64,7 +64,7 @@ def machine(monkeypatch):
 def standing(monkeypatch):
     """Puts a run into line, in a state and on GPUs, as if its process lived."""
     pids = itertools.count(1)
-    monkeypatch.setattr(runs, "is_training", lambda pid, run_id: bool(pid))
+    monkeypatch.setattr(living, "is_training", lambda pid, run_id: bool(pid))
 
     def put(state="queued", gpu_ids="", on=(), peak=1.0):
         path = runs.create(TrainConfig(gpu_ids=gpu_ids), peak)
