@@ -15,11 +15,12 @@ from engine.models.load import Quantization, load_base, placement, weights_devic
 from engine.models.sharing import is_shared, outside_of_layers_whole, share_out
 from engine.models.targets import renamed_targets
 from engine.training import checkpoints, ranks
+from engine.training.arguments import arguments
 from engine.training.data import Prepared, steps
 from engine.training.estimate import model_shape
 from engine.training.fitting import Task
 from engine.training.levers import Levers, foresee, pull
-from engine.training.loop import PackedTrainer, arguments
+from engine.training.loop import PackedTrainer
 from engine.training.micro_steps import Layout
 from engine.training.optimizer import own_optimizer
 from engine.training.progress import Progress, Samples

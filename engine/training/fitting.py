@@ -8,8 +8,8 @@ from typing import Any
 from engine.config import TrainConfig
 from engine.errors import Sentence
 from engine.hardware import Device
+from engine.training.arguments import capacities, sequences_a_step
 from engine.training.levers import foresee
-from engine.training.loop import capacities, sequences_a_step
 from engine.training.memory import predict
 from engine.training.shape import Shape
 

@@ -6,7 +6,7 @@ from typing import Any
 from engine.config import TrainConfig
 from engine.dataset.split import FEWEST_FOR_A_SHARE
 from engine.errors import Sentence
-from engine.training.loop import evaluates_every
+from engine.training.arguments import evaluates_every
 
 
 def cannot_judge(config: TrainConfig, facts: dict[str, Any], max_steps: int) -> dict[str, Sentence]:

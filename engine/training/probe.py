@@ -21,11 +21,12 @@ from engine.errors import Sentence, UserError
 from engine.hardware import GIB, pick_device
 from engine.models.load import load_tokenizer
 from engine.models.sources.fetch import fetch, said
+from engine.training.arguments import arguments
 from engine.training.assemble import build_model
 from engine.training.data import prepare
 from engine.training.estimate import estimate, model_shape
 from engine.training.levers import foresee, pull
-from engine.training.loop import PackedTrainer, Step, arguments
+from engine.training.loop import PackedTrainer, Step
 from engine.training.memory import RUNTIME_GIB
 from engine.training.micro_steps import Layout
 

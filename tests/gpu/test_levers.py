@@ -14,7 +14,8 @@ from engine.models.adapter import attach
 from engine.models.attention import use_varlen
 from engine.models.load import Quantization, load_base
 from engine.training import levers
-from engine.training.loop import PackedTrainer, arguments
+from engine.training.arguments import arguments
+from engine.training.loop import PackedTrainer
 from engine.training.micro_steps import Layout
 from tests.training.test_levers import losses, padded_side_by_side, row
 

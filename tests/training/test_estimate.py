@@ -156,7 +156,8 @@ def test_the_report_has_the_keys_of_the_contract(values):
 def test_the_steps_foretold_are_the_steps_trained(values, changes, tmp_path, tokenizer, cpu):
     from transformers import AutoModelForCausalLM
 
-    from engine.training.loop import PackedTrainer, arguments
+    from engine.training.arguments import arguments
+    from engine.training.loop import PackedTrainer
     from engine.training.micro_steps import Layout
 
     foretold = estimate(values | changes)

@@ -5,9 +5,9 @@ import pytest
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import check_size, planned_device
+from engine.training.arguments import capacities
 from engine.training.estimate import estimate
 from engine.training.fitting import Task, refusals
-from engine.training.loop import capacities
 from engine.training.shape import Shape
 
 # Seven thousand million weights in 28 layers.

@@ -15,7 +15,8 @@ from engine.models import loss_head
 from engine.models.adapter import attach
 from engine.models.fused_lora import fuse
 from engine.training import levers
-from engine.training.loop import PackedTrainer, arguments
+from engine.training.arguments import arguments
+from engine.training.loop import PackedTrainer
 from engine.training.micro_steps import Layout
 
 SMALL = {

@@ -5,8 +5,9 @@ import torch
 
 from engine.config import TrainConfig
 from engine.options.declare import choices
+from engine.training.arguments import arguments
 from engine.training.assemble import build_model
-from engine.training.loop import PackedTrainer, arguments
+from engine.training.loop import PackedTrainer
 from engine.training.micro_steps import Layout
 from engine.training.optimizer import own_optimizer
 

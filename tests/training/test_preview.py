@@ -11,8 +11,9 @@ from engine.dataset.meaning.formats import to_conversations
 from engine.dataset.reading.read import read_table
 from engine.dataset.tokens import encode
 from engine.library import list_datasets, resolve
+from engine.training.arguments import arguments
 from engine.training.data import prepare
-from engine.training.loop import PackedTrainer, arguments
+from engine.training.loop import PackedTrainer
 from engine.training.micro_steps import Layout
 
 SAMPLES = [one.id for one in list_datasets() if one.is_sample]

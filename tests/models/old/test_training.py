@@ -21,10 +21,11 @@ from engine.models.load import Quantization, empty_model, load_base
 from engine.models.loss_head import give_loss_head
 from engine.models.targets import matching, renamed_targets, target_modules
 from engine.training import runs
+from engine.training.arguments import arguments
 from engine.training.assemble import build_model
 from engine.training.estimate import estimate
 from engine.training.levers import foresee, pull
-from engine.training.loop import PackedTrainer, arguments
+from engine.training.loop import PackedTrainer
 from engine.training.micro_steps import Layout
 from engine.training.train import train
 from tests.models.old import layouts
