@@ -8,6 +8,7 @@ import torch
 
 from engine.chat.speaker import Speaker
 from engine.chat.tuned import Tuned
+from engine.transfers import Arriving
 
 if TYPE_CHECKING:
     from engine.chat.captured import Captured
@@ -25,7 +26,7 @@ class Batch:
         self._mask = _left_padded(speakers, tuned.base.device)
         self._cache: Any = None
         self._tokens: torch.Tensor | None = None
-        self._unread: deque[tuple[torch.Tensor, torch.cuda.Event | None]] = deque()
+        self._unread: deque[Arriving] = deque()
 
     @property
     def done(self) -> bool:
@@ -41,7 +42,7 @@ class Batch:
             for row, speaker in enumerate(self.speakers)
         ]
         self._tokens = torch.cat(drawn)
-        self._unread.append(_on_its_way(self._tokens))
+        self._unread.append(Arriving(self._tokens))
         if self._captured is None or len(self._unread) > 1:
             self._read()
         if self._captured is None:
@@ -97,10 +98,8 @@ class Batch:
         return {"attention_mask": self._mask} | self._tuned.positions(self._mask, length)
 
     def _read(self) -> None:
-        tokens, arrived = self._unread.popleft()
-        if arrived:
-            arrived.synchronize()
-        for speaker, token in zip(self.speakers, tokens.tolist(), strict=True):
+        tokens = self._unread.popleft().read().tolist()
+        for speaker, token in zip(self.speakers, tokens, strict=True):
             speaker.hear(token)
 
     def _drop_done(self) -> None:
@@ -125,14 +124,3 @@ def _left_padded(speakers: list[Speaker], device: torch.device) -> torch.Tensor 
     if min(lengths) == longest:
         return None
     return torch.tensor([[0] * (longest - n) + [1] * n for n in lengths], device=device)
-
-
-def _on_its_way(tokens: torch.Tensor) -> tuple[torch.Tensor, "torch.cuda.Event | None"]:
-    """The tokens, and when they will have arrived in the host's memory."""
-    if not tokens.is_cuda:
-        return tokens, None
-    here = torch.empty(tokens.shape, dtype=tokens.dtype, pin_memory=True)
-    here.copy_(tokens, non_blocking=True)
-    arrived = torch.cuda.Event()
-    arrived.record()
-    return here, arrived

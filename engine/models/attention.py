@@ -7,7 +7,6 @@ import torch
 from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -44,8 +43,9 @@ def use_varlen(model: "PreTrainedModel") -> bool:
     The boundaries then come with every call (`cu_seq_lens_q`, `max_length_q`, as Transformers names
     them); without them, as in generating, a call is answered by torch's sdpa.
     """
+    # No mask is registered: Transformers makes none for it then. With one it would ask the GPU at
+    # each call whether rows share a sequence, and wait for all that the GPU has to do before.
     AttentionInterface.register(NAME, _attend)
-    AttentionMaskInterface.register(NAME, lambda *args, **kwargs: None)
     before = model.config._attn_implementation
     model.set_attn_implementation(NAME)
     if rows_are_alone(model):

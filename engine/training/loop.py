@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch.compiler import set_stance
+from torch.distributed.tensor import DTensor
 from transformers import Trainer
 
 from engine.dataset.packing import Row, count_trained
 from engine.dataset.tokens import IGNORED
 from engine.models.sharing import average_gradients, is_shared
 from engine.training.micro_steps import Batch, Layout
+from engine.transfers import Arriving
 
 
 class Step:
@@ -33,8 +35,9 @@ class PackedTrainer(Trainer):
     The step's loss is that of all its trained tokens, however it is cut: `layout` says into which
     micro-steps, and when memory runs out they are halved and the step is taken anew. `tokens_seen`
     counts real tokens, no padding. `has_loss_head`: the model answers with the summed loss.
-    `logs_late`: a plain step, not evaluated, saved or the last, is logged while the device computes
-    the next, which else would wait for that. `logged_at` (time.monotonic()) is when it ended.
+    `logs_late`: the numbers of a plain step, not evaluated, saved or the last, are read and logged
+    while the device computes the next, which else would wait for that. `logged_at`
+    (time.monotonic()) is when the step that is logged had ended.
     `optimizer`: where it is not the Trainer's own.
     """
 
@@ -56,7 +59,7 @@ class PackedTrainer(Trainer):
         self.layout, self.has_loss_head, self.logs_late = layout, has_loss_head, logs_late
         self.tokens_seen = 0
         self.logged_at = 0.0
-        self._to_log: dict[str, float] = {}
+        self._waiting_log: Callable[[], None] | None = None
 
     def training_step(
         self, model, inputs: dict[str, Step], num_items_in_batch=None
@@ -82,17 +85,35 @@ class PackedTrainer(Trainer):
         return loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        self._log_now()
-        self._to_log, self.logged_at = logs, time.monotonic()
+        self.logged_at = time.monotonic()
+        super().log(logs)
+
+    def _maybe_log_save_evaluate(self, tr_loss, grad_norm, *args, **kwargs) -> None:
         now = self.control
         plain = not (now.should_save or now.should_evaluate or now.should_training_stop)
-        if not (self.logs_late and plain and "loss" in logs):
-            self._log_now()
+        if self.logs_late and now.should_log and plain:
+            self._log_later(tr_loss, grad_norm, kwargs["learning_rate"])
+        super()._maybe_log_save_evaluate(tr_loss, grad_norm, *args, **kwargs)
+
+    def _log_later(self, tr_loss: torch.Tensor, grad_norm: torch.Tensor, rate: float) -> None:
+        """What Trainer would wait for. `tr_loss` is a sum since the last log, from 0 on anew."""
+        self.control.should_log = False
+        steps = self.state.global_step - self._globalstep_last_logged
+        self._globalstep_last_logged = self.state.global_step
+        loss, norm = Arriving(tr_loss.clone()), Arriving(_whole(grad_norm))
+        tr_loss.zero_()
+
+        def log() -> None:
+            total, grad_norm = float(loss.read()), float(norm.read())
+            self._total_loss_scalar += total
+            self.log({"loss": total / steps, "grad_norm": grad_norm, "learning_rate": rate})
+
+        self._waiting_log = log
 
     def _log_now(self) -> None:
-        logs, self._to_log = self._to_log, {}
-        if logs:
-            super().log(logs)
+        log, self._waiting_log = self._waiting_log, None
+        if log:
+            log()
 
     def _gradients(self, model, rows: list[Row]) -> torch.Tensor:
         """Adds up the gradients of a step's mean loss; returns that, detached."""
@@ -181,6 +202,11 @@ class PackedTrainer(Trainer):
 
     def floating_point_ops(self, inputs) -> int:
         return 0  # tokens are what is counted here
+
+
+def _whole(grad_norm: torch.Tensor) -> torch.Tensor:
+    """Of a model that is shared out each process has a part of the norm."""
+    return grad_norm.full_tensor() if isinstance(grad_norm, DTensor) else grad_norm
 
 
 def _nothing(row: Row) -> Row:

@@ -10,6 +10,7 @@ import torch
 from engine.dataset.packing import Row, padded
 from engine.dataset.tokens import IGNORED
 from engine.models.attention import boundaries
+from engine.transfers import to_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,13 @@ class Layout:
         )
         following = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED).flatten()
         at = (following != IGNORED).nonzero()[:, 0]
-        inputs = {"input_ids": ids.to(device), "position_ids": positions.to(device)}
+        inputs = {"input_ids": to_device(ids, device), "position_ids": to_device(positions, device)}
         if self.flat:
             begins = (positions[0] == 0).nonzero()[:, 0]
             ends = torch.nn.functional.pad(begins, (0, 1), value=positions.numel())
-            inputs |= boundaries(ends.to(device, torch.int32), self.longest)
-        targets = following[at].to(device)
-        return Batch(inputs, is_usual, labels.to(device), targets, at.to(device))
+            inputs |= boundaries(to_device(ends.to(torch.int32), device), self.longest)
+        last = (to_device(one, device) for one in (labels, following[at], at))
+        return Batch(inputs, is_usual, *last)
 
     def _one_after_the_other(self, part: list[Row], multiple: int) -> Row:
         """What is left is filled with rows of padding from which nothing learns."""

@@ -4,7 +4,13 @@ Run with `python -m pytest -m gpu`."""
 
 import pytest
 import torch
-from transformers import Qwen3Config, Qwen3ForCausalLM, Trainer, TrainingArguments
+from transformers import (
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 
 from engine.config import TrainConfig
 from engine.dataset.packing import join
@@ -141,8 +147,8 @@ def plain_curve(path, folder, quantization, device=GPU):
     return losses(trainer)
 
 
-def our_curve(path, folder, quantization, device=GPU):
-    """As engine.training.train makes a run, all levers pulled: returns them and the curve."""
+def our_trainer(path, folder, quantization, device=GPU, **more):
+    """As engine.training.train makes a run, all levers pulled: returns them and the trainer."""
     model = adapted(folder, quantization, device)
     pulled = levers.pull(model, CONFIG, levers.foresee(CONFIG, device, True, STEPS))
     size = LONGEST * BATCH // 2  # two micro-steps or so a step
@@ -154,7 +160,13 @@ def our_curve(path, folder, quantization, device=GPU):
         layout=Layout(0, flat=True, capacity=size, longest=LONGEST, one_shape=True),
         has_loss_head=pulled.loss_head,
         train_dataset=[join([one]) for one in rows_to_learn()],
+        **more,
     )
+    return pulled, trainer
+
+
+def our_curve(path, folder, quantization, device=GPU):
+    pulled, trainer = our_trainer(path, folder, quantization, device)
     trainer.train()
     return pulled, losses(trainer)
 
@@ -176,3 +188,22 @@ def test_twenty_steps_with_every_lever_follow_the_plain_trainer(
     assert len(expected) == STEPS
     assert sum(expected[-5:]) < 0.95 * sum(expected[:5])
     assert curve == pytest.approx(expected, rel=0.01)
+
+
+class Strict(TrainerCallback):
+    """From the second step on whoever makes the host wait for the GPU fails, until the last."""
+
+    def on_step_end(self, args, state, control, **kwargs):
+        plain = state.global_step < STEPS - 1
+        torch.cuda.set_sync_debug_mode("error" if plain else "default")
+
+
+def test_from_step_to_step_the_host_waits_for_nothing(folder, tmp_path):
+    """But for the numbers of the step before, so that the GPU always has the next work there."""
+    callbacks = [Strict()]
+    _, trainer = our_trainer(tmp_path, folder, Quantization(), logs_late=True, callbacks=callbacks)
+    try:
+        trainer.train()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(losses(trainer)) == STEPS

@@ -13,8 +13,8 @@ from transformers import (
     Llama4TextConfig,
     Qwen3Config,
     Qwen3ForCausalLM,
+    masking_utils,
 )
-from transformers.masking_utils import AttentionMaskInterface
 
 from engine.dataset.packing import join
 from engine.models import attention
@@ -65,7 +65,6 @@ def switch(monkeypatch):
     monkeypatch.setattr(attention, "varlen_attn", by_rows)
     monkeypatch.setattr(attention, "_TAKES_GROUPS", True)
     AttentionInterface.register(attention.NAME, attention._attend)
-    AttentionMaskInterface.register(attention.NAME, lambda *args, **kwargs: None)
     return lambda model: model.set_attn_implementation(attention.NAME)
 
 
@@ -87,6 +86,18 @@ def test_packed_rows_are_the_rows_alone(switch, config):
         switch(model)
         together = model(**packed(), use_cache=False).logits[0, : sum(map(len, ROWS))]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-5, atol=1e-5)
+
+
+def test_no_mask_is_looked_for(switch, monkeypatch):
+    """Transformers would ask the GPU whether rows share a sequence, and wait for the answer."""
+    model = model_of()
+    asked = []
+    monkeypatch.setattr(masking_utils, "find_packed_sequence_indices", asked.append)
+    model(input_ids=torch.tensor([[5, 6]]), position_ids=torch.tensor([[0, 1]]), use_cache=False)
+    assert len(asked) == 1  # so that it would be seen
+    switch(model)
+    model(**packed(), use_cache=False)
+    assert len(asked) == 1
 
 
 def test_without_boundaries_it_answers_as_sdpa(switch):

@@ -231,25 +231,49 @@ class Telling(TrainerCallback):
             self.told.append(("logged", state.global_step, logs["loss"]))
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_a_late_log_says_the_same_once_the_next_step_is_under_way(model, tmp_path, cpu, late):
-    """But what is saved, here the second step, is logged before, and so is the last step."""
+def learned_of_four_steps(model, path, cpu, **chosen):
+    """Saved is the second. The trainer, and in which order what was begun and logged."""
     telling = Telling()
     trainer = PackedTrainer(
         model=copy.deepcopy(model),
-        args=arguments(TrainConfig(save_steps=2), tmp_path, cpu, max_steps=4, evaluates=False),
+        args=arguments(TrainConfig(save_steps=2, **chosen), path, cpu, 4, evaluates=False),
         layout=Layout(0, flat=True, capacity=999, longest=8),
         has_loss_head=True,
-        logs_late=late,
+        logs_late=path.name == "late",
         train_dataset=ALL_APART,
         callbacks=[telling],
     )
-    trainer.train()
-    order = [one[:2] for one in telling.told]
+    return trainer, trainer.train().training_loss, telling.told
+
+
+@pytest.mark.parametrize("logging_steps", [1, 3])
+def test_a_late_log_says_what_one_at_once_says(model, tmp_path, cpu, logging_steps):
+    """All of it: of which step, the loss, the norm, the rate and what comes out at the end."""
+    trainers, losses, told = zip(
+        *(
+            learned_of_four_steps(model, tmp_path / when, cpu, logging_steps=logging_steps)
+            for when in ("late", "at once")
+        ),
+        strict=True,
+    )
+    late, at_once = (
+        [row for row in trainer.state.log_history if "loss" in row] for trainer in trainers
+    )
+    assert [sorted(row) for row in late] == [
+        ["epoch", "grad_norm", "learning_rate", "loss", "step"] for _ in range(4 // logging_steps)
+    ]
+    assert late == at_once
+    assert losses[0] == losses[1]
+    assert [one[2] for one in told[0] if one[0] == "logged"] == [row["loss"] for row in late]
+
+
+@pytest.mark.parametrize("when", ["at once", "late"])
+def test_a_late_log_comes_once_the_next_step_is_under_way(model, tmp_path, cpu, when):
+    """But what is saved, here the second step, is logged before, and so is the last step."""
+    *_, told = learned_of_four_steps(model, tmp_path / when, cpu)
     first, third = [("logged", 1), ("begins", 2)], [("logged", 3), ("begins", 4)]
-    if late:
+    if when == "late":
         first, third = first[::-1], third[::-1]
     second = [("logged", 2), ("begins", 3)]
-    assert order == [("begins", 1), *first, *second, *third, ("logged", 4)]
-    history = [row["loss"] for row in trainer.state.log_history if "loss" in row]
-    assert [one[2] for one in telling.told if one[0] == "logged"] == history
+    order = [("begins", 1), *first, *second, *third, ("logged", 4)]
+    assert [one[:2] for one in told] == order
