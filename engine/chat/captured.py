@@ -139,6 +139,7 @@ class Captured:
         self._written = torch.zeros(1, dtype=torch.int32, device=device)
 
     def _decode(self, forward: Any) -> torch.Tensor:
+        few_rows.count_anew(self._model.device)
         output = forward(
             input_ids=self._tokens,
             position_ids=self._positions,

@@ -15,6 +15,8 @@ MOST_ROWS = 16
 SMALLEST_RANK = 16  # what a tensor core takes at once
 INT8, PLAIN = "int8", "plain"
 _SPLITS = 16  # of the cache: rows and heads alone are too few programs for a large card
+_LAUNCHES = 4096  # that have counters of their own
+_APART = 4  # numbers; Triton compiles anew for places that are not aligned to 16 bytes
 _WIDTH_SPLITS = 2  # of x, so that what the adapters make of it is there before the weight is read
 
 
@@ -68,7 +70,7 @@ def rows_linear(
     y = flat.new_empty(rows, height)
     rank = 0 if a is None else a.shape[0]
     h = flat.new_empty((_WIDTH_SPLITS, rows, rank), dtype=torch.float32)
-    arrived = _arrived(x.device, torch.cuda.current_stream().cuda_stream) if rank else None
+    arrived = _counters(x.device, _stream(x.device)).next() if rank else None
     ends = (a, scales, h, arrived, b, bias, y, height, width, rows)
     given = {"RANK": rank, "SPLITS": _WIDTH_SPLITS, "BIAS": bias is not None}
     if kind in (PLAIN, INT8):
@@ -83,11 +85,39 @@ def _(x, packed, kind, numbers, bias, a, b, scales):
     return x.new_empty(x.shape[0], 1, numbers[0])
 
 
+def count_anew(device: torch.device) -> None:
+    """To be called first in what is captured as a CUDA graph: its launches then count from 0 each
+    time it is replayed."""
+    _counters(device, _stream(device)).begin()
+
+
+def _stream(device: torch.device) -> int:
+    return torch.cuda.current_stream(device).cuda_stream
+
+
 @cache
-def _arrived(device: torch.device, stream: int) -> Tensor:
-    """How many of a launch's programs are so far; 0 between launches, which follow each other on a
-    stream. A captured graph goes on with the counters of the stream that it was captured on."""
-    return torch.zeros(2, dtype=torch.int32, device=device)
+def _counters(device: torch.device, stream: int) -> "_Counters":
+    """Of launches that follow each other on a stream."""
+    return _Counters(device)
+
+
+class _Counters:
+    """How many of a launch's programs are so far: a counter for each launch, 0 when it begins. When
+    none is left all begin anew."""
+
+    def __init__(self, device: torch.device):
+        self._all = torch.zeros(_LAUNCHES, _APART, dtype=torch.int32, device=device)
+        self._used = 0
+
+    def begin(self) -> None:
+        self._all.zero_()
+        self._used = 0
+
+    def next(self) -> Tensor:
+        if self._used == _LAUNCHES:
+            self.begin()
+        self._used += 1
+        return self._all[self._used - 1]
 
 
 def _shrinking(given: dict) -> int:
@@ -95,7 +125,8 @@ def _shrinking(given: dict) -> int:
     return given["RANK"] // SMALLEST_RANK * given["SPLITS"]
 
 
-# Tile sizes: the best of a dozen each on an H200, over the layers of the 7B shape.
+# Tile sizes: the best of a dozen each on an H200, over the layers of the 7B shape; for 4 bit also
+# of 0.5B, 3B and 8B.
 def _matrix(kernels, x, packed, int8: bool, ends: tuple, given: dict) -> None:
     height, width = ends[-3:-1]
     wide = not int8 and height >= 16384
@@ -111,8 +142,12 @@ def _matrix(kernels, x, packed, int8: bool, ends: tuple, given: dict) -> None:
 
 def _four_bit(kernels, x, packed, kind, numbers, ends: tuple, given: dict) -> None:
     weight, absmax, *nested = packed
-    height, rows = ends[-3], ends[-1]
-    out, blocks = (32, 4) if height >= 16384 else (16, 8)
+    height, width, rows = ends[-3:]
+    out, blocks = 16, 8
+    if height >= 8192:
+        out, blocks = 32, 4
+    elif width > max(height, 4096):
+        blocks = 16
     kernels.four_bit[(_shrinking(given) + -(-height // out),)](
         x, weight, absmax, *(nested or [None] * 3), *ends,
         NESTED=bool(nested), INNER=numbers[-1], OUT=out, BLOCKS=blocks, HALF=numbers[2] // 2,

@@ -143,12 +143,13 @@ def _grown(
 
 @triton.jit
 def _wait(arrived, SHRINKING: tl.constexpr):
-    """Until h is whole. Who is the last to have waited sets both counters back for the next."""
-    while tl.atomic_add(arrived, 0, sem="acquire") < SHRINKING:
-        pass
-    if tl.atomic_add(arrived + 1, 1) == tl.num_programs(0) - SHRINKING - 1:
-        tl.store(arrived, 0)
-        tl.store(arrived + 1, 0)
+    """Until h is whole. Read and not added to: the programs of a launch are many, and additions to
+    one place take turns."""
+    there = 0
+    while there < SHRINKING:
+        there = tl.inline_asm_elementwise(
+            "ld.acquire.gpu.global.s32 $0, [$1];", "=r,l", [arrived], tl.int32, False, 1
+        )
 
 
 @triton.jit

@@ -59,6 +59,45 @@ def test_a_frozen_product_with_an_adapter_for_each_row(kind, rows, rank):
             assert (said - expected).norm() < 5e-3 * expected.norm()
 
 
+@pytest.fixture
+def two_counters(monkeypatch):
+    monkeypatch.setattr(few_rows, "_LAUNCHES", 2)
+    few_rows._counters.cache_clear()
+    yield
+    few_rows._counters.cache_clear()
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_launches_go_on_when_no_counter_is_left(two_counters, captured):
+    """A launch that found its counter full would add what the one before made of x; one that found
+    it gone would wait for ever. In a graph of three launches they begin anew in its midst."""
+    frozen = torch.nn.Linear(3584, 512, bias=False, device="cuda", dtype=torch.bfloat16)
+    x, zero = torch.randn(2, 1, 3584, device="cuda", dtype=torch.bfloat16), frozen.weight * 0
+    a = torch.randn(16, 3584, device="cuda", dtype=torch.bfloat16) * 0.05
+    b, scales = a[:, :512].t().contiguous(), torch.ones(2, 16, device="cuda")
+    kept = torch.empty(3, 2, 1, 512, device="cuda", dtype=torch.bfloat16)
+
+    def launched():
+        for number in range(3):
+            lora = a * (number + 1), b, scales
+            kept[number] = few_rows.rows_linear(x, [zero], "plain", [512, 3584], None, *lora)
+
+    stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+    with torch.cuda.stream(stream):
+        launched()
+    stream.synchronize()
+    if captured:
+        with torch.cuda.graph(graph, stream=stream):
+            few_rows.count_anew(x.device)
+            launched()
+    once = (x.float() @ a.float().t()) @ b.float().t()
+    for _ in range(3):
+        kept.zero_()
+        graph.replay() if captured else launched()
+        for number, said in enumerate(kept.float()):
+            assert (said - (number + 1) * once).norm() < 2e-2 * (number + 1) * once.norm()
+
+
 @pytest.mark.parametrize(
     ("rows", "heads", "groups", "width", "written", "window"),
     [(2, 28, 4, 128, 456, 0), (4, 8, 8, 64, 1, 0), (3, 6, 2, 80, 300, 64), (1, 4, 1, 256, 120, 0)],
