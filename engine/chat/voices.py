@@ -40,8 +40,7 @@ class Voices:
         self.device = device
         self.quantization = quantization
         self.base: PreTrainedModel = load_base(model_name, device, quantization).eval()
-        if quantization.name or few_rows.can_run(self.base.device):
-            read_frozen(self.base)
+        read_frozen(self.base)
         self.tokenizer, self.template_note = load_tokenizer(model_name)
         self.names = [BASE]
         self.tuned = Tuned(self.base, device, {})

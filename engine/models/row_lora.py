@@ -13,7 +13,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
-from engine.models import few_rows
+from engine.models import few_rows, few_rows_host
 from engine.models.fused_lora import dense, frozen_weight, is_plain_lora
 
 _SMALL_WEIGHT = 1 << 18  # numbers; the weight then stays in a core's cache from row to row
@@ -100,10 +100,11 @@ def tell_apart(model: nn.Module, names: list[str]) -> RowLora | None:
 
 
 def read_frozen(model: nn.Module) -> None:
-    """Linear layers that a step of decoding reads once for all rows, where the kernels run; and
-    quantised ones compute as in training, with the weight unpacked on the way: bitsandbytes' own
-    8-bit product looks at all rows of a batch to choose what it rounds, so that a voice's answer
-    would depend on its neighbours'. For inference."""
+    """Linear layers that a step of decoding reads once for all rows, where the kernels run, and in
+    the faster of two ways on a processor; and quantised ones compute as in training, with the
+    weight unpacked on the way: bitsandbytes' own 8-bit product looks at all rows of a batch to
+    choose what it rounds, so that a voice's answer would depend on its neighbours'. For inference.
+    """
     from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
     for module in model.modules():
@@ -113,8 +114,9 @@ def read_frozen(model: nn.Module) -> None:
         kernels = few_rows.can_run(module.weight.device) and few_rows.fits(
             *frozen_weight(module)[::2]
         )
-        if quantised or kernels:
-            module.kernels = kernels
+        on_host = not quantised and few_rows_host.fits(module.weight)
+        if quantised or kernels or on_host:
+            module.kernels, module.on_host = kernels, on_host
             module.__class__ = _reading(type(module))
 
 
@@ -237,6 +239,10 @@ class _Reading:
     """Before the class of a frozen linear layer among its bases."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.on_host:
+            few = few_rows_host.takes(x)
+            way = few_rows_host.product if few else nn.functional.linear
+            return way(x, self.weight, self.bias)
         kind, packed, numbers = frozen_weight(self)
         # Called one by one, a plain product costs less than a kernel's way through Python.
         worth = kind != few_rows.PLAIN or torch.compiler.is_compiling()

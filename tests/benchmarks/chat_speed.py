@@ -16,12 +16,14 @@ import gc
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 import torch
 
+from engine.chat.batch import Batch
 from engine.chat.many import answer_many
 from engine.chat.sampling import checked
-from engine.chat.voices import BASE, Voices
+from engine.chat.voices import Voices
 from engine.hardware import pick_device
 from engine.models.load import Quantization
 
@@ -56,13 +58,8 @@ def ours(voices: Voices, names: list[str], captured: bool, new: int = NEW) -> fl
     best, keep = 0.0, voices._captured
     voices._captured = keep if captured else None
     for _ in range(2):
-        settings = checked(GREEDY | {"max_new_tokens": new})
-        speakers = [voices.speaker(name, TURNS, settings) for name in names]
-        for speaker in speakers:
-            speaker._ends = set()
-        batch = voices._batch(speakers)
-        assert (batch._captured is not None) == captured
-        batch.step()
+        batch = _begun(voices, names, new)
+        assert batch.captured == captured
         _wait()
         start, steps = time.perf_counter(), 0
         while not batch.done:
@@ -72,6 +69,17 @@ def ours(voices: Voices, names: list[str], captured: bool, new: int = NEW) -> fl
         best = max(best, steps / (time.perf_counter() - start))
     voices._captured = keep
     return best
+
+
+def _begun(voices: Voices, names: list[str], new: int = NEW) -> Batch:
+    """The prompt is read, the first token is there, and no answer ends before `new` tokens."""
+    settings = checked(GREEDY | {"max_new_tokens": new})
+    speakers = [voices.speaker(name, TURNS, settings) for name in names]
+    for speaker in speakers:
+        speaker._ends = set()
+    batch = voices._batch(speakers)
+    batch.step()
+    return batch
 
 
 def generated(model, tokenizer, names: list[str | None]) -> float:
@@ -162,14 +170,36 @@ def on_a_gpu(base: str, folder: Path, counts: list[int], precisions: list[str]) 
             torch._dynamo.reset()
 
 
-def on_a_cpu(folder: Path) -> None:
-    made = adapters("data/sprout", folder, 3)
-    voices = Voices("sprout", pick_device(), Quantization())
-    plain = ours(voices, [BASE], captured=False)
-    voices.use(made)
-    rates = {n: ours(voices, voices.names[:n], captured=False) for n in (2, 4)}
-    adapter = ours(voices, voices.names[1:2], captured=False)
-    print(f"sprout: base {plain:.0f}, adapter {adapter:.0f} tok/s; together {rates}")
+def on_a_cpu(folder: Path, rounds: int = 12) -> None:
+    """In turns of twenty steps, since the speed of a machine that others use too changes: medians,
+    and the best of all."""
+    made = list(adapters("data/sprout", folder, 3).items())
+    loaded = {count: Voices("sprout", pick_device(), Quantization()) for count in (2, 4)}
+    for count, voices in loaded.items():
+        voices.use(dict(made[: count - 1]))
+    two, four = loaded.values()
+    asked = {
+        "base": (two, two.names[:1]),
+        "adapter": (two, two.names[1:]),
+        "two together": (two, two.names),
+        "four together": (four, four.names),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in asked}
+    for _ in range(rounds):
+        batches = {name: _begun(voices, names) for name, (voices, names) in asked.items()}
+        for _ in range(6):
+            for name, batch in batches.items():
+                start = time.perf_counter()
+                for _ in range(20):
+                    batch.step()
+                seconds[name].append((time.perf_counter() - start) / 20)
+    for way in (median, min):
+        base = way(seconds["base"])
+        said = [
+            f"{name} {1 / way(one):.0f} ({way(one) / base:.2f} x the base's time)"
+            for name, one in seconds.items()
+        ]
+        print(f"sprout, {way.__name__}, tok/s each: {', '.join(said)}")
 
 
 def main() -> None:
