@@ -125,12 +125,13 @@ def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
         if wrong := batch_flow.wrong(source, prompts, dataset):
             said = cards.sentence(say(wrong, language(request)), "mild")
             return {wanted: None, parts.notice: said}
-        count, unseen, instruction, system, *values = others
-        asked = {"prompts": prompts, "instruction": instruction, "system_prompt": system}
+        count, unseen, instruction, system, own, *values = others
+        asked = {"prompts": prompts, "instruction": instruction}
         if source == "drawn":
             asked |= {"dataset": dataset, "count": int(count or 0), "unseen": unseen}
         sampling = dict(zip(panel.sampling, values, strict=True))
-        return {wanted: (asked, sampling)} | batch_flow.begin(parts, language(request))
+        manner = {"system": system, "sampling": sampling, "own": own}
+        return {wanted: (asked, manner)} | batch_flow.begin(parts, language(request))
 
     def ask(request: gr.Request, voices, wanted):
         if not wanted:  # a generator that yields nothing would empty its outputs
@@ -142,7 +143,7 @@ def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:
     # pressed for last.
     wanted = gr.State(None)
     questions = [parts.source, parts.prompts, parts.dataset, parts.count, parts.unseen]
-    how = [parts.instruction, panel.system, *panel.sampling.values()]
+    how = [parts.instruction, panel.system, panel.own.kept, *panel.sampling.values()]
     begun = [wanted, parts.run, parts.notice, parts.said]
     begins = parts.run.click(begin, [*questions, *how], begun, **QUICK)
     outputs = [getattr(parts, one.name) for one in fields(Parts)]

@@ -9,11 +9,10 @@ from pathlib import Path
 import gradio as gr
 
 from engine.chat import client
-from engine.chat.sampling import RANGES
 from engine.errors import UserError
 from engine.evaluation import exports
 from engine.evaluation.metrics import FIGURES
-from ui import batch_views, cards, cast
+from ui import batch_views, cards, cast, own_settings
 from ui.conversation import tuned
 from ui.text import say
 
@@ -61,9 +60,10 @@ def begin(parts: Parts, lang: str) -> dict:
     }
 
 
-def ask(parts: Parts, voices: list[str], asked: dict, sampling: dict, lang: str) -> Iterator[dict]:
+def ask(parts: Parts, voices: list[str], asked: dict, manner: dict, lang: str) -> Iterator[dict]:
     """Loads the voices, asks them all, and shows what comes. `asked` as `client.evaluate` takes it;
-    a file is read as the first tuned voice's run reads it."""
+    a file is read as the first tuned voice's run reads it. manner: system, the sampling by name,
+    and `own`, what single voices have of their own."""
     rows: list[dict] = []
     report: dict = {}
     try:
@@ -80,7 +80,13 @@ def ask(parts: Parts, voices: list[str], asked: dict, sampling: dict, lang: str)
             parts.summary: cards.nothing(),
         }
         begun = shown = time.monotonic()
-        for event in client.evaluate(**asked, loaded=loaded, **_whole(sampling)):
+        systems, own = own_settings.read(manner["own"], voices)
+        told = {
+            "systems": {voice: systems.get(voice, manner["system"]) for voice in voices},
+            "own": own,
+            **_whole(manner["sampling"]),
+        }
+        for event in client.evaluate(**asked, loaded=loaded, **told):
             if "report" in event:
                 report = event["report"]
                 continue
@@ -126,11 +132,7 @@ def _load(voices: list[str]) -> dict:
 
 def _whole(sampling: dict[str, float | None]) -> dict[str, float]:
     """Settings as the engine wants them; an emptied field is 0."""
-    whole = {name for name, (_, _, step) in RANGES.items() if isinstance(step, int)}
-    return {
-        name: int(value or 0) if name in whole else float(value or 0.0)
-        for name, value in sampling.items()
-    }
+    return {name: own_settings.number(name, value) for name, value in sampling.items()}
 
 
 def _kept(parts: Parts, report: dict, names: dict[str, str], lang: str) -> dict:

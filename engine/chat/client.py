@@ -96,15 +96,6 @@ def chat(
     yield from _ask("chat", loaded, histories=histories, own=own or {}, settings=settings)
 
 
-def answer_many(
-    conversations: list[list[dict[str, str]]], **settings: float
-) -> Iterator[dict[str, Any]]:
-    """Every voice answers every conversation; as in `engine.chat.many`. `load` first. Raises
-    UserError."""
-    settings = checked(settings)
-    yield from _ask("answer_many", None, conversations=conversations, settings=settings)
-
-
 def evaluate(
     prompts: str = "",
     dataset: str = "",
@@ -112,15 +103,16 @@ def evaluate(
     unseen: bool = False,
     mapping: str = "",
     speaker: str = "",
-    system_prompt: str = "",
     instruction: str = "",
+    systems: dict[str, str] | None = None,
+    own: dict[str, dict[str, float]] | None = None,
     loaded: dict[str, Any] | None = None,
     **settings: float,
 ) -> Iterator[dict[str, Any]]:
     """Every voice answers many questions and is measured; yields what engine.evaluation.batch does.
     `load` first, `loaded` as in `chat`. They are `prompts`, one a line, or drawn from a `dataset`
     of the library by the seed, read by `mapping` and `speaker`; `unseen`: without what the voices
-    were trained on. Raises UserError."""
+    were trained on. `systems` holds the voices' system prompts. Raises UserError."""
     settings = checked(settings)
     yield from _ask(
         "evaluate",
@@ -130,7 +122,9 @@ def evaluate(
         count=int(count),
         unseen=unseen,
         reading={"mapping": mapping, "speaker": speaker},
-        before={"system_prompt": system_prompt, "instruction": instruction},
+        instruction=instruction,
+        systems=systems or {},
+        own=own or {},
         settings=settings,
     )
 

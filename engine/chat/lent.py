@@ -73,8 +73,9 @@ def seconds(load: dict[str, Any], call: str, arguments: dict[str, Any]) -> int:
     """For which a GPU is asked: to load, and to answer at the length that is allowed."""
     if call == "load":
         return _LOADING
-    questions = len(arguments.get("conversations", ())) or arguments.get("count", 1)
-    tokens = arguments["settings"]["max_new_tokens"] * math.ceil(questions / _TOGETHER)
+    own = [one.get("max_new_tokens", 0) for one in arguments.get("own", {}).values()]
+    longest_answer = max(arguments["settings"]["max_new_tokens"], *own, 0)
+    tokens = longest_answer * math.ceil(arguments.get("count", 1) / _TOGETHER)
     longest = _LONGEST if call == "chat" else _LONGEST_FOR_MANY
     return min(longest, math.ceil(_LOADING + tokens / _TOKENS_PER_SECOND))
 

@@ -1,4 +1,4 @@
-"""How a voice reads and where it ends: the chat template and stop token of its training."""
+"""How a voice reads and where it ends: the chat template, prompt and stop token of its training."""
 
 import copy
 from pathlib import Path
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 
 class Manner(NamedTuple):
-    """The base's tokenizer with the voice's template, and the ids of the tokens that end it."""
+    """The base's tokenizer with the voice's template, the ids of the tokens that end it, and the
+    system prompt that it was trained with."""
 
     tokenizer: "PreTrainedTokenizerBase"
     ends: frozenset[int]
+    system_prompt: str
 
 
 def manner_of(tokenizer: "PreTrainedTokenizerBase", folder: Path | None, card: dict) -> Manner:
@@ -27,7 +29,8 @@ def manner_of(tokenizer: "PreTrainedTokenizerBase", folder: Path | None, card: d
         tokenizer = copy.copy(tokenizer)  # the vocabulary is shared
         tokenizer.chat_template = template
     stop = tokenizer.get_vocab().get(card.get("stop_token"))
-    return Manner(tokenizer, ends if stop is None else ends | {stop})
+    ends = ends if stop is None else ends | {stop}
+    return Manner(tokenizer, ends, card.get("system_prompt", ""))
 
 
 def _template(folder: Path) -> str:

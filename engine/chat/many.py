@@ -16,21 +16,22 @@ _ROWS = {"cuda": 128, "cpu": 16}
 
 def answer_many(
     voices: Voices,
-    conversations: list[list[dict[str, str]]],
+    histories: list[dict[str, list[dict[str, str]]]],
     stopping: Callable[[], bool] = lambda: False,
+    own: dict[str, dict[str, float]] | None = None,
     **settings: float,
 ) -> Iterator[dict[str, Any]]:
     """Yields as answers end: {"done", "total", "answers"}, of all (conversation, voice) pairs, the
     answers new since the last time, each with "index" (of the conversation), "voice", and what
     `Voices.answer` says of one. After a stop it ends early, with what was said until then.
 
-    Each conversation ends with a user's turn. Raises UserError as `Voices.answer` does.
+    `histories` holds for each conversation what each voice hears, and `own` the settings in which
+    a voice differs from the others, as `Voices.answer` takes them; it raises UserError as that.
     """
-    chosen = checked(settings)
     pairs = [
-        (voices.speaker(voice, turns, chosen), index)
-        for index, turns in enumerate(conversations)
-        for voice in voices.names
+        (voices.speaker(name, turns, checked(settings | (own or {}).get(name, {}))), index)
+        for index, heard in enumerate(histories)
+        for name, turns in heard.items()
     ]
     total, done = len(pairs), 0
     for batch in _batches(voices, pairs):

@@ -105,21 +105,15 @@ def _chat(
     yield from _voices.answer(histories, stopping, own, **settings)
 
 
-def _answer_many(
-    conversations: list[list[dict]], settings: dict[str, float], stopping: Stopping = stopping
-) -> Iterator[dict]:
-    from engine.chat.many import answer_many
-
-    yield from answer_many(_voices, conversations, stopping, **settings)
-
-
 def _evaluate(
     prompts: str,
     dataset: str,
     count: int,
     unseen: bool,
     reading: dict[str, str],
-    before: dict[str, str],
+    instruction: str,
+    systems: dict[str, str],
+    own: dict[str, dict],
     settings: dict[str, float],
     stopping: Stopping = stopping,
 ) -> Iterator[dict]:
@@ -134,12 +128,12 @@ def _evaluate(
         questions = asked.from_dataset(Path(dataset), count, seed, **reading, without=without)
     else:
         questions = asked.typed(prompts)
-    questions = asked.prepared(questions, **before)
-    yield from evaluate(_voices, questions, taught, stopping, **settings)
+    questions = asked.instructed(questions, instruction)
+    yield from evaluate(_voices, questions, taught, stopping, systems, own, **settings)
 
 
 # What a loaded model can be asked.
-CALLS = {"chat": _chat, "answer_many": _answer_many, "evaluate": _evaluate}
+CALLS = {"chat": _chat, "evaluate": _evaluate}
 
 if __name__ == "__main__":
     serve(CALLS | {"load": _load_and_give_way})

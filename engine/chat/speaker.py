@@ -30,7 +30,7 @@ class Speaker:
     ):
         self.name = name
         self.settings = settings
-        self._tokenizer, self._ends = manner
+        self._tokenizer, self._ends = manner.tokenizer, manner.ends
         self.prompt = render(self._tokenizer, turns, add_generation_prompt=True).text
         _refuse_no_text(self.prompt)
         read = self._tokenizer(self.prompt, add_special_tokens=False, return_offsets_mapping=True)

@@ -24,13 +24,13 @@ _PROMPT = "> "
 
 def talk(
     voices: "Voices",
-    system_prompt: str,
+    systems: dict[str, str],
     greeting: str,
     settings: dict[str, float],
     out: TextIO | None,
 ) -> list[Turn]:
     """Reads standard input until `stop` or its end; every voice begins every conversation with the
-    greeting, where there is one, under the system prompt.
+    greeting, where there is one, under its system prompt.
     Returns the turns since the last `clear`: {"question", "answers"} as `chat --json` gives them.
     With `out` None nothing is streamed. What cannot be answered is said on standard error."""
     turns: list[Turn] = []
@@ -49,7 +49,7 @@ def talk(
             elif question:
                 try:
                     histories = {
-                        name: with_system([*before, *_said(turns, number, question)], system_prompt)
+                        name: with_system([*before, *_said(turns, number, question)], systems[name])
                         for number, name in enumerate(voices.names)
                     }
                     turns.append(_turn(voices, histories, question, settings, out))

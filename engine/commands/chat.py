@@ -15,19 +15,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     card = speaking.character(options)
-    settings, system = speaking.sampling(options, card), speaking.system_prompt(options)
+    settings = speaking.sampling(options, card)
     if options.prompt is None and sys.stdin.isatty():
         print(f"Loading {speaking.base(options)} ...", file=sys.stderr)
     voices = speaking.load(options)
+    systems = speaking.system_prompts(options, card, voices)
     if options.prompt is None:
         from engine.chat.terminal import talk
 
         greeting = next(iter(card.greetings), "") if card else ""
-        turns = talk(voices, system, greeting, settings, None if options.json else sys.stdout)
+        turns = talk(voices, systems, greeting, settings, None if options.json else sys.stdout)
         if options.json:
             show(options, {"turns": turns})
         return 0
-    messages = with_system([{"role": "user", "content": options.prompt}], system)
-    *_, answers = voices.answer(dict.fromkeys(voices.names, messages), **settings)
+    asked = [{"role": "user", "content": options.prompt}]
+    histories = {name: with_system(asked, system) for name, system in systems.items()}
+    *_, answers = voices.answer(histories, **settings)
     show(options, {"answers": [{"voice": voice} | one for voice, one in answers.items()]})
     return 0

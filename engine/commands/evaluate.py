@@ -59,7 +59,7 @@ def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
     from engine.evaluation.copied import taught_by
     from engine.library import resolve
 
-    settings, system = speaking.sampling(options), speaking.system_prompt(options)
+    settings, card = speaking.sampling(options), speaking.character(options)
     taught = taught_by(speaking.folders(options))
     questions = asked.from_dataset(
         resolve(options.dataset),
@@ -70,8 +70,9 @@ def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
         taught if options.unseen else (),
     )
     voices = speaking.load(options)
-    questions = asked.prepared(questions, system, options.instruction)
-    for event in evaluate(voices, questions, taught, **settings):
+    questions = asked.instructed(questions, options.instruction)
+    systems = speaking.system_prompts(options, card, voices)
+    for event in evaluate(voices, questions, taught, systems=systems, **settings):
         _tell(event)
     return event["report"]
 

@@ -27,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--load_in_8bit", action="store_true")
     parser.add_argument("--character", help="the id of a character card")
     parser.add_argument(
-        "--system-prompt", help="else the character's, else what the adapter was trained with"
+        "--system-prompt", help="else the character's, else what each adapter was trained with"
     )
     for name, (low, high, step) in RANGES.items():
         parser.add_argument(
@@ -81,11 +81,16 @@ def load(options: argparse.Namespace) -> "Voices":
     return Voices.load(base(options), adapters, quantization)
 
 
-def system_prompt(options: argparse.Namespace) -> str:
-    """What stands before the conversation. Raises UserError."""
-    if options.system_prompt is not None:
-        return options.system_prompt
-    if card := character(options):
-        return card.system_prompt
-    found = [read_card(folder).get("system_prompt", "") for folder in folders(options)]
-    return found[0] if found else ""
+def system_prompts(
+    options: argparse.Namespace, card: "Character | None", voices: "Voices"
+) -> dict[str, str]:
+    """What stands before the conversation of each voice: what is asked for, else what a card says,
+    else the prompt of its training, and before the base's that of the first adapter."""
+    asked = options.system_prompt
+    if asked is None and card:
+        asked = card.system_prompt
+    if asked is not None:
+        return dict.fromkeys(voices.names, asked)
+    base, *adapters = voices.names
+    trained = {name: voices.manners[name].system_prompt for name in adapters}
+    return {base: next(iter(trained.values()), "")} | trained

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.dataset import opened
-from engine.dataset.prompt import with_system
 from engine.errors import UserError
 
 Turns = list[dict[str, str]]
@@ -86,20 +85,18 @@ def from_dataset(
     return [chosen[number] for number in sorted(chosen)]
 
 
-def prepared(asked: list[Asked], system_prompt: str = "", instruction: str = "") -> list[Asked]:
-    """With the system prompt where a conversation has none of its own, and the instruction on a
-    line before each last question, as rows of instruction and input are read."""
-    return [
-        replace(one, turns=with_system(_instructed(one.turns, instruction.strip()), system_prompt))
-        for one in asked
-    ]
+def instructed(asked: list[Asked], instruction: str) -> list[Asked]:
+    """With the instruction on a line before each last question, as rows of instruction and input
+    are read."""
+    instruction = instruction.strip()
+    return [replace(one, turns=_before(one.turns, instruction)) for one in asked]
 
 
-def _instructed(turns: Turns, instruction: str) -> Turns:
+def _before(turns: Turns, instruction: str) -> Turns:
     if not instruction:
         return turns
-    *before, last = turns
-    return [*before, last | {"content": f"{instruction}\n{last['content']}"}]
+    *earlier, last = turns
+    return [*earlier, last | {"content": f"{instruction}\n{last['content']}"}]
 
 
 def _asked(conversation: dict) -> Asked | None:

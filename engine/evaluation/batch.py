@@ -1,7 +1,8 @@
 """Many questions to all voices, and what their answers are worth: rows, and figures by voice.
 
-A report is {"voices", "settings", "rows", "too_long", "summary", "in_training", "stopped",
-"seconds"}. A row is {"prompt", "messages" (what was asked), "reference", "answers": {voice: ..}},
+A report is {"voices", "settings", "own", "systems", "rows", "too_long", "summary", "in_training",
+"stopped", "seconds"}; the system prompts of voices stand in "systems" where they are not the same.
+A row is {"prompt", "messages" (what all were asked), "reference", "answers": {voice: ..}},
 an answer {"text", "tokens", "stopped_by"} and, where they can be had, `metrics.NAMES` against its
 reference, "loss" (of the reference, nats a token) with "reference_tokens", and "copied" (share of
 its n-grams) with "ngrams". What could not be measured is None in the summary.
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine.chat.many import answer_many
 from engine.chat.sampling import checked
-from engine.dataset.prompt import render
+from engine.dataset.prompt import render, with_system
 from engine.errors import UserError
 from engine.evaluation import copied, metrics
-from engine.evaluation.asked import Asked
+from engine.evaluation.asked import Asked, Turns
 from engine.evaluation.metrics import FIGURES
 from engine.evaluation.references import losses, perplexity
 
@@ -31,6 +32,8 @@ def evaluate(
     asked: list[Asked],
     taught: list[str],
     stopping: Callable[[], bool] = lambda: False,
+    systems: dict[str, str] | None = None,
+    own: dict[str, dict[str, float]] | None = None,
     **settings: float,
 ) -> Iterator[dict[str, Any]]:
     """Yields {"phase", "done", "total"}: first "asked" with all "rows", then "answers" with those
@@ -38,14 +41,20 @@ def evaluate(
     {"report"}. `taught` is what the voices were trained to say, [] where that is not known. After a
     stop the rest is left out.
 
+    `systems` holds the system prompts of voices, for conversations that have none of their own,
+    `own` the settings in which a voice differs from the others.
+
     Questions that do not fit the model's window are left out and counted. Raises UserError as
     `Voices.answer` does, and where no question fits.
     """
     begin, settings = time.monotonic(), checked(settings)
-    rows, too_long = _rows(voices, asked)
+    systems = {name: (systems or {}).get(name, "").strip() for name in voices.names}
+    alike = len(set(systems.values())) == 1
+    fitting = _fitting(voices, asked, systems)
+    rows = [_row(one, systems[voices.names[0]] if alike else "") for one in fitting]
     yield {"phase": "asked", "done": 0, "total": len(rows) * len(voices.names), "rows": rows}
-    conversations = [row["messages"] for row in rows]
-    for event in answer_many(voices, conversations, stopping, **settings):
+    histories = [_histories(row["messages"], systems) for row in rows]
+    for event in answer_many(voices, histories, stopping, own, **settings):
         new = []
         for one in event["answers"]:
             answer = {name: one[name] for name in ("text", "tokens", "stopped_by")}
@@ -55,15 +64,17 @@ def evaluate(
     whole = [row for row in rows if _is_whole(row, voices.names)]
     referred = [row for row in whole if row["reference"].strip()]
     _compare(referred, voices.names)
-    yield from _read_references(voices, referred, stopping)
+    yield from _read_references(voices, referred, systems, stopping)
     yield {"phase": "training", "done": 0, "total": 1}
     known = _look_into_training(whole, taught, stopping) if taught else None
     yield {
         "report": {
             "voices": voices.names,
             "settings": settings,
+            "own": own or {},
+            "systems": {} if alike else systems,
             "rows": rows,
-            "too_long": too_long,
+            "too_long": len(asked) - len(fitting),
             "summary": {name: _summary(whole, referred, name) for name in voices.names},
             "in_training": known,
             "stopped": stopping(),
@@ -72,9 +83,9 @@ def evaluate(
     }
 
 
-def _rows(voices: "Voices", asked: list[Asked]) -> tuple[list[dict[str, Any]], int]:
+def _fitting(voices: "Voices", asked: list[Asked], systems: dict[str, str]) -> list[Asked]:
     """One that would be refused must not cost the answers of all others."""
-    fitting = [one for one in asked if _fits(voices, one)]
+    fitting = [one for one in asked if _fits(voices, _histories(one.turns, systems))]
     if not fitting:
         raise UserError(
             f"None of the {len(asked)} questions fits into what {voices.model_name} can read; "
@@ -82,22 +93,31 @@ def _rows(voices: "Voices", asked: list[Asked]) -> tuple[list[dict[str, Any]], i
             f"{len(asked)} 个问题全都超出了 {voices.model_name} 的长度上限；请换短一些的。",
             field="prompts",
         )
-    rows = [
-        {"prompt": one.prompt, "messages": one.turns, "reference": one.reference, "answers": {}}
-        for one in fitting
-    ]
-    return rows, len(asked) - len(fitting)
+    return fitting
 
 
-def _fits(voices: "Voices", one: Asked) -> bool:
+def _row(one: Asked, system_prompt: str) -> dict[str, Any]:
+    messages = with_system(one.turns, system_prompt)
+    return {"prompt": one.prompt, "messages": messages, "reference": one.reference, "answers": {}}
+
+
+def _histories(turns: Turns, systems: dict[str, str]) -> dict[str, Turns]:
+    """What each voice hears."""
+    return {name: with_system(turns, system) for name, system in systems.items()}
+
+
+def _fits(voices: "Voices", histories: dict[str, Turns]) -> bool:
     window = getattr(voices.base.config, "max_position_embeddings", None)
     if not window:
         return True
-    learned = max(voices.tuned.virtual_tokens(name) for name in voices.names)
-    tokenizers = {id(some): some for some in map(voices.tokenizer_of, voices.names)}
-    prompts = [(some, render(some, one.turns, None, True).text) for some in tokenizers.values()]
+    # Most often all hear the same, in the same template: that is counted once.
+    heard = {
+        (id(voices.tokenizer_of(name)), str(turns[0])): (voices.tokenizer_of(name), turns)
+        for name, turns in histories.items()
+    }
+    prompts = [(some, render(some, turns, None, True).text) for some, turns in heard.values()]
     longest = max(len(some(text, add_special_tokens=False)["input_ids"]) for some, text in prompts)
-    return longest + learned < window
+    return longest + max(map(voices.tuned.virtual_tokens, voices.names)) < window
 
 
 def _is_whole(row: dict, names: list[str]) -> bool:
@@ -115,10 +135,13 @@ def _compare(referred: list[dict], names: list[str]) -> None:
             answer |= figures
 
 
-def _read_references(voices: "Voices", referred: list[dict], stopping) -> Iterator[dict[str, Any]]:
-    taught = [
-        [*row["messages"], {"role": "assistant", "content": row["reference"]}] for row in referred
-    ]
+def _read_references(
+    voices: "Voices", referred: list[dict], systems: dict[str, str], stopping
+) -> Iterator[dict[str, Any]]:
+    taught = []
+    for row in referred:
+        answered = [*row["messages"], {"role": "assistant", "content": row["reference"]}]
+        taught.append(_histories(answered, systems))
     done = 0
     for some in losses(voices, taught, stopping):
         for row, of_voices in zip(referred[done : done + len(some)], some, strict=True):

@@ -51,8 +51,12 @@ def write(report: Report, out: Path) -> None:
 
 
 def markdown(report: Report) -> str:
-    """The summary, and under it every question with its answers."""
+    """The summary, what single voices had of their own, and every question with its answers."""
     parts = [summary_table(report)]
+    for voice, its in report.get("own", {}).items():
+        parts.append(f"**{_cell(voice)}**: {', '.join(f'{n} {v:g}' for n, v in its.items())}")
+    for voice, system in report.get("systems", {}).items():
+        parts.append(f"**{_cell(voice)}, system**\n\n{_quoted(system)}")
     for number, row in enumerate(report["rows"], 1):
         parts.append(f"## {number}\n\n{_quoted(row['prompt'])}")
         if row["reference"]:

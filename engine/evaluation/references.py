@@ -21,38 +21,48 @@ CAPACITY = 2048  # tokens at once, padding among them; their scores are what tak
 
 def losses(
     voices: "Voices",
-    conversations: list[list[dict[str, str]]],
+    histories: list[dict[str, list[dict[str, str]]]],
     stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[list[dict[str, tuple[float, int]]]]:
     """Yields some conversations at a time, in their order: for each {voice: (summed loss in nats,
     tokens)} of its last answer, the end-of-turn token among them. After a stop it ends early.
 
-    All voices hear the same tokens, in the chat template of the last one's adapter. A row that is
-    longer than the model's window is cut there.
+    `histories` holds for each conversation what each voice hears, the answer among it. All of them
+    hear it in the chat template of the last one's adapter. What is longer than the model's window
+    is cut there.
     """
-    window = getattr(voices.base.config, "max_position_embeddings", None)
-    rows = [
-        alone(one)
-        for one in encode_all(
-            voices.tokenizer_of(voices.names[-1]),
-            [{"messages": turns} for turns in conversations],
-            max_length=window or 2**20,
-            loss_on="last_answer",
-        )
-    ]
-    if not rows:
+    if not histories:
         return
-    longest = max(len(row["input_ids"]) for row in rows)
+    rows = {name: _encoded(voices, [one[name] for one in histories]) for name in voices.names}
+    longest_of = [max(some, key=_length) for some in zip(*rows.values(), strict=True)]
+    longest = max(map(_length, longest_of))
     layout = Layout(voices.tokenizer.pad_token_id, flat=False, capacity=CAPACITY, longest=longest)
-    for part in layout.cut(rows):
+    done = 0
+    for count in map(len, layout.cut(longest_of)):
         if stopping():
             return
-        counts = [count_trained(row) for row in part]
-        sums = {name: _of_voice(voices, name, part, layout) for name in voices.names}
+        parts = {name: some[done : done + count] for name, some in rows.items()}
+        sums = {name: _of_voice(voices, name, part, layout) for name, part in parts.items()}
         yield [
-            {name: (some[at], count) for name, some in sums.items()}
-            for at, count in enumerate(counts)
+            {name: (sums[name][at], count_trained(part[at])) for name, part in parts.items()}
+            for at in range(count)
         ]
+        done += count
+
+
+def _encoded(voices: "Voices", conversations: list[list[dict[str, str]]]) -> list[Row]:
+    window = getattr(voices.base.config, "max_position_embeddings", None)
+    encoded = encode_all(
+        voices.tokenizer_of(voices.names[-1]),
+        [{"messages": turns} for turns in conversations],
+        max_length=window or 2**20,
+        loss_on="last_answer",
+    )
+    return [alone(one) for one in encoded]
+
+
+def _length(row: Row) -> int:
+    return len(row["input_ids"])
 
 
 def perplexity(loss: float) -> float:

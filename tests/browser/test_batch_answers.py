@@ -16,8 +16,13 @@ def open_area(person):
 
 
 def test_a_table_of_two_voices_and_its_file(person, finished_run, tmp_path):
-    """Rows of the sample that training held back, both voices' answers, figures, and the CSV."""
+    """Rows of the sample that training held back, both voices' answers, figures, and the CSV. The
+    base has a length of its own, in the talk and here."""
     person.speak_with(finished_run)
+    person.see("chat_toggle").click()
+    person.see("chat_own", "button.label-wrap").click()
+    person.fill("chat_own_max_new_tokens", 3)
+    expect(person.see("chat_own", "button.label-wrap")).to_contain_text("of one voice · 1")
     open_area(person)
     person.see("judging_run").click()
     expect(person.see("judging_notice", ".sentence")).to_have_text(
@@ -45,6 +50,8 @@ def test_a_table_of_two_voices_and_its_file(person, finished_run, tmp_path):
     with (tmp_path / "answers.csv").open(encoding="utf-8-sig", newline="") as file:
         written = list(csv.DictReader(file))
     assert len(written) == 3
+    assert {row["base tokens"] for row in written} == {"3"}
+    assert all(int(row[f"{finished_run} tokens"]) > 3 for row in written)
     shown = rows.nth(0).locator("td").nth(2).locator("div").inner_text()
     assert written[0]["base"].split() == shown.split()
     assert {"prompt", "reference", "base bleu", f"{finished_run} chrf"} <= written[0].keys()

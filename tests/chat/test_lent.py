@@ -92,7 +92,9 @@ def test_no_quota_is_a_sentence_and_the_model_stays_chosen(spaces, tiny_model_fo
         ("load", {}, 20),
         ("chat", {"settings": {"max_new_tokens": 256}}, 38),
         ("chat", {"settings": {"max_new_tokens": 4096}}, 60),
-        ("answer_many", {"conversations": [[]] * 9, "settings": {"max_new_tokens": 150}}, 40),
+        ("chat", {"own": {"a": {"max_new_tokens": 9}}, "settings": {"max_new_tokens": 256}}, 38),
+        ("chat", {"own": {"a": {"max_new_tokens": 300}}, "settings": {"max_new_tokens": 9}}, 40),
+        ("evaluate", {"count": 9, "settings": {"max_new_tokens": 150}}, 40),
         ("evaluate", {"count": 200, "settings": {"max_new_tokens": 256}}, 120),
     ],
 )

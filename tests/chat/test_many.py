@@ -41,7 +41,8 @@ def alone(voices):
 def everything(voices, *more):
     """{(index, voice): text}, and the counts as they came."""
     said, counts = {}, []
-    for some in answer_many(voices, CONVERSATIONS, *more, **GREEDY):
+    histories = [dict.fromkeys(voices.names, turns) for turns in CONVERSATIONS]
+    for some in answer_many(voices, histories, *more, **GREEDY):
         said |= {(one["index"], one["voice"]): one["text"] for one in some["answers"]}
         counts.append((some["done"], some["total"]))
     return said, counts

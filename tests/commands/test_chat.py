@@ -73,6 +73,27 @@ def test_runs_characters_and_what_was_trained_with(say, adapter, tiny_model_fold
         assert ("system" in prompt) == bool(words)
 
 
+def test_each_adapter_brings_the_prompt_of_its_training(say, make_adapter, tmp_path):
+    """The base hears that of the first; an adapter that had none hears none."""
+    prompts = {"one": "Be an otter.", "two": "", "three": "Be a badger."}
+    chosen = []
+    for seed, (name, prompt) in enumerate(prompts.items()):
+        card = make_adapter(tmp_path / name, seed) / "greenroom.json"
+        card.write_text(json.dumps(json.loads(card.read_text()) | {"system_prompt": prompt}))
+        chosen += ["--adapter", str(tmp_path / name)]
+    for arguments, lines in ((["--prompt", "Hello"], ""), ([], "Hello\n")):
+        _, out, _ = say(lines, *chosen, *arguments, "--json")
+        said = json.loads(out)
+        answers = said["answers"] if arguments else said["turns"][0]["answers"]
+        heard = {one["voice"]: one["prompt"].rpartition("<|im_start|>user")[0] for one in answers}
+        assert heard == {
+            "base": "<|im_start|>system\nBe an otter.<|im_end|>\n",
+            "one": "<|im_start|>system\nBe an otter.<|im_end|>\n",
+            "two": "",
+            "three": "<|im_start|>system\nBe a badger.<|im_end|>\n",
+        }
+
+
 def test_a_character_greets_and_brings_its_sampling(say, tiny_model_folder):
     """As the first words of each conversation; what is asked for on the command line counts."""
     card = shelf.save(
@@ -127,6 +148,9 @@ def test_what_is_no_text_is_a_sentence(say, tiny_model_folder):
     assert (status, "which is no character of UTF-8" in err) == (0, True)
 
 
+NO_PROMPTS = {"base": "", "otter": ""}
+
+
 class Fake:
     """Two voices whose answers come in known pieces; `during` is called in the midst of one."""
 
@@ -164,7 +188,7 @@ class Written(io.StringIO):
 def test_the_answers_stream_one_below_the_other(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("Hello\n"))
     out = Written()
-    terminal.talk(Fake(), "", "", {}, out)
+    terminal.talk(Fake(), NO_PROMPTS, "", {}, out)
     assert [piece for piece in out.pieces if piece] == [
         *("base: ", "It", " is", ".", "\n", "otter: ", "你好", "\n")
     ]
@@ -180,7 +204,7 @@ def test_ctrl_c_stops_the_answer_and_again_leaves(monkeypatch):
 
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(sys, "stdin", io.StringIO("one\ntwo\nthree\nfour\n"))
-    turns = terminal.talk(Fake(during), "", "", {}, None)
+    turns = terminal.talk(Fake(during), NO_PROMPTS, "", {}, None)
     said = [(t["question"], t["answers"][0]["text"], t["answers"][0]["stopped_by"]) for t in turns]
     assert said == [("one", "It", "stop"), ("two", "It is.", "end")]
     assert signal.getsignal(signal.SIGINT) is before
@@ -203,7 +227,7 @@ def test_at_a_terminal_it_prompts(monkeypatch, capfd):
 
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr("builtins.input", read)
-    terminal.talk(Fake(), "", "", {}, sys.stdout)
+    terminal.talk(Fake(), NO_PROMPTS, "", {}, sys.stdout)
     out, err = capfd.readouterr()
     assert out == "> base: It is.\notter: 你好\n> "
     assert err == "base, otter. clear begins anew, stop leaves.\n"

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -54,6 +55,7 @@ def test_references_of_rows_side_by_side_are_those_of_each_alone(voices):
         [*one, {"role": "assistant", "content": said}]
         for one, said in zip(turns, answers, strict=True)
     ]
+    talks = [dict.fromkeys(voices.names, one) for one in talks]
     found = [one for some in losses(voices, talks) for one in some]
     assert len(list(losses(voices, talks * 4))) > 1
     for at, one in enumerate(found):
@@ -61,7 +63,8 @@ def test_references_of_rows_side_by_side_are_those_of_each_alone(voices):
             with voices.tuned.speaking([name]) as model:
                 expected = by_hand(model, voices.tokenizer, turns[at], answers[at])
             assert one[name] == (pytest.approx(expected[0], rel=1e-5), expected[1])
-    cut = [{"role": "user", "content": "Hi " * 300}, *talks[0][1:]]
+    cut = [{"role": "user", "content": "Hi " * 300}, *talks[0]["base"][1:]]
+    cut = dict.fromkeys(voices.names, cut)
     assert list(losses(voices, [cut])) == [[dict.fromkeys(voices.names, (0.0, 0))]]
     assert list(losses(voices, talks, lambda: True)) == []
     assert list(losses(voices, [])) == []
@@ -83,7 +86,7 @@ def test_learned_tokens_before_the_prompt_are_heard(tiny_model_folder, tmp_path,
     voices.use({"otter": tmp_path / "learned"})
     turns = [{"role": "user", "content": "Hello"}]
     talks = [[*turns, {"role": "assistant", "content": "Yes."}]] * 2
-    ((one, other),) = losses(voices, talks)
+    ((one, other),) = losses(voices, [dict.fromkeys(voices.names, talk) for talk in talks])
     assert one == other
     tuned.base_model.eval()
 
@@ -104,8 +107,9 @@ def test_learned_tokens_before_the_prompt_are_heard(tiny_model_folder, tmp_path,
 
 def test_a_report_with_references(voices, small_dataset):
     """Rows in the file's order, figures of each answer, and their summary by voice."""
-    chosen = asked.prepared(asked.from_dataset(small_dataset, 3, seed=1), "Be kind.", "Say it.")
-    events = list(evaluate(voices, chosen, [], **SETTINGS))
+    chosen = asked.instructed(asked.from_dataset(small_dataset, 3, seed=1), " Say it.")
+    kind = dict.fromkeys(voices.names, "Be kind.\n")
+    events = list(evaluate(voices, chosen, [], systems=kind, **SETTINGS))
     phases = dict.fromkeys(one.get("phase") for one in events)
     assert list(phases) == ["asked", "answers", "references", "training", None]
     answered = [one for one in events if one.get("phase") == "answers"]
@@ -116,6 +120,7 @@ def test_a_report_with_references(voices, small_dataset):
     report = events[-1]["report"]
     assert report["voices"] == ["base", "otter"]
     assert (report["too_long"], report["in_training"], report["stopped"]) == (0, None, False)
+    assert (report["own"], report["systems"]) == ({}, {})
     for row, one in zip(report["rows"], chosen, strict=True):
         assert row["messages"][0] == {"role": "system", "content": "Be kind."}
         assert row["messages"][-1]["content"] == f"Say it.\n{row['prompt']}"
@@ -145,6 +150,33 @@ def test_a_report_with_references(voices, small_dataset):
         }
 
 
+def test_a_voice_answers_by_what_it_has_of_its_own(voices, small_dataset):
+    """Prompt and sampling, in its answers and in the loss of the references; a conversation that
+    has a prompt already keeps that. The Markdown says so."""
+    chosen = asked.from_dataset(small_dataset, 2, seed=1)
+    told = [{"role": "system", "content": "Row's own."}, *chosen[1].turns]
+    chosen[1] = replace(chosen[1], turns=told)
+    systems = {"base": "Be kind.", "otter": "Be an otter, and " + "very " * 40 + "wet."}
+    own = {"otter": {"max_new_tokens": 3}}
+    report = report_of(evaluate(voices, chosen, [], systems=systems, own=own, **SETTINGS))
+    assert (report["own"], report["systems"]) == (own, systems)
+    assert [row["messages"] for row in report["rows"]] == [one.turns for one in chosen]
+    for name, system in systems.items():
+        begun = {"role": "system", "content": system}
+        for row, turns in zip(report["rows"], ([begun, *chosen[0].turns], told), strict=True):
+            *_, said = voices.answer({name: turns}, own=own, **SETTINGS)
+            answer = row["answers"][name]
+            assert (answer["text"], answer["tokens"]) == (said[name]["text"], said[name]["tokens"])
+            with voices.tuned.speaking([name]) as model:
+                loss, count = by_hand(model, voices.tokenizer, turns, row["reference"])
+            assert answer["loss"] == pytest.approx(loss / count, rel=1e-5)
+    begin = exports.markdown(report).split("## 1")[0]
+    assert begin.endswith(
+        "**otter**: max_new_tokens 3\n\n**base, system**\n\n> Be kind.\n\n"
+        f"**otter, system**\n\n> {systems['otter']}\n\n"
+    )
+
+
 def test_prompts_without_references_and_what_is_copied(voices):
     """Only length and what stands in the voice's training rows are told."""
     prompt = asked.typed("Hello\n\n  Who are you? \n")
@@ -165,7 +197,7 @@ def test_a_stop_keeps_what_is_there(voices, small_dataset, monkeypatch):
     chosen, stopped = asked.from_dataset(small_dataset, 5), []
     ended = {"text": "It is two.", "tokens": 4, "stopped_by": "end"}
 
-    def answer_many(voices, conversations, stopping, **settings):
+    def answer_many(voices, histories, stopping, own, **settings):
         for index in range(2):
             both = [{"index": index, "voice": name} | ended for name in voices.names]
             yield {"done": 2 * index + 2, "total": 10, "answers": both}

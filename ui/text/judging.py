@@ -6,10 +6,10 @@ WORDS = {
     "judging_title": Sentence("Many questions at once", "一次问很多问题"),
     "judging_how": Sentence(
         "Asks every voice the same questions, side by side, and measures the answers. System "
-        "prompt and sampling are those of the settings above, the same for all: what a single "
-        "voice has of its own there does not count here.",
+        "prompt and sampling are those of the settings above, also what a single voice has of "
+        "its own there.",
         "让每个声音回答同样的问题，并排比较并打分。系统提示词和采样用上面「设置」里的，"
-        "所有声音都一样：单个声音自己的设置在这里不起作用。",
+        "单个声音自己的设置也起作用。",
     ),
     "judging_source": Sentence("Questions", "问题来源"),
     "judging_typed": Sentence("My own", "自己写"),
