@@ -12,6 +12,8 @@ from ui.text import both, language, say, t
 
 FORMATS = ("messages", "alpaca", "sharegpt", "prompt-completion", "context-target", "text")
 ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
+# What will be lost is said before the conversion is, however long it takes to find out.
+_IN_TURN = {"concurrency_id": "convert", "concurrency_limit": 1}
 
 
 def build(chosen: Chosen, fields: form.Fields) -> tuple[gr.DownloadButton, gr.DownloadButton]:
@@ -82,13 +84,14 @@ def _build_convert(chosen: Chosen, read_as: list) -> None:
             )
         said = gr.HTML(cards.nothing(), elem_id="convert_said", elem_classes="bare")
     inputs = [chosen.dataset, to, ending, *read_as]
-    convert.click(_convert, inputs, [download, said], api_visibility="private")
+    convert.click(_convert, inputs, [download, said], api_visibility="private", **_IN_TURN)
     gr.on(
         [to.input, ending.input],
         _losses,
         [chosen.dataset, to, *read_as],
         [download, said],
         **QUIET,
+        **_IN_TURN,
     )
     chosen.dataset.change(
         lambda: (gr.DownloadButton(visible=False), cards.nothing()),
