@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from engine import devices
+from engine import devices, fast_yaml
 from engine.errors import Sentence, UserError
 from engine.options.adapter import Adapter
 from engine.options.basic import Basic
@@ -63,7 +63,7 @@ class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
 
     def to_yaml(self) -> str:
         text = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
-        if yaml.safe_load(text) != self.to_dict():  # PyYAML loses some rare line breaks
+        if fast_yaml.read(text) != self.to_dict():  # PyYAML loses some rare line breaks
             return yaml.safe_dump(self.to_dict(), sort_keys=False)
         return text
 
@@ -86,7 +86,7 @@ class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
 def values_in(path: Path) -> dict[str, Any]:
     """What a YAML file says of the options. Raises UserError when it is missing or no mapping."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = fast_yaml.read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} cannot be read ({type(error).__name__}); give the path of a YAML file.",

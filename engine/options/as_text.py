@@ -9,6 +9,7 @@ import shlex
 
 import yaml
 
+from engine import fast_yaml
 from engine.config import TrainConfig, default_config
 from engine.errors import UserError
 from engine.options.declare import field_names, unknown_option
@@ -89,7 +90,7 @@ def _pairs(words: list[str]) -> dict[str, str]:
 
 def _mapping(text: str) -> dict[str, object]:
     try:
-        values = yaml.safe_load(text)
+        values = fast_yaml.read(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = "" if line is None else f" (line {line + 1})"

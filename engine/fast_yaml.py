@@ -1,0 +1,15 @@
+"""YAML as plain values, read in C where PyYAML brings it: eight to twenty times as fast.
+
+Its dumper in C writes no emoji in block style.
+"""
+
+from typing import Any
+
+import yaml
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read(text: str) -> Any:
+    """Raises yaml.YAMLError, ValueError or RecursionError for what cannot be read."""
+    return LOADER(text).get_single_data()
