@@ -4,6 +4,7 @@ The one field that is not drawn here is `dataset`: the Data tab chooses it.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import get_type_hints
 
 import gradio as gr
@@ -101,10 +102,11 @@ def learn_choices() -> list[tuple]:
     return [(t(f"data_learn_{value}"), value) for value in choices(OPTIONS["loss_on"])]
 
 
-def place(fields: Fields) -> gr.Accordion:
-    """Draws the form where it is called, but the base model, which stands above it. Returns the
-    Advanced accordion, whose label counts. The style sheet lays fields out in two columns: a Row
-    for each two would make the page's tree, which Gradio walks at each event, half as large again.
+def place(fields: Fields, below: dict[str, Callable[[], None]]) -> gr.Accordion:
+    """Draws the form where it is called, but the base model, which stands above it, and what comes
+    `below` single fields. Returns the Advanced accordion, whose label counts. The style sheet lays
+    fields out in two columns: a Row for each two would make the page's tree, which Gradio walks at
+    each event, half as large again.
     """
     fields["system_prompt"].render()
     plain = [n for n, one in OPTIONS.items() if one.metadata["group"] == "basic"]
@@ -119,6 +121,7 @@ def place(fields: Fields) -> gr.Accordion:
             for name, one in OPTIONS.items():
                 if one.metadata["group"] == group:
                     fields[name].render()
+                    below.get(name, lambda: None)()
     return advanced
 
 

@@ -9,7 +9,7 @@ from engine.config import TrainConfig, default_config
 from engine.desk import client as desk
 from engine.errors import UserError
 from engine.training import runs
-from ui import base_line, cards, form, form_text, memory_box, recipes, run_side, summary
+from ui import base_line, cards, form, form_text, memory_box, recipes, run_side, summary, watched
 from ui.chosen import Chosen
 from ui.events import QUICK, QUIET
 from ui.text import language, t
@@ -44,7 +44,8 @@ def build(
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=320, elem_id="train_form"):
             base_line.build(fields["model_name_or_path"], revised)
-            advanced = form.place(fields)
+            watch = watched.build()
+            advanced = form.place(fields, {"sample_prompts": watch.render})
             form.wire(fields)
             as_text = form_text.build()
         with gr.Column(scale=1, min_width=320, elem_id="train_side"):
@@ -61,6 +62,7 @@ def build(
     _wire_summary(chosen, parts, outlook, revised)
     _wire_start(chosen, parts, wanted)
     _wire_filling(chosen, parts, picker, revised)
+    watched.wire(watch, fields, chosen)
     memory_box.wire_ladders(memory, fields, _inputs(chosen, parts))
     memory_box.wire_measure(memory, _inputs(chosen, parts))
     chosen.run.change(_ready_side, chosen.run, [ready, said], **QUICK)

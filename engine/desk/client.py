@@ -170,6 +170,12 @@ def losses(dataset: str, to: str, mapping: str = "", speaker: str = "") -> list[
     return _child.answer("losses", path=path, to=to, mapping=mapping, speaker=speaker)
 
 
+def to_watch(dataset: str, count: int, mapping: str = "", speaker: str = "") -> list[str]:
+    """Questions of a dataset to watch a run by, as in engine.evaluation.asked."""
+    path = str(library.require(dataset))
+    return _child.answer("to_watch", path=path, count=count, mapping=mapping, speaker=speaker)
+
+
 def keep_as_messages(
     dataset: str, mapping: str = "", speaker: str = "", system_prompt: str = ""
 ) -> str:

@@ -173,6 +173,12 @@ def _losses(path: str, to: str, mapping: str, speaker: str) -> Iterator[list[dic
     yield [one._asdict() for one in told(found, losses(found, to))]
 
 
+def _to_watch(path: str, count: int, mapping: str, speaker: str) -> Iterator[list[str]]:
+    from engine.evaluation.asked import to_watch
+
+    yield to_watch(Path(path), count, mapping, speaker)
+
+
 def _messages(path: str, mapping: str, speaker: str, system_prompt: str, out: str) -> Iterator[str]:
     from engine.dataset.making.write import write_rows
     from engine.dataset.prompt import with_system
@@ -252,6 +258,7 @@ if __name__ == "__main__":
             "report": _report,
             "convert": _convert,
             "losses": _losses,
+            "to_watch": _to_watch,
             "messages": _messages,
             "repair": _repair,
             "estimate": _estimate,

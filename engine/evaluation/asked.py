@@ -10,6 +10,7 @@ from engine.errors import UserError
 
 Turns = list[dict[str, str]]
 _SPOKEN = {"system", "user", "assistant"}
+_SHORT = 120  # bytes of UTF-8: some twenty English words, or forty Chinese characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,25 @@ def from_dataset(
             field="dataset",
         )
     return [chosen[number] for number in sorted(chosen)]
+
+
+def to_watch(path: Path, count: int, mapping: str = "", speaker: str = "") -> list[str]:
+    """Short questions that begin a conversation, evenly out of the file, each once and on one line:
+    fewer, or none, where there are no more. Raises UserError as engine.dataset.opened does."""
+    rows = opened.conversations(path, mapping, speaker).conversations
+    begun = (one for one in map(_asked, rows) if one and _begins(one.turns))
+    prompts = list(dict.fromkeys(one.prompt.strip() for one in begun))
+    short = [one for one in prompts if _is_short(one)]
+    count = min(count, len(short))
+    return [short[len(short) * number // count] for number in range(count)]
+
+
+def _is_short(prompt: str) -> bool:
+    return len(prompt.encode(errors="replace")) <= _SHORT and len(prompt.splitlines()) == 1
+
+
+def _begins(turns: Turns) -> bool:
+    return all(one["role"] == "system" for one in turns[:-1])
 
 
 def instructed(asked: list[Asked], instruction: str) -> list[Asked]:

@@ -83,6 +83,22 @@ def test_a_method_brings_its_fields_and_its_refusals(person, free_device):
     expect(person.page.get_by_role("option", name="up_proj", exact=True)).to_be_visible()
 
 
+def test_the_data_gives_questions_to_watch_by(person, free_device):
+    """Three of its own, in place of what stood there."""
+    person.go_to("train")
+    open_advanced(person)
+    field = person.see("option_sample_prompts", "textarea")
+    own = {
+        one["messages"][-2]["content"]
+        for one in opened.conversations(library.require("lighthouse-keeper")).conversations
+    }
+    assert not own.issuperset(field.input_value().splitlines())  # the card's
+    person.see("watch").click()
+    expect(field).not_to_have_value(field.input_value())
+    taken = field.input_value().splitlines()
+    assert (len(taken), own.issuperset(taken)) == (3, True)
+
+
 def test_an_unknown_run_in_the_address_is_told(visit):
     """`?run=` of a path with HTML in it: one sentence, and the page works."""
     person = visit("?run=../<b>etc</b>")

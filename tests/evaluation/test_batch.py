@@ -259,6 +259,31 @@ def test_what_is_asked_of_a_dataset(write_rows, tmp_path, small_dataset):
         asked.typed(" \n")
 
 
+def test_questions_to_watch_a_run_by(write_rows, tmp_path):
+    """Each once, from all over the file: none that is long, of several lines, or in the midst of a
+    conversation; fewer where there are no more."""
+
+    def row(*said, system=""):
+        turns = [
+            {"role": ("user", "assistant")[n % 2], "content": one} for n, one in enumerate(said)
+        ]
+        return {"messages": [{"role": "system", "content": "Be kind."}] * bool(system) + turns}
+
+    odd = [
+        row("?" * 121, "No."),
+        row("好" * 41, "好。"),
+        row("One\nor two?", "Two."),
+        row("Hi", "Hello!", "And?", "What?"),
+    ]
+    rows = [*odd, *(row(f" {n // 2}? ", "Yes.", system=n % 2) for n in range(20))]
+    file = write_rows(tmp_path / "rows.jsonl", rows)
+    assert asked.to_watch(file, 3) == ["0?", "3?", "6?"]
+    assert asked.to_watch(file, 99) == [f"{n}?" for n in range(10)]
+    few = write_rows(tmp_path / "few.jsonl", [*odd, rows[6]])
+    assert asked.to_watch(few, 3) == ["1?"]
+    assert asked.to_watch(write_rows(tmp_path / "none.jsonl", odd), 3) == []
+
+
 def test_files(tmp_path):
     """CSV opens in Excel, JSON Lines carries all, Markdown reads; nobody's text is a heading."""
     answer = {"text": "# Aye,\n“dear”", "tokens": 5, "stopped_by": "end", "bleu": 12.34567}

@@ -13,7 +13,7 @@ def wired():
 
     fields = form.create()
     with gr.Blocks() as page:
-        form.place(fields)
+        form.place(fields, {})
         form.wire(fields)
     names = {component: name for name, component in fields.items()}
     ids = {component._id: name for name, component in fields.items()}

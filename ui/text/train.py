@@ -70,8 +70,13 @@ WORDS = {
         "Nothing yet: they are asked at every evaluation.", "还没有：每次评估时会问一遍。"
     ),
     "train_no_questions": Sentence(
-        "No fixed questions were given (Advanced, Data).",
-        "没有设置固定提问（在高级选项的「数据」里）。",
+        "No fixed questions were given. Next time, take some from the data (Advanced, Data).",
+        "没有设置固定提问。下次可以从数据里取几个（高级选项的「数据」里）。",
+    ),
+    "train_watch": Sentence("Take three from the data", "从数据里取三个"),
+    "train_watch_none": Sentence(
+        "This data has no short question that begins a conversation; write some yourself.",
+        "这份数据里没有可作开场的短问题，请自己写几个。",
     ),
     "train_at_step": Sentence("at step {step}", "第 {step} 步时"),
     "train_log": Sentence("Log", "日志"),
