@@ -11,25 +11,26 @@ from ui.text import say
 
 CSS = Path(__file__).with_name("runs.css").read_text(encoding="utf-8")
 # Rows and buttons with data-run or data-go tell Python about a click; Enter on a button is one.
-# What is ticked outlives the next drawing of the table; an input says that it has changed.
+# What is ticked belongs to the page: it outlives the next drawing of the table, also when Gradio
+# makes the whole component anew. An input says that it has changed.
 SELECT_BY_CLICK = """
-let ticked = [];
+const ticked = (document.ticked ??= new Set());
 element.addEventListener('click', (event) => {
   if (event.target.closest('.tick')) return;
   const hit = event.target.closest('[data-run], [data-go]');
   if (hit) trigger('click', {run: hit.dataset.run || '', go: hit.dataset.go || ''});
 });
 element.addEventListener('change', (event) => {
-  const {compare} = event.target.dataset;
-  ticked = ticked.filter((one) => one !== compare);
-  if (event.target.checked) ticked.push(compare);
+  const {checked, dataset} = event.target;
+  ticked[checked ? 'add' : 'delete'](dataset.compare);
   trigger('input');
 });
-element.addEventListener('clear', () => { ticked = []; tick(); trigger('input'); });
+element.addEventListener('clear', () => { ticked.clear(); tick(); trigger('input'); });
 const tick = () => element.querySelectorAll('[data-compare]').forEach((one) => {
-  one.checked = ticked.includes(one.dataset.compare);
+  one.checked = ticked.has(one.dataset.compare);
 });
 new MutationObserver(tick).observe(element, {childList: true, subtree: true});
+tick();
 """
 WIDTH, HEIGHT, POINTS = 116, 28, 58
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()

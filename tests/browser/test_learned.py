@@ -5,6 +5,8 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
+from ui.runs_table import SELECT_BY_CLICK
+
 pytestmark = pytest.mark.browser
 
 
@@ -46,6 +48,33 @@ def test_the_report_is_read_and_taken_away(visit, finished_run, tmp_path):
     coming.value.save_as(tmp_path / "report.zip")
     with zipfile.ZipFile(tmp_path / "report.zip") as archive:
         assert {"report.md", "report.zh.md", "curves.svg"} <= set(archive.namelist())
+
+
+MADE_ANEW = """code => {
+    const made = () => {
+        const table = document.createElement('div');
+        table.innerHTML = '<input type="checkbox" data-compare="a"><input type="checkbox" ' +
+            'data-compare="b">';
+        document.body.append(table);
+        new Function('element', 'trigger', code)(table, () => {});
+        return table;
+    };
+    const ticks = (table) => [...table.children].map((one) => one.checked);
+    const first = made();
+    first.children[1].click();
+    first.remove();
+    const second = made();
+    const after = ticks(second);
+    second.dispatchEvent(new Event('clear'));
+    const cleared = ticks(second);
+    second.remove();
+    return [after, cleared];
+}"""
+
+
+def test_ticks_outlive_the_table_itself(person):
+    """Gradio may make the component anew, with empty boxes, between two of a person's ticks."""
+    assert person.page.evaluate(MADE_ANEW, SELECT_BY_CLICK) == [[False, True], [False, False]]
 
 
 def test_runs_are_compared(person, finished_run, copied_run):
