@@ -30,7 +30,8 @@ def manner_of(tokenizer: "PreTrainedTokenizerBase", folder: Path | None, card: d
         tokenizer.chat_template = template
     stop = tokenizer.get_vocab().get(card.get("stop_token"))
     ends = ends if stop is None else ends | {stop}
-    return Manner(tokenizer, ends, card.get("system_prompt", ""))
+    prompt = card.get("system_prompt")  # of a file that anybody may have written
+    return Manner(tokenizer, ends, prompt if isinstance(prompt, str) else "")
 
 
 def _template(folder: Path) -> str:

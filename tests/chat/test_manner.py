@@ -18,6 +18,13 @@ def test_what_the_adapter_does_not_say_is_as_in_the_base(tokenizer, tmp_path):
     assert manner_of(tokenizer, tmp_path, {"stop_token": "no such token"}) == base
 
 
+@pytest.mark.parametrize(
+    ("said", "prompt"), [("Be kind.", "Be kind."), (None, ""), (7, ""), ({"a": 1}, "")]
+)
+def test_its_system_prompt_is_text(tokenizer, tmp_path, said, prompt):
+    assert manner_of(tokenizer, tmp_path, {"system_prompt": said}).system_prompt == prompt
+
+
 @pytest.mark.parametrize("place", ["file", "config", "names"])
 def test_its_template_and_stop_token(tokenizer, tmp_path, place):
     """Old folders hold the template in the tokenizer's config; of several none is the default."""

@@ -95,7 +95,7 @@ def test_no_mask_is_looked_for(switch, monkeypatch):
     monkeypatch.setattr(masking_utils, "find_packed_sequence_indices", asked.append)
     model(input_ids=torch.tensor([[5, 6]]), position_ids=torch.tensor([[0, 1]]), use_cache=False)
     assert len(asked) == 1  # so that it would be seen
-    switch(model)
+    assert attention.use_varlen(model)
     model(**packed(), use_cache=False)
     assert len(asked) == 1
 
