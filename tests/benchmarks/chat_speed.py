@@ -102,8 +102,11 @@ def generated(model, tokenizer, names: list[str | None]) -> float:
     return 40 / (seconds(41) - seconds(1))
 
 
-def theirs(base: str, quantization: Quantization, folders: dict[str, Path]) -> dict[str, float]:
-    """One after the other, and PEFT's mixed batch, with the layers as PEFT makes them."""
+def theirs(
+    base: str, quantization: Quantization, folders: dict[str, Path], counts: list[int]
+) -> dict[int, dict[str, float]]:
+    """For each number of voices: one after the other, and PEFT's mixed batch, with the layers as
+    PEFT makes them."""
     from peft import PeftModel
 
     from engine.models.load import load_base, load_tokenizer
@@ -117,14 +120,20 @@ def theirs(base: str, quantization: Quantization, folders: dict[str, Path]) -> d
         tuned.load_adapter(folder, adapter_name=name)
     tuned.eval()
     adapter = generated(tuned, tokenizer, [])
-    seconds = 1 / alone + len(folders) / adapter
-    mixed = generated(tuned, tokenizer, ["__base__", *folders])
-    return {"one after the other": 1 / seconds, "adapter_names": mixed}
+    rates = {}
+    for count in counts:
+        names = ["__base__", *folders][:count]
+        rates[count] = {
+            "one after the other": 1 / (1 / alone + (count - 1) / adapter),
+            "adapter_names": generated(tuned, tokenizer, names),
+        }
+    return rates
 
 
 def many(voices: Voices) -> tuple[float, float]:
     """Tokens a second in all for 64 prompts at once, and one prompt at a time."""
-    asked = [[{"role": "user", "content": f"{n} " + TURNS[0]["content"]}] for n in range(64)]
+    turns = [[{"role": "user", "content": f"{n} " + TURNS[0]["content"]}] for n in range(64)]
+    asked = [dict.fromkeys(voices.names, one) for one in turns]
     length = GREEDY | {"max_new_tokens": 64}
     rates = []
     for conversations in (asked[:2], asked, asked[:1]):
@@ -145,16 +154,15 @@ def on_a_gpu(base: str, folder: Path, counts: list[int], precisions: list[str]) 
     made = adapters(base, folder, max(counts) - 1)
     for precision in precisions:
         quantization = Quantization(precision == "NF4", precision == "8-bit")
+        rates = theirs(base, quantization, made, counts)
+        gc.collect()
+        voices = Voices(base, pick_device(), quantization)
         for count in counts:
-            some = dict(list(made.items())[: count - 1])
-            row = theirs(base, quantization, some) if some else {}
-            gc.collect()
-            voices = Voices(base, pick_device(), quantization)
             start = time.perf_counter()
-            if some:
-                voices.use(some)
+            voices.use(dict(list(made.items())[: count - 1]))
             voices._captured.wait()
             warmed = time.perf_counter() - start
+            row = rates[count]
             row["ours, step by step"] = ours(voices, voices.names, captured=False, new=50)
             row["ours, captured"] = ours(voices, voices.names, captured=True)
             said = ", ".join(f"{way} {rate:.1f}" for way, rate in row.items())
@@ -164,10 +172,10 @@ def on_a_gpu(base: str, folder: Path, counts: list[int], precisions: list[str]) 
                 print(
                     f"{precision}, 64 prompts: {at_once:.0f} tok/s, alone {alone:.0f}", flush=True
                 )
-            del voices
-            gc.collect()
-            torch.cuda.empty_cache()
-            torch._dynamo.reset()
+        del voices
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch._dynamo.reset()
 
 
 def on_a_cpu(model: str, folder: Path) -> None:
