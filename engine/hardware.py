@@ -6,9 +6,11 @@ Nothing here imports torch at module level: the page reads memory from NVML and 
 import importlib.util
 import os
 import shutil
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import psutil
@@ -261,9 +263,25 @@ def resident_bytes(process: psutil.Process) -> int:
 
 
 def can_compile() -> bool:
-    """torch.compile writes Triton kernels, whose launcher needs a C compiler; ZeroGPU knows neither
-    it nor time for it."""
+    """torch.compile writes Triton kernels, whose launcher needs a C compiler and Python's headers;
+    ZeroGPU knows neither it nor time for it."""
     if where() == "zerogpu" or os.environ.get("TORCHDYNAMO_DISABLE") == "1":
         return False
     compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
-    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
+    return (
+        importlib.util.find_spec("triton") is not None
+        and any(map(shutil.which, compilers))
+        and Path(sysconfig.get_path("include"), "Python.h").exists()
+    )
+
+
+def runs_kernels(device: "torch.device") -> bool:
+    """Whether our Triton kernels run on it: an NVIDIA GPU of compute capability 8.0 or later."""
+    import torch
+
+    return (
+        device.type == "cuda"
+        and torch.version.cuda is not None
+        and torch.cuda.get_device_capability(device) >= (8, 0)
+        and can_compile()
+    )

@@ -5,6 +5,7 @@ import sys
 
 import psutil
 import pytest
+import torch
 
 from engine import hardware
 from engine.hardware import GIB, memory_now, page_processes, pick_device, where
@@ -37,16 +38,46 @@ def test_without_a_gpu_the_memory_is_the_machines_and_sums_up(monkeypatch):
     assert sum(parts) == pytest.approx(memory.total_gib, rel=1e-6)
 
 
-@pytest.mark.parametrize(("handles", "compiles"), [((), False), (("a card",), True)])
-def test_without_a_gpu_our_processes_do_not_compile(monkeypatch, handles, compiles):
-    """Nor import the compiler; a process that inherits this knows that it cannot."""
-    monkeypatch.setattr(hardware, "_gpu_handles", lambda: handles)
+@pytest.fixture
+def tools(monkeypatch, tmp_path):
+    """Triton, a C compiler and Python's headers; gives the headers' folder."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "triton")
     monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: tmp_path)
+    (tmp_path / "Python.h").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("handles", "compiles"), [((), False), (("a card",), True)])
+def test_without_a_gpu_our_processes_do_not_compile(monkeypatch, tools, handles, compiles):
+    """Nor import the compiler; a process that inherits this knows that it cannot."""
+    monkeypatch.setattr(hardware, "_gpu_handles", lambda: handles)
     monkeypatch.setattr(os, "environ", {})
     os.environ |= hardware.child_environment()
     assert os.environ.get("TORCHDYNAMO_DISABLE") == (None if compiles else "1")
     assert hardware.can_compile() is compiles
+
+
+@pytest.mark.parametrize("missing", ["nothing", "triton", "a compiler", "headers"])
+def test_kernels_run_where_their_launcher_can_be_built(monkeypatch, tools, missing):
+    """Python's headers are a package of their own on many systems."""
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (8, 6))
+    if missing == "triton":
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    if missing == "a compiler":
+        monkeypatch.setattr("shutil.which", lambda name: None)
+    if missing == "headers":
+        (tools / "Python.h").unlink()
+    assert hardware.runs_kernels(torch.device("cuda")) is (missing == "nothing")
+    assert not hardware.runs_kernels(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("capability", "runs"), [((7, 5), False), ((8, 0), True)])
+def test_kernels_want_a_capability(monkeypatch, tools, capability, runs):
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: capability)
+    assert hardware.runs_kernels(torch.device("cuda")) is runs
 
 
 def test_the_processor_can_be_chosen_beside_a_gpu(monkeypatch):

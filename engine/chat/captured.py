@@ -14,7 +14,7 @@ from transformers import AttentionInterface, DynamicCache
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from engine.hardware import can_compile
+from engine.hardware import runs_kernels
 from engine.models import few_rows
 from engine.models.attention import knows_boundaries, reads_prompts_whole
 
@@ -32,8 +32,7 @@ _NEAR = 0.1
 def can_capture(model: "PreTrainedModel") -> bool:
     """Whether it is worth trying with this model, where it lies."""
     return (
-        few_rows.can_run(model.device)
-        and can_compile()
+        runs_kernels(model.device)
         and model.dtype in (torch.bfloat16, torch.float16)
         and knows_boundaries(model)
         and not reads_prompts_whole(model)

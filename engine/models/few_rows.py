@@ -4,7 +4,6 @@ One token for each of a few rows (voices): `rows_linear` reads a frozen weight o
 and adds to each row what its adapters give; `rows_attend` reads a cache that lies in place.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cache
 
@@ -20,18 +19,8 @@ _APART = 4  # numbers; Triton compiles anew for places that are not aligned to 1
 _WIDTH_SPLITS = 2  # of x, so that what the adapters make of it is there before the weight is read
 
 
-def can_run(device: torch.device) -> bool:
-    """Whether the kernels run here: Triton, on an NVIDIA GPU of compute capability 8.0 or later."""
-    return (
-        device.type == "cuda"
-        and torch.version.cuda is not None
-        and importlib.util.find_spec("triton") is not None
-        and torch.cuda.get_device_capability(device) >= (8, 0)
-    )
-
-
 def takes(x: Tensor) -> bool:
-    """Whether x [rows, tokens, in] is one token for each of a few rows, where `can_run` holds."""
+    """Whether x [rows, tokens, in] is one token for each of a few rows, where kernels run."""
     return (
         x.is_cuda
         and x.dim() == 3

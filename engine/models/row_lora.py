@@ -13,6 +13,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
+from engine.hardware import runs_kernels
 from engine.models import few_rows, few_rows_host
 from engine.models.fused_lora import dense, frozen_weight, is_plain_lora
 
@@ -33,7 +34,7 @@ class RowLora:
             layer.base_product = _product(layer.get_base_layer())
             layer.each = _Each.of(layer)
             layer.graph_scales = None
-            layer.kernels = few_rows.can_run(layer.row_a.device) and few_rows.fits(
+            layer.kernels = runs_kernels(layer.row_a.device) and few_rows.fits(
                 *frozen_weight(layer.get_base_layer())[::2]
             )
             if key not in self._shares:
@@ -111,9 +112,7 @@ def read_frozen(model: nn.Module) -> None:
         quantised = isinstance(module, Linear4bit | Linear8bitLt)
         if not (quantised or type(module) is nn.Linear):
             continue
-        kernels = few_rows.can_run(module.weight.device) and few_rows.fits(
-            *frozen_weight(module)[::2]
-        )
+        kernels = runs_kernels(module.weight.device) and few_rows.fits(*frozen_weight(module)[::2])
         on_host = not quantised and few_rows_host.fits(module.weight)
         if quantised or kernels or on_host:
             module.kernels, module.on_host = kernels, on_host
