@@ -1,6 +1,8 @@
-"""Attention over rows that lie one after the other: torch's varlen kernels, no mask, no padding."""
+"""Attention over rows that lie one after the other: our kernels or torch's, no mask, no padding."""
 
+import functools
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -8,10 +10,11 @@ from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from engine.models import packed_attention
 
-NAME = "varlen"
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
 _WIDEST_HEAD = 256  # of the flash kernels in torch
 # torch 2.11 takes fewer key heads as they are, 2.13 wants to be told.
 _TAKES_GROUPS = "enable_gqa" in inspect.signature(varlen_attn).parameters
@@ -21,14 +24,18 @@ def knows_boundaries(model: "PreTrainedModel") -> bool:
     """Whether softmax over what a row and its window hold is all there is: no sinks (a family that
     has them does without torch's sdpa), no cap, no chunks. The model may lie on the meta device."""
     text = model.config.get_text_config()
-    heads = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     more = ("attn_logit_softcapping", "attention_chunk_size")
     return (
         model._supports_attention_backend
         and model._supports_sdpa
-        and heads <= _WIDEST_HEAD
+        and _width(text) <= _WIDEST_HEAD
         and not any(getattr(text, name, None) for name in more)
     )
+
+
+def _width(text: "PreTrainedConfig") -> int:
+    """Of a head."""
+    return getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
 
 
 def reads_prompts_whole(model: "PreTrainedModel") -> bool:
@@ -37,21 +44,37 @@ def reads_prompts_whole(model: "PreTrainedModel") -> bool:
     return getattr(model, "reads_prompts_whole", False)
 
 
-def use_varlen(model: "PreTrainedModel") -> bool:
-    """Switches the model to varlen attention and proves it on two rows; says whether it holds.
+def use_varlen(model: "PreTrainedModel", ours: bool = True) -> bool:
+    """Switches the model to attention over rows and proves it on two; says whether it holds. With
+    our kernels where they can, if `ours`, else with torch's.
 
     The boundaries then come with every call (`cu_seq_lens_q`, `max_length_q`, as Transformers names
     them); without them, as in generating, a call is answered by torch's sdpa.
     """
-    # No mask is registered: Transformers makes none for it then. With one it would ask the GPU at
-    # each call whether rows share a sequence, and wait for all that the GPU has to do before.
-    AttentionInterface.register(NAME, _attend)
     before = model.config._attn_implementation
-    model.set_attn_implementation(NAME)
-    if rows_are_alone(model):
-        return True
+    for name, kernel in _kernels(model, ours):
+        switch(model, name, kernel)
+        if rows_are_alone(model):
+            return True
     model.set_attn_implementation(before)
     return False
+
+
+def _kernels(model: "PreTrainedModel", ours: bool) -> list[tuple[str, Callable[..., torch.Tensor]]]:
+    """Those that may fit the model, the fastest first."""
+    text = model.config.get_text_config()
+    heads = text.num_attention_heads
+    shape = (heads, getattr(text, "num_key_value_heads", None) or heads, _width(text))
+    ours = ours and packed_attention.holds(model.device, model.dtype, *shape)
+    return [("packed", _by_blocks)] * ours + [("varlen", _by_rows)]
+
+
+def switch(model: "PreTrainedModel", name: str, kernel: Callable[..., torch.Tensor]) -> None:
+    """Attention of this name is computed by the kernel from now on, and that of the model so."""
+    # No mask is registered: Transformers makes none for it then. With one it would ask the GPU at
+    # each call whether rows share a sequence, and wait for all that the GPU has to do before.
+    AttentionInterface.register(name, functools.partial(_attend, kernel))
+    model.set_attn_implementation(name)
 
 
 @torch.no_grad()
@@ -69,7 +92,7 @@ def rows_are_alone(model: "PreTrainedModel") -> bool:
     try:
         packs = [model.base_model(input_ids=one[None], **rows).last_hidden_state for one in ids]
     except RuntimeError as error:
-        print(f"No varlen attention: {error}", flush=True)
+        print(f"No attention over rows: {error}", flush=True)
         return False
     return bool(torch.equal(packs[0][0, 8:], packs[1][0, 8:]))
 
@@ -86,7 +109,7 @@ def boundaries(ends: torch.Tensor, longest: int) -> dict[str, Any]:
 
 
 def _attend(
-    module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs
+    kernel, module, query, key, value, attention_mask, scaling=None, dropout=0.0, **kwargs
 ) -> tuple[torch.Tensor, None]:
     """Tensors [1, heads, tokens, width]; gives [1, tokens, heads, width]."""
     ends = kwargs.get("cu_seq_lens_q")
@@ -94,25 +117,28 @@ def _attend(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **kwargs
         )
-    grouped = {"enable_gqa": query.shape[1] != key.shape[1]} if _TAKES_GROUPS else {}
-    longest = kwargs["max_length_q"]
-    back = (kwargs.get("sliding_window") or 0) - 1
-    # Laid out as the kernel likes it; compiled, the rotation before it writes them so at once.
+    # Laid out as the kernels like it; compiled, the rotation before it writes them so at once.
     wide = query.dtype
-    narrow = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else wide
     query, key, value = (
-        one[0].transpose(0, 1).to(narrow).contiguous() for one in (query, key, value)
+        one[0].transpose(0, 1).to(_narrow(wide)).contiguous() for one in (query, key, value)
     )
-    out = varlen_attn(
-        query,
-        key,
-        value,
-        ends,
-        ends,
-        longest,
-        longest,
-        scale=scaling,
-        window_size=(back, 0),
-        **grouped,
-    )
-    return out[None].to(wide), None
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    window = kwargs.get("sliding_window") or 0
+    return kernel(query, key, value, ends, kwargs["max_length_q"], scale, window)[None].to(
+        wide
+    ), None
+
+
+def _narrow(dtype: torch.dtype) -> torch.dtype:
+    """What the kernels are given."""
+    return torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else dtype
+
+
+def _by_blocks(query, key, value, ends, longest, scale, window) -> torch.Tensor:
+    return packed_attention.attend(query, key, value, ends, scale, window)
+
+
+def _by_rows(query, key, value, ends, longest, scale, window) -> torch.Tensor:
+    grouped = {"enable_gqa": query.shape[1] != key.shape[1]} if _TAKES_GROUPS else {}
+    seen = {"scale": scale, "window_size": (window - 1, 0)}
+    return varlen_attn(query, key, value, ends, ends, longest, longest, **seen, **grouped)

@@ -39,9 +39,10 @@ class Levers:
 def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -> Levers:
     """What will be pulled. `varlen`: the model's attention can be told the boundaries of rows.
 
-    The variable GREENROOM_WITHOUT names levers, with commas between, that a benchmark wants off.
+    The variable GREENROOM_WITHOUT names levers, with commas between, that a benchmark wants off;
+    "packed" are our kernels for varlen.
     """
-    without = os.environ.get("GREENROOM_WITHOUT", "").split(",")
+    without = _without()
     fused = config.peft_type == "lora" and not config.use_dora and not config.lora_dropout
     fused = fused and "fused_lora" not in without
     varlen = varlen and "varlen" not in without and can_varlen(device, config)
@@ -55,6 +56,10 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
         and max_steps >= _STEPS_WORTH_COMPILING
         and (not device.is_here or can_compile()),
     )
+
+
+def _without() -> list[str]:
+    return os.environ.get("GREENROOM_WITHOUT", "").split(",")
 
 
 def can_varlen(device: Device, config: TrainConfig) -> bool:
@@ -72,13 +77,14 @@ def pull(model, config: TrainConfig, foreseen: Levers) -> Levers:
     base: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
     adapted = sum(hasattr(one, "lora_A") for one in model.modules())
     fused = foreseen.fused_lora and 0 < adapted == fuse(model)
-    varlen = foreseen.varlen and use_varlen(base)
+    varlen = foreseen.varlen and use_varlen(base, ours="packed" not in _without())
     compiled = foreseen.compiled and fused and varlen
     head = foreseen.loss_head and give_loss_head(base, compiled)
     _wrap_layers(base, compiled, _checkpointed(config))
     levers = Levers(varlen, fused, head, compiled)
     pulled = ", ".join(name for name, on in asdict(levers).items() if on)
-    print(f"Levers: {pulled or 'none'}", flush=True)
+    attention = base.config._attn_implementation
+    print(f"Levers: {pulled or 'none'}; attention: {attention}", flush=True)
     return levers
 
 

@@ -40,6 +40,7 @@ CASES = {  # name: (options, levers that are off)
     "bf16": ({}, ""),
     "bf16, 8,192 tokens": ({"per_device_train_batch_size": 8}, ""),
     "bf16, not compiled": ({}, "compiled"),
+    "bf16, torch's varlen kernels": ({}, "packed"),
     "bf16, PEFT's LoRA": ({}, "fused_lora"),
     "bf16, whole logits": ({"per_device_train_batch_size": 8}, "loss_head"),
     "bf16, sdpa with a mask": ({}, "varlen"),

@@ -4,7 +4,6 @@ out, so that a processor can do it. The kernel itself is proved in tests/gpu."""
 import pytest
 import torch
 from transformers import (
-    AttentionInterface,
     Gemma2Config,
     Gemma2ForCausalLM,
     GptOssConfig,
@@ -45,7 +44,8 @@ def by_rows(query, key, value, ends, _, longest, __, *, scale, window_size, enab
     out = torch.empty_like(query)
     for begin, end in zip(ends[:-1], ends[1:], strict=True):
         q, k, v = (one[begin:end].transpose(0, 1) for one in (query, key, value))
-        back = torch.arange(end - begin)[:, None] - torch.arange(end - begin)
+        at = torch.arange(end - begin, device=query.device)
+        back = at[:, None] - at
         hidden = back < 0
         if window_size[0] >= 0:
             hidden = hidden | (back > window_size[0])
@@ -64,8 +64,7 @@ def switch(monkeypatch):
     """As use_varlen does on a GPU, over the arithmetic above."""
     monkeypatch.setattr(attention, "varlen_attn", by_rows)
     monkeypatch.setattr(attention, "_TAKES_GROUPS", True)
-    AttentionInterface.register(attention.NAME, attention._attend)
-    return lambda model: model.set_attn_implementation(attention.NAME)
+    return lambda model: attention.switch(model, "varlen", attention._by_rows)
 
 
 def packed():
@@ -142,7 +141,7 @@ def test_heads_that_the_kernel_refuses_are_no_error(switch, monkeypatch, capsys)
 
     monkeypatch.setattr(attention, "varlen_attn", refuses)
     assert not attention.rows_are_alone(model)
-    assert capsys.readouterr().out == "No varlen attention: head dimension must be equal\n"
+    assert capsys.readouterr().out == "No attention over rows: head dimension must be equal\n"
 
 
 def test_boundaries_exactly():

@@ -161,14 +161,14 @@ def test_what_is_pulled_on_a_cpu(capsys, monkeypatch, cpu):
     config = TrainConfig(lora_r=4)
     pulled = pull(model_of(1), config, cpu, 1000)
     assert pulled == levers.Levers(varlen=False, fused_lora=True, loss_head=True, compiled=False)
-    assert capsys.readouterr().out == "Levers: fused_lora, loss_head\n"
+    assert capsys.readouterr().out == "Levers: fused_lora, loss_head; attention: sdpa\n"
     dropping = TrainConfig(lora_r=4, lora_dropout=0.1)
     pulled = pull(model_of(1, lora_dropout=0.1), dropping, cpu, 1000)
     assert (pulled.fused_lora, pulled.loss_head) == (False, True)
     monkeypatch.setenv("GREENROOM_WITHOUT", "fused_lora,loss_head")
     capsys.readouterr()
     assert pull(model_of(1), config, cpu, 1000) == levers.Levers(False, False, False, False)
-    assert capsys.readouterr().out == "Levers: none\n"
+    assert capsys.readouterr().out == "Levers: none; attention: sdpa\n"
 
 
 STEPS, BATCH = 20, 4

@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.chat.tuned import Tuned
 from engine.chat.voices import Voices
@@ -60,7 +60,6 @@ def test_the_packed_loss_is_that_of_the_rows_alone(kind, folder, way, tmp_path, 
     if way == "varlen":
         monkeypatch.setattr(attention, "varlen_attn", by_rows)
         monkeypatch.setattr(attention, "_TAKES_GROUPS", True)
-        AttentionInterface.register(attention.NAME, attention._attend)
         assert attention.use_varlen(base)
     assert give_loss_head(base, compiled=False)
     layout = Layout(0, flat=way != "padded", capacity=99, longest=8, multiple=4)

@@ -1,0 +1,80 @@
+"""What packed attention is told of rows, and when it is used. The kernels are proved in
+tests/gpu."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.models import attention, packed_attention
+from tests.models.test_attention import by_rows, model_of, packed
+
+
+def test_spans_exactly():
+    ends = torch.tensor([0, 3, 4, 8], dtype=torch.int32)
+    first, last = packed_attention.spans(ends, 8)
+    assert first.tolist() == [0, 0, 0, 3, 4, 4, 4, 4]
+    assert last.tolist() == [3, 3, 3, 4, 8, 8, 8, 8]
+    first, last = packed_attention.spans(ends, 8, window=2)
+    assert first.tolist() == [0, 0, 1, 3, 4, 4, 5, 6]
+    assert last.tolist() == [2, 3, 3, 4, 6, 7, 8, 8]
+    assert first.dtype == last.dtype == torch.int32
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.integers(0, 12))
+def test_a_token_sees_its_row_and_window_from_either_side(lengths, window):
+    """By its first key, as the kernels of queries read it, and by a key's last query; both rise,
+    for a block looks at those of its edges alone."""
+    rows = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    ends = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
+    first, last = packed_attention.spans(ends, len(rows), window)
+    i, j = torch.arange(len(rows))[:, None], torch.arange(len(rows))
+    seen = (rows[:, None] == rows) & (j <= i)
+    if window:
+        seen &= i - j < window
+    assert torch.equal((first[:, None] <= j) & (j <= i), seen)
+    assert torch.equal((j <= i) & (i < last), seen)
+    assert (first.diff() >= 0).all()
+    assert (last.diff() >= 0).all()
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    """As on a GPU that runs both, with the arithmetic written out."""
+
+    def attend(query, key, value, ends, scale, window):
+        more = {"scale": scale, "window_size": (window - 1, 0)}
+        grouped = {"enable_gqa": query.shape[1] != key.shape[1]}
+        return by_rows(query, key, value, ends, None, query.shape[0], None, **more, **grouped)
+
+    monkeypatch.setattr(packed_attention, "holds", lambda *shape: True)
+    monkeypatch.setattr(packed_attention, "attend", attend)
+    monkeypatch.setattr(attention, "varlen_attn", by_rows)
+    monkeypatch.setattr(attention, "_TAKES_GROUPS", True)
+
+
+@pytest.mark.parametrize(("ours", "name"), [(True, "packed"), (False, "varlen")])
+def test_our_kernels_come_first_if_they_are_wanted(kernels, ours, name):
+    model = model_of(use_sliding_window=True, sliding_window=3, max_window_layers=0)
+    assert attention.use_varlen(model, ours)
+    assert model.config._attn_implementation == name
+    one = model(**packed(), use_cache=False).logits
+    other = model_of(use_sliding_window=True, sliding_window=3, max_window_layers=0)
+    attention.switch(other, "varlen", attention._by_rows)
+    assert torch.equal(one, other(**packed(), use_cache=False).logits)
+
+
+def test_where_ours_refuse_torchs_are_taken(kernels, monkeypatch, capsys):
+    def refuses(*args):
+        raise RuntimeError("keys, values and queries of different widths")
+
+    monkeypatch.setattr(packed_attention, "attend", refuses)
+    model = model_of()
+    assert attention.use_varlen(model)
+    assert model.config._attn_implementation == "varlen"
+    said = "No attention over rows: keys, values and queries of different widths\n"
+    assert capsys.readouterr().out == said
+
+
+def test_a_cpu_runs_no_kernels():
+    assert not packed_attention.holds(torch.device("cpu"), torch.float32, 4, 2, 16)
