@@ -126,10 +126,14 @@ def load_base(
     all GPUs; with `to_share` as `engine.models.sharing` wants it. Safetensors are read, or .bin as
     weights only; an old layout as its native class; no code of the model's author is run. Raises
     UserError."""
+    import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # standard error is for sentences
+    # On a Hopper or later it takes masked attention, and plans 50 ms for each length that is new to
+    # it: for every token of an answer in a batch.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     place, old = _found(model_name_or_path, weights=True)
     in_bin = bin_files(Path(place))
     refuse_programs(in_bin)

@@ -85,3 +85,24 @@ def test_memory_comes_from_the_card():
     memory = memory_now()
     assert all(one.is_gpu and "NVIDIA" in one.name for one in memory)
     assert all(one.total_gib > one.free_gib > 0 for one in memory)
+
+
+def test_no_token_waits_for_a_plan_of_attention():
+    """Two prompts of different length, so that there is a mask, and a new length at each step."""
+    import torch
+
+    from engine.chat.batch import Batch
+    from engine.chat.sampling import checked
+    from engine.chat.voices import Voices
+    from engine.models.load import Quantization
+
+    voices = Voices.load("sprout", [], Quantization())
+    turns = [[{"role": "user", "content": text}] for text in ("Hello!", "How is the sea today?")]
+    batch = Batch(voices.tuned, [voices.speaker("base", one, checked({})) for one in turns])
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities) as profile:
+        for _ in range(4):
+            batch.step()
+    operators = {event.key for event in profile.key_averages()}
+    assert "aten::scaled_dot_product_attention" in operators
+    assert not any("cudnn" in name for name in operators)
