@@ -52,5 +52,5 @@ def of_the_loss(shape: Shape, levers: Levers, width: float, tokens: int) -> floa
     if not levers.loss_head:
         return states + tokens * shape.vocab_size * (3 * width + 2 * 4)
     tile = min(tokens, _TILE_TOKENS) * shape.vocab_size
-    # Not compiled, its exponentials and differences stand beside it in float32, as measured.
-    return states + tile * (2 * width if levers.compiled else 2 * width + 4.5 * 4)
+    # Not compiled, it stands in float32 beside it, and so do its exponentials.
+    return states + tile * (2 * width if levers.compiled else width + 2 * 4)
