@@ -1,6 +1,9 @@
 """What packed attention is told of rows, and when it is used. The kernels are proved in
 tests/gpu."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given
@@ -76,5 +79,19 @@ def test_where_ours_refuse_torchs_are_taken(kernels, monkeypatch, capsys):
     assert capsys.readouterr().out == said
 
 
+SHAPE = (torch.bfloat16, 4, 2, 16)
+
+
 def test_a_cpu_runs_no_kernels():
-    assert not packed_attention.holds(torch.device("cpu"), torch.float32, 4, 2, 16)
+    assert not packed_attention.holds(torch.device("cpu"), *SHAPE)
+
+
+@pytest.mark.parametrize("capability", [(8, 9), (9, 0), (12, 0)])
+def test_they_are_tried_where_they_were_measured(monkeypatch, capability):
+    device, said = torch.device("cuda"), SimpleNamespace(TritonError=RuntimeError)
+    monkeypatch.setitem(sys.modules, "triton", SimpleNamespace(errors=said))
+    monkeypatch.setitem(sys.modules, "triton.errors", said)
+    monkeypatch.setattr(packed_attention, "runs_kernels", lambda device: True)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: capability)
+    monkeypatch.setattr(packed_attention, "_is_torchs", lambda *shape: True)
+    assert packed_attention.holds.__wrapped__(device, *SHAPE) is (capability == (9, 0))
