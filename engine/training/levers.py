@@ -63,9 +63,11 @@ def _without() -> list[str]:
 
 
 def can_varlen(device: Device, config: TrainConfig) -> bool:
-    """The flash kernels in torch: 16 bit, compute capability 8.0 and later."""
+    """The flash kernels in torch: 16 bit, compute capability 8.0 and later. Not with a method that
+    puts tokens before each row: no boundary knows of them."""
     return (
         device.type == "cuda"
+        and config.peft_type not in PROMPTS
         and (not device.is_here or torch.cuda.get_device_capability() >= (8, 0))
         and device.dtype in (torch.bfloat16, torch.float16)
         and not config.keeps_float32_weights

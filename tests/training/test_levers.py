@@ -14,6 +14,7 @@ from engine.hardware import Device
 from engine.models import loss_head
 from engine.models.adapter import attach
 from engine.models.fused_lora import fuse
+from engine.options.adapter import PROMPTS
 from engine.training import levers
 from engine.training.arguments import arguments
 from engine.training.loop import PackedTrainer
@@ -256,11 +257,21 @@ def test_twenty_steps_follow_the_plain_trainer(tmp_path, cpu, monkeypatch):
     assert losses(trainer) == pytest.approx(expected, rel=0.01)
 
 
+CARD = Device("cuda", "a card", torch.bfloat16, Sentence("", ""), is_here=False)
+
+
+@pytest.mark.parametrize("method", PROMPTS)
+def test_prompts_before_each_row_know_no_boundaries(method, cpu):
+    """They would stand before the first row alone, and move all that follow."""
+    config = TrainConfig(peft_type=method, packing=False)
+    for device in (cpu, CARD):
+        assert not levers.foresee(config, device, True, 1000).varlen
+
+
 @pytest.mark.parametrize("way", ["ddp", "fsdp"])
 def test_every_way_to_share_the_work_pulls_all_levers(way):
     """FSDP puts a layer together before its compiled code is called."""
-    card = Device("cuda", "a card", torch.bfloat16, Sentence("", ""), is_here=False)
     config = TrainConfig(distributed_type=way)
-    assert levers.foresee(config, card, True, 1000) == levers.Levers(
+    assert levers.foresee(config, CARD, True, 1000) == levers.Levers(
         varlen=True, fused_lora=True, loss_head=True, compiled=True
     )
