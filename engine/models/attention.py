@@ -1,4 +1,4 @@
-"""Attention over rows that lie one after the other: our kernels or torch's, no mask, no padding."""
+"""Attention over rows that lie one after the other: a GPU's kernels or row by row, no padding."""
 
 import functools
 import inspect
@@ -62,6 +62,8 @@ def use_varlen(model: "PreTrainedModel", ours: bool = True) -> bool:
 
 def _kernels(model: "PreTrainedModel", ours: bool) -> list[tuple[str, Callable[..., torch.Tensor]]]:
     """Those that may fit the model, the fastest first."""
+    if model.device.type == "cpu":
+        return [("varlen", _one_after_the_other)]
     text = model.config.get_text_config()
     heads = text.num_attention_heads
     shape = (heads, getattr(text, "num_key_value_heads", None) or heads, _width(text))
@@ -142,3 +144,26 @@ def _by_rows(query, key, value, ends, longest, scale, window) -> torch.Tensor:
     grouped = {"enable_gqa": query.shape[1] != key.shape[1]} if _TAKES_GROUPS else {}
     seen = {"scale": scale, "window_size": (window - 1, 0)}
     return varlen_attn(query, key, value, ends, ends, longest, longest, **seen, **grouped)
+
+
+def _one_after_the_other(query, key, value, ends, longest, scale, window) -> torch.Tensor:
+    """For a processor: calls cost little there, and what a mask hides as much as what it shows."""
+    lengths = ends.diff().tolist()
+    rows = zip(*(one.split(lengths) for one in (query, key, value)), strict=True)
+    return torch.cat([_one_row(*row, scale, window) for row in rows])
+
+
+def _one_row(query, key, value, scale: float, window: int) -> torch.Tensor:
+    slides, seen = 0 < window < len(query), None
+    if slides:
+        at = torch.arange(len(query))
+        back = at[:, None] - at
+        seen = (back >= 0) & (back < window)
+    out = torch.nn.functional.scaled_dot_product_attention(
+        *(one.transpose(0, 1)[None] for one in (query, key, value)),
+        attn_mask=seen,
+        is_causal=not slides,
+        scale=scale,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return out[0].transpose(0, 1)

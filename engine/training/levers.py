@@ -52,6 +52,7 @@ def foresee(config: TrainConfig, device: Device, varlen: bool, max_steps: int) -
         loss_head="loss_head" not in without and config.peft_type not in _OWN_FORWARD,
         compiled=varlen
         and fused
+        and device.type == "cuda"
         and "compiled" not in without
         and max_steps >= _STEPS_WORTH_COMPILING
         and (not device.is_here or can_compile()),
@@ -63,12 +64,12 @@ def _without() -> list[str]:
 
 
 def can_varlen(device: Device, config: TrainConfig) -> bool:
-    """The flash kernels in torch: 16 bit, compute capability 8.0 and later. Not with a method that
-    puts tokens before each row: no boundary knows of them."""
-    return (
-        device.type == "cuda"
-        and config.peft_type not in PROMPTS
-        and (not device.is_here or torch.cuda.get_device_capability() >= (8, 0))
+    """On a GPU the flash kernels in torch: 16 bit, compute capability 8.0 and later. Nowhere with a
+    method that puts tokens before each row: no boundary knows of them."""
+    if config.peft_type in PROMPTS:
+        return False
+    return device.type == "cpu" or (
+        (not device.is_here or torch.cuda.get_device_capability() >= (8, 0))
         and device.dtype in (torch.bfloat16, torch.float16)
         and not config.keeps_float32_weights
     )

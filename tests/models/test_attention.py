@@ -56,12 +56,12 @@ def by_rows(query, key, value, ends, _, longest, __, *, scale, window_size, enab
 
 def model_of(**config):
     torch.manual_seed(0)
-    return Qwen3ForCausalLM(Qwen3Config(**SMALL, **config)).eval()
+    return Qwen3ForCausalLM(Qwen3Config(**SMALL | config)).eval()
 
 
 @pytest.fixture
 def switch(monkeypatch):
-    """As use_varlen does on a GPU, over the arithmetic above."""
+    """As use_varlen does on a GPU without our kernels, over the arithmetic above."""
     monkeypatch.setattr(attention, "varlen_attn", by_rows)
     monkeypatch.setattr(attention, "_TAKES_GROUPS", True)
     return lambda model: attention.switch(model, "varlen", attention._by_rows)
@@ -121,6 +121,12 @@ def test_layers_that_drop_the_boundaries_are_found_out(switch):
     """The rows would be mixed without a word."""
     model = model_of()
     switch(model)
+    drop_boundaries(model)
+    assert not attention.rows_are_alone(model)
+
+
+def drop_boundaries(model):
+    """As a layer does that hands on only what it knows."""
     inner = model.model.layers[1].self_attn
     whole = inner.forward
 
@@ -129,7 +135,6 @@ def test_layers_that_drop_the_boundaries_are_found_out(switch):
         return whole(*args, **kept)
 
     inner.forward = dropping
-    assert not attention.rows_are_alone(model)
 
 
 def test_heads_that_the_kernel_refuses_are_no_error(switch, monkeypatch, capsys):
@@ -154,8 +159,24 @@ def test_boundaries_exactly():
     }
 
 
-def test_a_cpu_keeps_what_it_had():
+@pytest.mark.parametrize("config", [{}, WINDOW, {"num_key_value_heads": 4}], ids=str)
+def test_a_processor_takes_row_by_row(config):
+    """Rows of 6, 3 and 8 tokens and one of filling, with the gradients of all that they touch."""
+    model, alone = model_of(**config), model_of(**config)
+    assert attention.use_varlen(model)
+    assert model.config._attn_implementation == "varlen"
+    together = model(**packed(), use_cache=False).logits[0, : sum(map(len, ROWS))]
+    expected = torch.cat([alone(input_ids=torch.tensor([ids])).logits[0] for ids in ROWS])
+    torch.testing.assert_close(together, expected, rtol=1e-5, atol=1e-5)
+    together.square().mean().backward()
+    expected.square().mean().backward()
+    for one, other in zip(model.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_that_would_mix_rows_keeps_what_it_had():
     model = model_of()
+    drop_boundaries(model)
     before = model.config._attn_implementation
     assert not attention.use_varlen(model)
     assert model.config._attn_implementation == before

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.models import attention, packed_attention
-from tests.models.test_attention import by_rows, model_of, packed
+from tests.models.test_attention import model_of
 
 
 def test_spans_exactly():
@@ -41,37 +41,25 @@ def test_a_token_sees_its_row_and_window_from_either_side(lengths, window):
     assert (last.diff() >= 0).all()
 
 
-@pytest.fixture
-def kernels(monkeypatch):
-    """As on a GPU that runs both, with the arithmetic written out."""
-
-    def attend(query, key, value, ends, scale, window):
-        more = {"scale": scale, "window_size": (window - 1, 0)}
-        grouped = {"enable_gqa": query.shape[1] != key.shape[1]}
-        return by_rows(query, key, value, ends, None, query.shape[0], None, **more, **grouped)
-
-    monkeypatch.setattr(packed_attention, "holds", lambda *shape: True)
-    monkeypatch.setattr(packed_attention, "attend", attend)
-    monkeypatch.setattr(attention, "varlen_attn", by_rows)
-    monkeypatch.setattr(attention, "_TAKES_GROUPS", True)
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("hold", [True, False])
+def test_our_kernels_come_first_where_they_hold_and_are_wanted(monkeypatch, wanted, hold):
+    """Tried with heads like the model's: four of 16 over two of keys."""
+    asked = []
+    monkeypatch.setattr(packed_attention, "holds", lambda *shape: asked.append(shape) or hold)
+    device = torch.device("cuda")
+    card = SimpleNamespace(device=device, dtype=torch.bfloat16, config=model_of().config)
+    names = [name for name, _ in attention._kernels(card, wanted)]
+    assert names == ["packed"] * (wanted and hold) + ["varlen"]
+    assert asked == [(device, torch.bfloat16, 4, 2, 16)] * wanted
 
 
-@pytest.mark.parametrize(("ours", "name"), [(True, "packed"), (False, "varlen")])
-def test_our_kernels_come_first_if_they_are_wanted(kernels, ours, name):
-    model = model_of(use_sliding_window=True, sliding_window=3, max_window_layers=0)
-    assert attention.use_varlen(model, ours)
-    assert model.config._attn_implementation == name
-    one = model(**packed(), use_cache=False).logits
-    other = model_of(use_sliding_window=True, sliding_window=3, max_window_layers=0)
-    attention.switch(other, "varlen", attention._by_rows)
-    assert torch.equal(one, other(**packed(), use_cache=False).logits)
-
-
-def test_where_ours_refuse_torchs_are_taken(kernels, monkeypatch, capsys):
+def test_where_the_first_refuse_the_next_are_taken(monkeypatch, capsys):
     def refuses(*args):
         raise RuntimeError("keys, values and queries of different widths")
 
-    monkeypatch.setattr(packed_attention, "attend", refuses)
+    kernels = [("packed", refuses), ("varlen", attention._one_after_the_other)]
+    monkeypatch.setattr(attention, "_kernels", lambda model, ours: kernels)
     model = model_of()
     assert attention.use_varlen(model)
     assert model.config._attn_implementation == "varlen"

@@ -161,12 +161,13 @@ def test_what_is_pulled_on_a_cpu(capsys, monkeypatch, cpu):
     """Named in the log; a benchmark switches each off by its name."""
     config = TrainConfig(lora_r=4)
     pulled = pull(model_of(1), config, cpu, 1000)
-    assert pulled == levers.Levers(varlen=False, fused_lora=True, loss_head=True, compiled=False)
-    assert capsys.readouterr().out == "Levers: fused_lora, loss_head; attention: sdpa\n"
+    assert pulled == levers.Levers(varlen=True, fused_lora=True, loss_head=True, compiled=False)
+    said = "Levers: varlen, fused_lora, loss_head; attention: varlen\n"
+    assert capsys.readouterr().out == said
     dropping = TrainConfig(lora_r=4, lora_dropout=0.1)
     pulled = pull(model_of(1, lora_dropout=0.1), dropping, cpu, 1000)
     assert (pulled.fused_lora, pulled.loss_head) == (False, True)
-    monkeypatch.setenv("GREENROOM_WITHOUT", "fused_lora,loss_head")
+    monkeypatch.setenv("GREENROOM_WITHOUT", "varlen,fused_lora,loss_head")
     capsys.readouterr()
     assert pull(model_of(1), config, cpu, 1000) == levers.Levers(False, False, False, False)
     assert capsys.readouterr().out == "Levers: none; attention: sdpa\n"

@@ -7,11 +7,14 @@ import torch
 
 from engine.chat.voices import BASE, Voices
 from engine.config import TrainConfig
+from engine.dataset.packing import join
 from engine.models.load import Quantization
 from engine.models.row_lora import read_frozen
 from engine.training import runs, train
 from engine.training.assemble import build_model
 from engine.training.estimate import model_shape
+from engine.training.levers import foresee, pull
+from engine.training.micro_steps import Layout
 
 pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
 
@@ -147,6 +150,46 @@ def test_a_method_from_start_to_voice(case, options, trained, cpu):
     torch.testing.assert_close(trained(path), expected, atol=1e-4, rtol=1e-4)
     assert curve(path, "loss") == pytest.approx(losses, abs=1e-4)
     assert curve(path, "eval_loss") == pytest.approx(evaluations, abs=1e-4)
+
+
+ROWS = [[5, 9, 300, 41, 7, 2], [8, 100, 77], [6, 60, 61, 62, 63, 64, 65, 2]]
+
+
+@pytest.mark.parametrize("case", METHODS)
+def test_rows_that_are_laid_out_together_learn_as_alone(case, options, cpu):
+    """With all that a run pulls, and weights that have learned: the loss and its gradients."""
+    config = options(METHODS[case])
+    torch.manual_seed(0)
+    model = build_model(config, cpu, 4).eval()  # P-tuning's encoder drops some
+    weights = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    with torch.no_grad():
+        for one in weights.values():
+            one += 0.02 * torch.randn_like(one)
+    losses = [
+        torch.nn.functional.cross_entropy(
+            model(input_ids=torch.tensor([ids])).logits[0, -len(ids) : -1],
+            torch.tensor(ids[1:]),
+            reduction="sum",
+        )
+        for ids in ROWS
+    ]
+    alone = sum(losses) / sum(len(ids) - 1 for ids in ROWS)
+    expected = torch.autograd.grad(alone, weights.values(), allow_unused=True)
+
+    pulled = pull(model, config, foresee(config, cpu, model_shape(config).varlen, STEPS))
+    assert pulled.varlen == config.packing
+    rows = [join([{"input_ids": ids, "labels": [-100, *ids[1:]]}]) for ids in ROWS]
+    batch = Layout(0, flat=pulled.varlen, capacity=99, longest=8).batch(rows, torch.device("cpu"))
+    logits = model(**batch.inputs).logits[:, -batch.labels.shape[1] : -1]
+    together = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), batch.labels[:, 1:].flatten()
+    )
+    assert together.item() == pytest.approx(alone.item(), abs=1e-5)
+    found = torch.autograd.grad(together, weights.values(), allow_unused=True)
+    for name, one, other in zip(weights, found, expected, strict=True):
+        assert (one is None) == (other is None), name
+        if one is not None:
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["lora", "prompt_tuning", "p_tuning", "prefix_tuning", "full"])

@@ -13,9 +13,8 @@ from engine.chat.tuned import Tuned
 from engine.chat.voices import Voices
 from engine.config import TrainConfig
 from engine.dataset.packing import join
-from engine.models import attention
 from engine.models.adapter import save
-from engine.models.attention import knows_boundaries
+from engine.models.attention import knows_boundaries, use_varlen
 from engine.models.load import Quantization, empty_model, load_base
 from engine.models.loss_head import give_loss_head
 from engine.models.targets import matching, renamed_targets, target_modules
@@ -28,7 +27,6 @@ from engine.training.loop import PackedTrainer
 from engine.training.micro_steps import Layout
 from engine.training.train import train
 from tests.models.old import layouts
-from tests.models.test_attention import by_rows
 
 pytestmark = pytest.mark.usefixtures("same_signals")
 
@@ -50,17 +48,14 @@ def folder(kind, chatglm3_folder, qwen_folder):
 
 
 @pytest.mark.parametrize("way", ["padded", "flat", "varlen"])
-def test_the_packed_loss_is_that_of_the_rows_alone(kind, folder, way, tmp_path, cpu, monkeypatch):
-    """By the old rules, one row after the other; an adapter that has learned nothing adds nothing.
-    Varlen is the attention of a GPU, with the kernel's arithmetic written out."""
+def test_the_packed_loss_is_that_of_the_rows_alone(kind, folder, way, tmp_path, cpu):
+    """By the old rules, row after row; an adapter that has learned nothing adds nothing."""
     config = TrainConfig(model_name_or_path=str(folder), lora_r=4)
     model = build_model(config, cpu)
     base = model.get_base_model()
     assert knows_boundaries(base)
     if way == "varlen":
-        monkeypatch.setattr(attention, "varlen_attn", by_rows)
-        monkeypatch.setattr(attention, "_TAKES_GROUPS", True)
-        assert attention.use_varlen(base)
+        assert use_varlen(base)
     assert give_loss_head(base, compiled=False)
     layout = Layout(0, flat=way != "padded", capacity=99, longest=8, multiple=4)
     trainer = PackedTrainer(
@@ -85,7 +80,7 @@ def test_what_makes_a_run_fast_holds_for_them(folder, cpu):
     config = TrainConfig(model_name_or_path=str(folder), lora_r=4, gradient_checkpointing=True)
     model = build_model(config, cpu)
     levers = pull(model, config, foresee(config, cpu, varlen=True, max_steps=8))
-    assert (levers.fused_lora, levers.loss_head, levers.varlen) == (True, True, False)
+    assert (levers.fused_lora, levers.loss_head, levers.varlen) == (True, True, True)
     loss = model(input_ids=torch.tensor([ROWS[0]]), labels=torch.tensor([ROWS[0]])).loss
     loss.backward()
     grads = [p.grad for n, p in model.named_parameters() if "lora_B" in n]
