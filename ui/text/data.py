@@ -6,7 +6,7 @@ WORDS = {
     "data_dataset": Sentence("Dataset", "数据集"),
     "data_upload": Sentence(
         "or drop a file: JSON, CSV, Excel, Parquet, text …",
-        "或拖入文件：JSON、CSV、Excel、Parquet、文本……",
+        "或拖入 JSON、CSV、Excel、Parquet、文本……",
     ),
     "data_mend": Sentence("Mend it into a new file", "修好并另存为新文件"),
     "data_mended": Sentence("What was mended", "修改了什么"),
