@@ -110,7 +110,7 @@ def _tile(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """The summed loss of a tile, and softmax - onehot in the logits' precision. The logits are used
     up: in float32 they become the latter."""
     wide = logits.float()
-    # Written out: compiled, it reads the logits once; torch.logsumexp reads them twice.
+    # Written out, since torch.compile can join the two then; those of torch.logsumexp it does not.
     top = wide.amax(-1, keepdim=True)
     lse = top + (wide - top).exp_().sum(-1, keepdim=True).log()
     loss = (lse - wide.gather(-1, targets[:, None])).sum()
@@ -122,8 +122,8 @@ _compile = torch.compile(_tile)
 
 
 def _compiled_tile(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Of any number of tokens, the last tile's too, but one vocabulary: with both unknown the
-    kernel takes 1.8 times as long."""
+    """Of any number of tokens, the last tile's too, but one vocabulary: on an H200 a kernel that
+    knows neither takes 1.5 times as long as one that knows both (0.55 and 0.36 ms)."""
     for one in (logits, targets):
         torch._dynamo.maybe_mark_dynamic(one, 0)
     return _compile(logits, targets)

@@ -29,11 +29,10 @@ def holds(device: torch.device, dtype: torch.dtype, heads: int, key_heads: int, 
     """
     if not runs_kernels(device) or torch.cuda.get_device_capability(device)[0] != _CAPABILITY:
         return False
-    from triton.errors import TritonError
-
     try:
         return _is_torchs(device, dtype, heads, key_heads, width)
-    except (RuntimeError, TritonError) as error:
+    # Compilers and drivers fail in ways of their own, the launcher's C compiler among them.
+    except Exception as error:
         print(f"No packed attention: {error}", flush=True)
         return False
 

@@ -52,5 +52,7 @@ def of_the_loss(shape: Shape, levers: Levers, width: float, tokens: int) -> floa
     if not levers.loss_head:
         return states + tokens * shape.vocab_size * (3 * width + 2 * 4)
     tile = min(tokens, _TILE_TOKENS) * shape.vocab_size
-    # Not compiled, it stands in float32 beside it, and so do its exponentials.
-    return states + tile * (2 * width if levers.compiled else width + 2 * 4)
+    if levers.compiled:
+        return states + tile * 2 * width
+    # In float32, as it is or beside itself, and its exponentials.
+    return states + tile * ((width if width < 4 else 0) + 2 * 4)

@@ -180,6 +180,13 @@ def test_a_plain_base_is_float32_here(tiny_model_folder, cpu):
     assert footprint_gib(model) * 2**30 == pytest.approx(weights, rel=0.01)
 
 
+def test_attention_that_plans_for_each_length_is_off(tiny_model_folder, cpu):
+    """cuDNN's: it takes masked attention on a Hopper and later."""
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    load_base(str(tiny_model_folder), cpu, Quantization())
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
 IDS = torch.tensor([[5, 9, 300, 41, 7, 2, 81, 600, 44, 1000, 31, 2]])
 BITS = {"4-bit nf4": Quantization(load_in_4bit=True), "8-bit": Quantization(load_in_8bit=True)}
 

@@ -1,7 +1,7 @@
 """What packed attention is told of rows, and when it is used. The kernels are proved in
 tests/gpu."""
 
-import sys
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -76,10 +76,19 @@ def test_a_cpu_runs_no_kernels():
 
 @pytest.mark.parametrize("capability", [(8, 9), (9, 0), (12, 0)])
 def test_they_are_tried_where_they_were_measured(monkeypatch, capability):
-    device, said = torch.device("cuda"), SimpleNamespace(TritonError=RuntimeError)
-    monkeypatch.setitem(sys.modules, "triton", SimpleNamespace(errors=said))
-    monkeypatch.setitem(sys.modules, "triton.errors", said)
     monkeypatch.setattr(packed_attention, "runs_kernels", lambda device: True)
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: capability)
     monkeypatch.setattr(packed_attention, "_is_torchs", lambda *shape: True)
-    assert packed_attention.holds.__wrapped__(device, *SHAPE) is (capability == (9, 0))
+    holds = packed_attention.holds.__wrapped__
+    assert holds(torch.device("cuda"), *SHAPE) is (capability == (9, 0))
+
+
+def test_a_launcher_that_cannot_be_built_is_said(monkeypatch, capsys):
+    def unbuilt(*shape):
+        raise subprocess.CalledProcessError(1, ["gcc"])
+
+    monkeypatch.setattr(packed_attention, "runs_kernels", lambda device: True)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(packed_attention, "_is_torchs", unbuilt)
+    assert not packed_attention.holds.__wrapped__(torch.device("cuda"), *SHAPE)
+    assert capsys.readouterr().out.startswith("No packed attention: Command '['gcc']'")

@@ -7,6 +7,7 @@ import pytest
 
 from engine.config import TrainConfig
 from engine.hardware import DeviceMemory
+from engine.training.activations import of_the_loss
 from engine.training.data import prepare
 from engine.training.estimate import estimate
 from engine.training.levers import Levers
@@ -297,6 +298,18 @@ def test_what_levers_that_are_off_keep_besides():
     assert layer(varlen=False) == pytest.approx(plain + 2 * 30 * 2)
     assert layer(fused_lora=False) == pytest.approx(plain + 400 * 2)
     assert layer(0.1, fused_lora=False) == pytest.approx(plain + 400 * 2 + 6 * 100 + 400)
+
+
+@pytest.mark.parametrize(("compiled", "width", "logit"), [
+    (True, 2, 2 + 2), (False, 2, 2 + 4 + 4), (False, 4, 4 + 4),
+])  # fmt: skip
+def test_a_tile_of_logits_exactly(compiled, width, logit):
+    """Of 2,000 tokens 1,024 at a time; compiled with its gradients in its own precision, else in
+    float32 and its exponentials."""
+    model = shape(0, 0, 0, hidden=100, vocabulary=6400)
+    levers = dataclasses.replace(ALL, compiled=compiled)
+    found = of_the_loss(model, levers, width, tokens=2000)
+    assert found == 2 * 2000 * 100 * width + 1024 * 6400 * logit
 
 
 @pytest.mark.parametrize("method", ["prompt_tuning", "adalora", "full"])

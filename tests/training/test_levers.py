@@ -258,6 +258,17 @@ def test_twenty_steps_follow_the_plain_trainer(tmp_path, cpu, monkeypatch):
     assert losses(trainer) == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("without", "ours"), [("", True), ("packed", False), ("head,packed", False)]
+)
+def test_our_attention_kernels_are_switched_off_by_their_name(without, ours, cpu, monkeypatch):
+    wanted = []
+    monkeypatch.setattr(levers, "use_varlen", lambda base, ours: wanted.append(ours) or True)
+    monkeypatch.setenv("GREENROOM_WITHOUT", without)
+    assert pull(model_of(1), TrainConfig(lora_r=4), cpu, 1000).varlen
+    assert wanted == [ours]
+
+
 CARD = Device("cuda", "a card", torch.bfloat16, Sentence("", ""), is_here=False)
 
 
