@@ -127,11 +127,20 @@ class Visitor:
         return re.search(r"\?run=([a-z]+-[a-z]+-[0-9a-f]{4})", words)[1]
 
     def select_run(self, run_id):
-        """On Runs, whose table is looked at when the tab opens."""
+        """On Runs, whose table is looked at when the tab opens: what is clicked in that very moment
+        can be lost, while Gradio makes the table anew, and is clicked once more."""
         self.go_to("data")
         self.go_to("runs")
-        self.page.locator(f'#runs_table button[data-run="{run_id}"]').click()
-        self.page.locator(f'#runs_table tr.selected[data-run="{run_id}"]').wait_for()
+        button = self.page.locator(f'#runs_table button[data-run="{run_id}"]')
+        selected = self.page.locator(f'#runs_table tr.selected[data-run="{run_id}"]')
+        from playwright.sync_api import TimeoutError as TooLate
+
+        button.click()
+        try:
+            selected.wait_for(timeout=20_000)
+        except TooLate:
+            button.click()
+            selected.wait_for()
 
     def speak_with(self, run_id):
         """Chat, with the adapter of a run put on."""
