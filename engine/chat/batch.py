@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Batch:
     """`rows` of the model's LoRA layers are told apart where the speakers are several voices;
     otherwise all speak as one voice, whatever its method. With a `captured` step, decoding goes
-    through it, and a token is read while the next is computed."""
+    through it. On a GPU a token is read while the next is computed."""
 
     def __init__(self, tuned: Tuned, speakers: list[Speaker], captured: "Captured | None" = None):
         self.speakers = speakers
@@ -26,7 +26,8 @@ class Batch:
         self._mask = _left_padded(speakers, tuned.base.device)
         self._cache: Any = None
         self._tokens: torch.Tensor | None = None
-        self._unread: deque[Arriving] = deque()
+        self._unread: deque[tuple[list[Speaker], Arriving]] = deque()
+        self._ahead = int(tuned.base.device.type == "cuda")  # tokens; a CPU does one thing at a time
 
     @property
     def done(self) -> bool:
@@ -42,8 +43,8 @@ class Batch:
             for row, speaker in enumerate(self.speakers)
         ]
         self._tokens = torch.cat(drawn)
-        self._unread.append(Arriving(self._tokens))
-        if self._captured is None or len(self._unread) > 1:
+        self._unread.append((self.speakers, Arriving(self._tokens)))
+        if len(self._unread) > self._ahead:
             self._read()
         if self._captured is None:
             self._drop_done()
@@ -98,8 +99,8 @@ class Batch:
         return {"attention_mask": self._mask} | self._tuned.positions(self._mask, length)
 
     def _read(self) -> None:
-        tokens = self._unread.popleft().read().tolist()
-        for speaker, token in zip(self.speakers, tokens, strict=True):
+        speakers, tokens = self._unread.popleft()
+        for speaker, token in zip(speakers, tokens.read().tolist(), strict=True):
             speaker.hear(token)
 
     def _drop_done(self) -> None:
