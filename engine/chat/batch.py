@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from engine.chat.choosing import Choosing
 from engine.chat.speaker import Speaker
 from engine.chat.tuned import Tuned
 from engine.transfers import Arriving
@@ -21,13 +22,16 @@ class Batch:
 
     def __init__(self, tuned: Tuned, speakers: list[Speaker], captured: "Captured | None" = None):
         self.speakers = speakers
+        self.choosing = Choosing(speakers, tuned.base.device)
         self._tuned = tuned
         self._captured = captured
         self._mask = _left_padded(speakers, tuned.base.device)
         self._cache: Any = None
         self._tokens: torch.Tensor | None = None
         self._unread: deque[tuple[list[Speaker], Arriving]] = deque()
-        self._ahead = int(tuned.base.device.type == "cuda")  # tokens; a CPU does one thing at a time
+        self._ahead = int(
+            tuned.base.device.type == "cuda"
+        )  # tokens; a CPU does one thing at a time
 
     @property
     def done(self) -> bool:
@@ -37,12 +41,7 @@ class Batch:
     def step(self) -> None:
         """One forward pass, and a token for each speaker that is not done."""
         scores = self._first() if self._tokens is None else self._next()
-        silent = torch.zeros(1, dtype=torch.long, device=scores.device)
-        drawn = [
-            silent if speaker.done else speaker.choose(scores[row : row + 1])
-            for row, speaker in enumerate(self.speakers)
-        ]
-        self._tokens = torch.cat(drawn)
+        self._tokens = self.choosing.next(scores)
         self._unread.append((self.speakers, Arriving(self._tokens)))
         if len(self._unread) > self._ahead:
             self._read()
@@ -111,6 +110,7 @@ class Batch:
         rows = torch.tensor(left, device=self._tokens.device)
         self.speakers = [self.speakers[row] for row in left]
         self._tokens = self._tokens[rows]
+        self.choosing.keep(left, rows)
         self._cache.batch_select_indices(rows)
         if hasattr(self._cache, "prompts"):  # ChatGLM-6B keeps there where each row's prompt ends
             self._cache.prompts = self._cache.prompts.of_rows(rows)

@@ -65,9 +65,18 @@ def processors(settings: dict[str, float]) -> "LogitsProcessorList":
 
 
 def draw(
-    scores: "torch.Tensor", temperature: float, generator: "torch.Generator"
+    scores: "torch.Tensor", temperature: float, chances: "list[torch.Generator]"
 ) -> "torch.Tensor":
-    """The next token's id [1] from processed scores [1, vocabulary]."""
+    """The next tokens' ids [rows] from processed scores [rows, vocabulary], each by its own random
+    numbers.
+
+    They are those that torch.multinomial draws: the largest share of a token's probability by an
+    exponential number. It asks the GPU at each call whether these are probabilities, and waits.
+    """
     if temperature == 0:
         return scores.argmax(-1)
-    return scores.float().softmax(-1).multinomial(1, generator=generator)[0]
+    shares = scores.float().softmax(-1)
+    waits = shares.new_empty(shares.shape)
+    for row, generator in zip(waits, chances, strict=True):
+        row.exponential_(1, generator=generator)
+    return shares.div_(waits).argmax(-1)

@@ -1,6 +1,5 @@
 """One voice while it answers one prompt: what it was asked, what it has said, when it ends."""
 
-import hashlib
 import time
 from itertools import pairwise
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import torch
 
 from engine.chat.manner import Manner
-from engine.chat.sampling import draw, processors
 from engine.dataset.prompt import render
 from engine.errors import UserError
 
@@ -37,37 +35,15 @@ class Speaker:
         self.prompt_ids: list[int] = read["input_ids"]
         self._ends_at = [end for _, end in read["offset_mapping"]]
         self.room = self._room(window)
-        self._processors = processors(settings)
-        self._random = torch.Generator(device=device)
+        self.random = torch.Generator(device=device)
         self.begin_again()
 
     def begin_again(self) -> None:
         """Nothing is said yet."""
         self.done, self.stopped_by, self.checksum = False, "", ""
         self.new_ids: list[int] = []
-        self._random.manual_seed(int(self.settings["seed"]))
-        self._ids: torch.Tensor | None = None  # prompt and answer, for what looks back
-        self._drawn = 0
+        self.random.manual_seed(int(self.settings["seed"]))
         self._begin = self._end = time.monotonic()
-
-    @torch.inference_mode()
-    def choose(self, scores: torch.Tensor) -> torch.Tensor:
-        """The next token [1] by scores [1, vocabulary] in float32; it is on their device, and not
-        heard before `hear`."""
-        if not self.checksum:
-            self.checksum = hashlib.sha256(scores.cpu().numpy().tobytes()).hexdigest()[:8]
-        if not self._processors:
-            return scores.argmax(-1)
-        if self._ids is None:
-            room = torch.zeros(self.room + 1, dtype=torch.long)
-            self._ids = torch.cat([torch.tensor(self.prompt_ids), room])[None].to(scores.device)
-        so_far = len(self.prompt_ids) + self._drawn
-        scores = self._processors(self._ids[:, :so_far], scores)
-        token = draw(scores, self.settings["temperature"], self._random)
-        if self._drawn <= self.room:
-            self._ids[0, so_far] = token[0]
-        self._drawn += 1
-        return token
 
     def hear(self, token: int) -> None:
         """The token that was drawn is said, or ends the answer."""

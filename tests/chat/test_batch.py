@@ -21,15 +21,18 @@ def spoken(voices, names):
     """{voice: (scores of every step [steps, vocabulary], new ids)} of one batch."""
     speakers = [voices.speaker(name, PROMPTS[name], GREEDY) for name in names]
     scores = {name: [] for name in names}
-    for speaker in speakers:
-        choose = speaker.choose
-        speaker.choose = lambda s, name=speaker.name, choose=choose: (
-            scores[name].append(s.clone()) or choose(s)
-        )
     batch = Batch(voices.tuned, speakers)
+    chosen = batch.choosing.next
+
+    def heard(rows):
+        for speaker, row in zip(batch.speakers, rows, strict=True):
+            scores[speaker.name].append(row.clone())
+        return chosen(rows)
+
+    batch.choosing.next = heard
     while not batch.done:
         batch.step()
-    return {one.name: (torch.cat(scores[one.name]), one.new_ids) for one in speakers}
+    return {one.name: (torch.stack(scores[one.name]), one.new_ids) for one in speakers}
 
 
 @pytest.mark.parametrize("bits", [0, 8, 4])

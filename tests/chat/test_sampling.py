@@ -57,8 +57,8 @@ def test_processors_exactly():
 
 
 def test_greedy_is_the_highest_score():
-    generator = torch.Generator()
-    assert draw(torch.tensor([[1.0, 5.0, 2.0]]), 0, generator) == 1
+    scores = torch.tensor([[1.0, 5.0, 2.0], [7.0, 5.0, 2.0]])
+    assert draw(scores, 0, [torch.Generator(), torch.Generator()]).tolist() == [1, 0]
     assert [type(one) for one in processors(DEFAULTS | {"temperature": 0}) if one] != []
 
 
@@ -67,10 +67,21 @@ def test_greedy_uses_no_sampling_filters():
     assert list(processors(settings)) == []
 
 
+def test_each_row_draws_what_torch_draws_by_the_same_random_numbers():
+    scores = torch.randn(3, 50, generator=torch.Generator().manual_seed(0))
+    ours, torchs = ([torch.Generator().manual_seed(n) for n in (5, 7, 5)] for _ in "ab")
+    for _ in range(20):
+        expected = [
+            one.softmax(-1).multinomial(1, generator=chances).item()
+            for one, chances in zip(scores, torchs, strict=True)
+        ]
+        assert draw(scores, 1, ours).tolist() == expected
+
+
 def test_the_draw_follows_the_scores():
     """Over 4000 draws the share of each token is its probability."""
-    generator = torch.Generator().manual_seed(0)
+    chances = [torch.Generator().manual_seed(0)]
     scores = torch.tensor([[0.5, 0.25, 0.25, 0.0]]).log()
-    drawn = [draw(scores, 1, generator) for _ in range(4000)]
+    drawn = [draw(scores, 1, chances).item() for _ in range(4000)]
     shares = [drawn.count(token) / 4000 for token in range(4)]
     assert shares == pytest.approx([0.5, 0.25, 0.25, 0.0], abs=0.03)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.chat.choosing import Choosing
 from engine.chat.sampling import checked
-from engine.chat.speaker import Speaker
 from engine.chat.tuned import Tuned
 from engine.chat.voices import BASE, Voices
 from engine.dataset.prompt import INSTRUCTION_TEMPLATE, render
@@ -264,7 +264,7 @@ def test_streaming_never_shows_half_a_character(voices, tokenizer, monkeypatch):
     ids = tokenizer(said, add_special_tokens=False)["input_ids"]
     assert any("\ufffd" in tokenizer.decode(ids[:i]) for i in range(len(ids)))
     script = iter([*ids, tokenizer.eos_token_id])
-    monkeypatch.setattr(Speaker, "choose", lambda *_: torch.tensor([next(script)]))
+    monkeypatch.setattr(Choosing, "next", lambda *_: torch.tensor([next(script)]))
     monkeypatch.setattr("engine.chat.voices._SNAPSHOT_SECONDS", -1)
     snapshots = [s[BASE] for s in voices.answer({BASE: TURNS}, **(GREEDY | {"max_new_tokens": 99}))]
     assert len(snapshots) >= len(ids)
@@ -283,7 +283,7 @@ def test_an_answer_that_is_cut_within_a_character_ends_before_it(voices, tokeniz
     cut = next(n for n in range(1, len(ids)) if tokenizer.decode(ids[:n]).endswith("好\ufffd"))
     for settings, stops_at, why in (({"max_new_tokens": cut}, 99, "length"), ({}, cut, "stop")):
         script, heard = iter(ids), itertools.count(1)
-        monkeypatch.setattr(Speaker, "choose", lambda *_, left=script: torch.tensor([next(left)]))
+        monkeypatch.setattr(Choosing, "next", lambda *_, left=script: torch.tensor([next(left)]))
         asked = voices.answer(
             {BASE: TURNS},
             lambda heard=heard, stops_at=stops_at: next(heard) == stops_at,
