@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.chat.choosing import Choosing
+from engine.chat.graph import Graph, agree, going_on
 from engine.chat.speaker import Speaker
 from engine.chat.tuned import Tuned
 from engine.transfers import Arriving
@@ -18,13 +19,22 @@ if TYPE_CHECKING:
 class Batch:
     """`rows` of the model's LoRA layers are told apart where the speakers are several voices;
     otherwise all speak as one voice, whatever its method. With a `captured` step, decoding goes
-    through it. On a GPU a token is read while the next is computed."""
+    through it, and `to_capture` makes one of the batch's own first decoding. On a GPU a token is
+    read while the next is computed."""
 
-    def __init__(self, tuned: Tuned, speakers: list[Speaker], captured: "Captured | None" = None):
+    def __init__(
+        self,
+        tuned: Tuned,
+        speakers: list[Speaker],
+        captured: "Captured | None" = None,
+        to_capture: bool = False,
+    ):
         self.speakers = speakers
         self.choosing = Choosing(speakers, tuned.base.device)
         self._tuned = tuned
-        self._captured = captured
+        self._captured: Captured | Graph | None = captured
+        self._to_capture = to_capture
+        self._scales: list[torch.Tensor] | None = None  # that the step of its own reads
         self._mask = _left_padded(speakers, tuned.base.device)
         self._cache: Any = None
         self._tokens: torch.Tensor | None = None
@@ -70,15 +80,36 @@ class Batch:
         with self._speaking() as model:
             output = model(**heard, **self._places(length), use_cache=True, logits_to_keep=1)
         if self._captured:
-            starts = [longest - len(speaker.prompt_ids) for speaker in self.speakers]
             names = [speaker.name for speaker in self.speakers]
-            self._captured.begin(self._cache, starts, self._tuned.voices(names))
+            self._captured.begin(self._cache, self._starts(), self._tuned.voices(names))
             self._cache = None
         return output.logits[:, -1].float()
+
+    def _starts(self) -> list[int]:
+        """How much of the left of each row is padding."""
+        longest = max(len(speaker.prompt_ids) for speaker in self.speakers)
+        return [longest - len(speaker.prompt_ids) for speaker in self.speakers]
 
     def _next(self) -> torch.Tensor:
         if self._captured:
             return self._captured.step(self._tokens)[: len(self.speakers)].float()
+        if self._to_capture:
+            return self._capture()
+        return self._forward()
+
+    def _capture(self) -> torch.Tensor:
+        """One step in both ways; the others go through the captured one where they agree."""
+        self._to_capture = False
+        room = max(speaker.room for speaker in self.speakers) + self._ahead
+        with self._speaking() as model:
+            graph = going_on(model, self._cache, self._starts(), room)
+            self._scales = self._tuned.rows and self._tuned.rows.taken()
+        scores = self._forward()
+        if graph and agree(scores, graph.step(self._tokens)):
+            self._captured, self._cache = graph, None
+        return scores
+
+    def _forward(self) -> torch.Tensor:
         if self._mask is not None:
             self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], 1)
         with self._speaking() as model:

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from engine.chat.batch import Batch
 from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
 from engine.chat.voices import Voices
@@ -60,7 +59,7 @@ def _ended(
 ) -> Iterator[list[dict[str, Any]]]:
     """Answers as they end. Where memory does not hold all rows, halves of them come one after the
     other, from their beginning."""
-    batch = Batch(voices.tuned, [speaker for speaker, _ in pairs])
+    batch = voices.batch_of_many([speaker for speaker, _ in pairs])
     told: set[int] = set()
     while len(told) < len(pairs):
         try:

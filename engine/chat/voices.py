@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.chat.batch import Batch
-from engine.chat.captured import Captured, can_capture
+from engine.chat.captured import Captured
+from engine.chat.graph import can_capture
 from engine.chat.manner import manner_of
 from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
@@ -154,9 +155,18 @@ class Voices:
 
     def _batch(self, speakers: list[Speaker]) -> Batch:
         need = max(len(one.prompt_ids) + one.room + 2 for one in speakers)
-        told_apart = all(one.name in (BASE, *self.tuned.told_apart) for one in speakers)
-        ready = told_apart and self._captured and self._captured.ready(len(speakers), need)
+        can = self._told_apart(speakers) and self._captured
+        ready = can and self._captured.ready(len(speakers), need)
         return Batch(self.tuned, speakers, self._captured if ready else None)
+
+    def batch_of_many(self, speakers: list[Speaker]) -> Batch:
+        """As many rows as one likes; captured by itself where that can be."""
+        warming = self._captured and self._captured.warming
+        can = self._told_apart(speakers) and can_capture(self.base) and not warming
+        return Batch(self.tuned, speakers, to_capture=can)
+
+    def _told_apart(self, speakers: list[Speaker]) -> bool:
+        return all(one.name in (BASE, *self.tuned.told_apart) for one in speakers)
 
     def speaker(self, name: str, turns: list[dict[str, str]], settings: dict) -> Speaker:
         """A voice that is about to answer. Raises UserError for one that is not loaded, or a

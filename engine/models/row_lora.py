@@ -53,6 +53,11 @@ class RowLora:
             share.taken = voices is not None
             share.none_speaks = share.taken and not any(voices)
 
+    def taken(self) -> list[Tensor]:
+        """What says which adapter each row takes now: a CUDA graph that was captured so reads it
+        for as long as it is used."""
+        return [share.scales for share in self._shares.values()]
+
     @torch.inference_mode()
     def adopt(self, before: "RowLora") -> bool:
         """Takes over the memory in which another's adapters lay, and what a CUDA graph knows of

@@ -8,7 +8,8 @@ On a GPU: random weights of a real shape, LoRA r 16 on all linear layers, 200 pr
 200 new tokens, decoding alone (the prompt is read before the clock starts); the best of two. The
 ways: one voice after the other (generate of Transformers, PEFT's adapters switched), PEFT's
 `adapter_names` in one batch, ours step by step, ours captured; and 64 prompts at once against one
-at a time. With --cpu: a model on this machine's CPU, in turns; sprout, if none is named.
+after the other in a captured conversation, greedy and with the default sampling. With --cpu: a
+model on this machine's CPU, in turns; sprout, if none is named.
 """
 
 import argparse
@@ -130,19 +131,30 @@ def theirs(
     return rates
 
 
-def many(voices: Voices) -> tuple[float, float]:
-    """Tokens a second in all for 64 prompts at once, and one prompt at a time."""
+def many(voices: Voices, sampling: dict[str, float]) -> tuple[float, float]:
+    """Tokens a second in all, prompts read and all: 64 prompts at once, and one after the other as
+    in a conversation."""
     turns = [[{"role": "user", "content": f"{n} " + TURNS[0]["content"]}] for n in range(64)]
     asked = [dict.fromkeys(voices.names, one) for one in turns]
-    length = GREEDY | {"max_new_tokens": 64}
+    settings = sampling | {"max_new_tokens": 64}
+
+    def at_once(conversations: list) -> int:
+        ended = answer_many(voices, conversations, **settings)
+        return sum(one["tokens"] for some in ended for one in some["answers"])
+
+    def in_turns(conversations: list) -> int:
+        last = [list(voices.answer(one, **settings))[-1] for one in conversations]
+        return sum(one["tokens"] for answers in last for one in answers.values())
+
     rates = []
-    for conversations in (asked[:2], asked, asked[:1]):
+    for way, some in ((at_once, asked), (in_turns, asked[:8])):
+        way(asked[:2])
         _wait()
         start = time.perf_counter()
-        said = [a for some in answer_many(voices, conversations, **length) for a in some["answers"]]
+        tokens = way(some)
         _wait()
-        rates.append(sum(one["tokens"] for one in said) / (time.perf_counter() - start))
-    return rates[1], rates[2]
+        rates.append(tokens / (time.perf_counter() - start))
+    return rates[0], rates[1]
 
 
 def _wait() -> None:
@@ -168,10 +180,13 @@ def on_a_gpu(base: str, folder: Path, counts: list[int], precisions: list[str]) 
             said = ", ".join(f"{way} {rate:.1f}" for way, rate in row.items())
             print(f"{precision}, {count} voices: {said} tok/s each; {warmed:.0f} s", flush=True)
             if count == 2:
-                at_once, alone = many(voices)
-                print(
-                    f"{precision}, 64 prompts: {at_once:.0f} tok/s, alone {alone:.0f}", flush=True
-                )
+                for way, sampling in (("greedy", GREEDY), ("sampled", {})):
+                    at_once, alone = many(voices, sampling)
+                    print(
+                        f"{precision}, 64 prompts, {way}: {at_once:.0f} tok/s, one after the other "
+                        f"{alone:.0f}",
+                        flush=True,
+                    )
         del voices
         gc.collect()
         torch.cuda.empty_cache()

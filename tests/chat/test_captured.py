@@ -34,8 +34,8 @@ def test_what_fails_is_said_in_the_log_and_decoding_stays_step_by_step(
 
 def test_a_step_that_does_not_compute_what_the_model_does_is_not_taken(captured, capsys):
     """This one gives nothing but zeros."""
-    captured._logits = torch.zeros(1, captured._model.config.vocab_size)
-    captured._graph = SimpleNamespace(replay=lambda: None)
+    captured._graph._logits = torch.zeros(1, captured._model.config.vocab_size)
+    captured._graph._graph = SimpleNamespace(replay=lambda: None)
     assert not captured.ready(1, 8)
     assert capsys.readouterr().err == (
         "Captured decoding differs by 1.0000 of the logits, too much: decoding stays step by step, "

@@ -1,12 +1,17 @@
 """A list of conversations answered in batches says what each says alone."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from engine.chat import many
 from engine.chat.batch import Batch
+from engine.chat.graph import Graph
 from engine.chat.many import answer_many
 from engine.chat.voices import BASE, Voices
+from engine.models import few_rows
 from engine.models.load import Quantization
 
 ASKED = [
@@ -81,3 +86,75 @@ def test_a_stop_keeps_what_was_said(voices):
     assert set(said) == {(index, voice) for index in range(4) for voice in (BASE, "one")}
     assert counts[-1] == (8, 8)
     assert len({len(text) for text in said.values()}) >= 1
+
+
+@pytest.fixture
+def still(voices, monkeypatch):
+    """The step over a cache that lies still, as it is captured, but computed anew each time; the
+    steps so far."""
+    monkeypatch.setattr("engine.chat.voices.can_capture", lambda _: True)
+    monkeypatch.setattr(few_rows, "count_anew", lambda _: None)
+    monkeypatch.setattr(few_rows, "rows_attend", attend)
+    steps = []
+
+    def capture(graph, forward):
+        rows, taken = voices.tuned.rows, voices.tuned.rows._voices
+
+        def replay():
+            steps.append(len(taken))
+            rows.take(taken)
+            graph._logits = graph._decode(forward)
+            rows.take(None)
+            graph._positions += 1
+            graph._written += 1
+
+        graph._graph = SimpleNamespace(replay=replay)
+
+    monkeypatch.setattr(Graph, "capture", capture)
+    return steps
+
+
+def attend(q, k, v, keys, values, starts, written, scale, window):
+    """As few_rows.rows_attend says of itself, in plain products."""
+    assert int(written) < keys.shape[2]
+    keys[:, :, int(written)], values[:, :, int(written)] = k[:, :, 0], v[:, :, 0]
+    place = torch.arange(keys.shape[2])
+    heard = (place[None] <= written) & (place[None] >= starts[:, None])
+    mask = heard[:, None, None]
+    seen = {"attn_mask": mask, "scale": scale, "enable_gqa": True}
+    return torch.nn.functional.scaled_dot_product_attention(q, keys, values, **seen).transpose(1, 2)
+
+
+def test_a_captured_batch_says_what_each_says_alone(voices, alone, still, capsys):
+    """Rows that begin and end at other places; its first step is compared with the model's own."""
+    said, _ = everything(voices)
+    assert said == alone
+    assert still == [8] * 5  # of six tokens the first is the prompts'
+    assert re.fullmatch(
+        r"Captured decoding differs by 0\.0000 of the logits\.\n", capsys.readouterr().err
+    )
+
+
+def test_a_captured_step_that_is_wrong_is_not_taken(voices, alone, still, monkeypatch, capsys):
+    """Here one that attends to the left of where a row begins, too."""
+    all_of_it = lambda *args: attend(*args[:5], torch.zeros_like(args[5]), *args[6:])  # noqa: E731
+    monkeypatch.setattr(few_rows, "rows_attend", all_of_it)
+    said, _ = everything(voices)
+    assert said == alone
+    assert still == [8]
+    assert "too much: decoding stays step by step" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_captured_goes_step_by_step(voices, alone, monkeypatch, capsys):
+    monkeypatch.setattr("engine.chat.voices.can_capture", lambda _: True)
+
+    def refuse(*_):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(Graph, "capture", refuse)
+    said, _ = everything(voices)
+    assert said == alone
+    assert capsys.readouterr().err.endswith(
+        "Decoding stays step by step, which is slower: RuntimeError: operation not permitted when "
+        "stream is capturing\n"
+    )
