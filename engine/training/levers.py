@@ -79,7 +79,9 @@ def pull(model, config: TrainConfig, foreseen: Levers) -> Levers:
     """Changes the model (a PeftModel, or the model itself) in place; returns what could be."""
     base: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
     adapted = sum(hasattr(one, "lora_A") for one in model.modules())
-    fused = foreseen.fused_lora and 0 < adapted == fuse(model)
+    # A compiler cannot follow what siblings hand each other through a layer that is computed anew.
+    siblings = not config.gradient_checkpointing
+    fused = foreseen.fused_lora and 0 < adapted == fuse(model, siblings)
     varlen = foreseen.varlen and use_varlen(base, ours="packed" not in _without())
     compiled = foreseen.compiled and fused and varlen
     head = foreseen.loss_head and give_loss_head(base, compiled)

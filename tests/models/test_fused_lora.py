@@ -8,7 +8,9 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
+from torch._dynamo.testing import CompileCounterWithBackend
 
+from engine.models import fused_lora
 from engine.models.fused_lora import dense, frozen_weight, fuse
 
 IN, OUT = 64, 96
@@ -74,14 +76,14 @@ def inputs():
     return torch.randn(2, 5, IN, requires_grad=True), torch.randn(2, 5, IN)
 
 
-def result(model):
-    """Output and all gradients of a random product, the input's among them."""
+def result(model, many=4):
+    """Output and all gradients of a random product, the input's and `many` of adapters."""
     x, weights = inputs()
     model.zero_grad()
     y = model(x)
     (y * weights).sum().backward()
     adapter = {n: p.grad.clone() for n, p in model.named_parameters() if "lora_" in n}
-    assert len(adapter) == 4
+    assert len(adapter) == many
     return {"y": y.detach(), "x": x.grad} | adapter
 
 
@@ -223,19 +225,126 @@ def test_layers_that_are_not_linear_keep_pefts_class():
     assert fuse(model) == 1
 
 
+class Attending(torch.nn.Module):
+    """Queries, keys and values, whose sizes differ, as a model has them; `other`: keys read
+    something else."""
+
+    def __init__(self, make, bias, other=False):
+        super().__init__()
+        self.q_proj, self.k_proj = make(IN, OUT, bias), make(IN, OUT // 2, bias)
+        self.v_proj, self.o_proj = make(IN, OUT // 2, bias), make(OUT, IN, bias)
+        self.other = other
+
+    def forward(self, x, **kwargs):
+        k, v = self.k_proj(x * 2 if self.other else x), self.v_proj(x)
+        return self.o_proj(self.q_proj(x) * torch.tanh(torch.cat([k, v], -1)))
+
+
+class Layer(Attending):
+    """As models call them: queries first."""
+
+    def forward(self, x, **kwargs):
+        q = self.q_proj(x)
+        k, v = self.k_proj(x * 2 if self.other else x), self.v_proj(x)
+        return self.o_proj(q * torch.tanh(torch.cat([k, v], -1)))
+
+
+def attending(make, bias, kind=Layer, other=False, **lora):
+    torch.manual_seed(0)
+    body = kind(make, bias, other)
+    body.is_loaded_in_4bit = isinstance(body.q_proj, bnb.nn.Linear4bit)
+    config = {"r": 4, "lora_alpha": 12, "target_modules": r"\w_proj"} | lora
+    return get_peft_model(body, LoraConfig(init_lora_weights=False, **config)).train()
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """How many layers each call of the operator computes."""
+    counted, plain = [], fused_lora.lora_linear
+
+    def counting(*args):
+        counted.append(len(args[7]))
+        return plain(*args)
+
+    monkeypatch.setattr(fused_lora, "lora_linear", counting)
+    return counted
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_that_read_one_x_are_one_call(kind, bias, calls):
+    """Ranks of their own; outputs and gradients are PEFT's."""
+    model = attending(KINDS[kind], bias, rank_pattern={"k_proj": 2}, alpha_pattern={"k_proj": 6})
+    expected = result(model, 8)
+    assert fuse(model) == 4
+    assert_same(result(model, 8), expected)
+    assert calls == [3, 1]
+
+
+def test_alone_they_are_what_they_are_together(calls):
+    model = attending(plain, True)
+    expected = result(model, 8)
+    assert fuse(model, siblings=False) == 4
+    assert_same(result(model, 8), expected)
+    assert calls == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("how", "counted"),
+    [
+        ({"other": True}, [3, 1, 1]),  # keys by themselves, the others together
+        ({"kind": Attending}, [1, 1, 3, 1]),  # queries come last: nobody takes what they leave
+        ({"alpha_pattern": {"v_proj": 2}}, [1, 1, 1, 1]),
+        ({"target_modules": ["q_proj", "v_proj"]}, [2]),
+    ],
+)
+def test_an_x_of_ones_own_is_read_alone(how, counted, calls):
+    model = attending(plain, True, **how)
+    many = 4 if "target_modules" in how else 8
+    expected = result(model, many)
+    fuse(model)
+    assert_same(result(model, many), expected)
+    assert calls == counted
+    assert_same(result(model, many), expected)
+
+
+def test_a_compiler_takes_siblings_as_one_program_for_all_layers():
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = torch.nn.ModuleList([Layer(plain, True), Layer(plain, True)])
+
+        def forward(self, x, **kwargs):
+            return self.layers[1](self.layers[0](x))
+
+    torch.manual_seed(0)
+    model = get_peft_model(
+        Two(), LoraConfig(r=4, target_modules=r".*_proj", init_lora_weights=False)
+    )
+    expected = result(model, 16)
+    fuse(model)
+    counter = CompileCounterWithBackend("aot_eager")
+    for layer in model.base_model.model.layers:
+        layer.forward = torch.compile(layer.forward, backend=counter, fullgraph=True)
+    for _ in range(2):
+        assert_same(result(model, 16), expected)
+    assert counter.frame_count == 1
+
+
 def test_the_operators_are_what_they_say():
     """torch's own check: their fake tensors, their autograd, and that they change no input."""
     x, _ = inputs()
     torch.manual_seed(2)
-    a, b = torch.randn(4, IN, requires_grad=True), torch.randn(OUT, 4, requires_grad=True)
-    h = (x @ a.t()).detach().reshape(-1, 4) * 3
-    packed, bias = [torch.randn(OUT, IN)], torch.randn(OUT)
+    a = torch.randn(6, IN, requires_grad=True)
+    b = [torch.randn(OUT, 4, requires_grad=True), torch.randn(OUT - 8, 2, requires_grad=True)]
+    h = (x @ a.t()).detach().reshape(-1, 6) * 3
+    packed, numbers = [torch.randn(OUT, IN), torch.randn(OUT - 8, IN)], [OUT, IN, OUT - 8, IN]
     torch.library.opcheck(
         torch.ops.greenroom.lora_linear,
-        (x, h, packed, "plain", [OUT, IN], bias, a, b, 3.0),
+        (x, h, packed, "plain", numbers, [torch.randn(OUT), torch.randn(OUT - 8)], a, b, 3.0),
     )
-    grad = torch.randn(2, 5, OUT)
+    grads, b = [torch.randn(2, 5, OUT), torch.randn(2, 5, OUT - 8)], [one.detach() for one in b]
     torch.library.opcheck(
         torch.ops.greenroom.lora_linear_backward,
-        (grad, x.detach(), h, packed, "plain", [OUT, IN], a.detach(), b.detach(), 3.0),
+        (grads, x.detach(), h, packed, "plain", numbers, a.detach(), b, 3.0),
     )

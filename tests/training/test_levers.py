@@ -77,8 +77,8 @@ def compile_with(monkeypatch):
 
 @pytest.mark.parametrize(
     ("compiled", "checkpointed"),
-    [(False, 1), (False, None), (True, 1)],
-    ids=["first checkpointed", "all checkpointed", "compiled, first checkpointed"],
+    [(False, 1), (False, None), (True, 1), (True, 0)],
+    ids=["first checkpointed", "all checkpointed", "compiled, first checkpointed", "compiled"],
 )
 def test_compiled_and_checkpointed_layers_have_the_same_gradients(
     compile_with, compiled, checkpointed
@@ -86,7 +86,7 @@ def test_compiled_and_checkpointed_layers_have_the_same_gradients(
     """Each layer, its fused LoRA in it, is one graph without a break."""
     expected = result(model_of(2))
     model = model_of(2)
-    assert fuse(model) == 14
+    assert fuse(model, siblings=checkpointed == 0) == 14
     compile_with("aot_eager", fullgraph=True)
     levers._wrap_layers(model.get_base_model(), compiled, checkpointed)
     got = result(model)
@@ -111,13 +111,14 @@ def test_checkpointed_layers_keep_no_activations():
     assert every < one < none
 
 
-def test_layers_share_their_programs(compile_with):
+@pytest.mark.parametrize("checkpointed", [0, 3])
+def test_layers_share_their_programs(compile_with, checkpointed):
     """torch gives up on a function after eight; models have more layers than that. The first layer
     may have its own, since its input needs no gradient. Other rows on the same shape need none."""
     model = model_of(6)
-    fuse(model)
+    fuse(model, siblings=not checkpointed)
     compile_with("eager", fullgraph=True)
-    levers._wrap_layers(model.get_base_model(), True, 3)
+    levers._wrap_layers(model.get_base_model(), True, checkpointed)
     result(model)
     programs = counters["stats"]["unique_graphs"]
     assert programs <= 3
@@ -267,6 +268,16 @@ def test_our_attention_kernels_are_switched_off_by_their_name(without, ours, cpu
     monkeypatch.setenv("GREENROOM_WITHOUT", without)
     assert pull(model_of(1), TrainConfig(lora_r=4), cpu, 1000).varlen
     assert wanted == [ours]
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_what_is_computed_anew_has_no_siblings(checkpointing, cpu):
+    """The compiler refuses what they hand each other there."""
+    model = model_of(1)
+    pull(model, TrainConfig(lora_r=4, gradient_checkpointing=checkpointing), cpu, 1000)
+    with_siblings = [n for n, one in model.named_modules() if getattr(one, "siblings", None)]
+    names = [] if checkpointing else ["q_proj", "k_proj", "v_proj", "gate_proj", "up_proj"]
+    assert [name.rsplit(".", 1)[1] for name in with_siblings] == names
 
 
 CARD = Device("cuda", "a card", torch.bfloat16, Sentence("", ""), is_here=False)
