@@ -10,9 +10,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from engine.models.frozen import INT8, PLAIN
+
 MOST_ROWS = 16
 SMALLEST_RANK = 16  # what a tensor core takes at once
-INT8, PLAIN = "int8", "plain"
 _SPLITS = 16  # of the cache: rows and heads alone are too few programs for a large card
 _LAUNCHES = 4096  # that have counters of their own
 _APART = 4  # numbers; Triton compiles anew for places that are not aligned to 16 bytes

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from engine.models.frozen import dense, frozen_weight
+
 if TYPE_CHECKING:
     from peft import PeftModel
     from peft.tuners.lora import LoraLayer
 
 # A model calls those of a line one after the other.
 _SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
-_PLAIN, _INT8 = "plain", "int8"  # the other kinds are bitsandbytes' 4-bit types, nf4 and fp4
 
 
 def fuse(model: "PeftModel", siblings: bool = True) -> int:
@@ -130,52 +131,6 @@ def _together(layers: list["LoraLayer"], x: Tensor) -> list[Tensor]:
     h = (x.detach().reshape(-1, x.shape[-1]) @ a.detach().t()) * scaling
     biases = [one.bias for one in bases if one.bias is not None]
     return lora_linear(x, h, packed, kind, numbers, biases, a, b, scaling)
-
-
-def frozen_weight(base: torch.nn.Linear) -> tuple[str, list[Tensor], list[int]]:
-    """How the operators take a frozen weight: its kind, its tensors, and [out, in] followed by the
-    block sizes of a 4-bit weight and of its scales."""
-    weight, numbers = base.weight, [base.out_features, base.in_features]
-    # FSDP hands a layer its weight as a plain parameter; the layer remembers what it is.
-    state = getattr(weight, "quant_state", None) or getattr(base, "quant_state", None)
-    if state is not None:
-        packed = [weight.data, state.absmax]
-        if state.nested:
-            packed += [state.offset, state.state2.code, state.state2.absmax]
-            return state.quant_type, packed, [*numbers, state.blocksize, state.state2.blocksize]
-        return state.quant_type, packed, [*numbers, state.blocksize]
-    if weight.dtype == torch.int8:
-        rows = weight.SCB if weight.SCB is not None else base.state.SCB
-        return _INT8, [weight.data, rows], numbers
-    return _PLAIN, [weight.data], numbers
-
-
-def dense(
-    packed: Sequence[Tensor], kind: str, numbers: Sequence[int], dtype: torch.dtype
-) -> Tensor:
-    """The weight [out, in] in `dtype`."""
-    if kind == _PLAIN:
-        return packed[0]
-    if kind == _INT8:  # a scale a row, of its largest magnitude (LLM.int8, Dettmers 2022)
-        out = packed[0].new_empty(packed[0].shape, dtype=dtype)
-        return torch.mul(packed[0], packed[1][:, None] / 127, out=out)
-    from bitsandbytes.functional import QuantState, dequantize_4bit
-
-    weight, absmax, *nested = packed
-    inner = offset = None
-    if nested:
-        offset, code, scales = nested
-        inner = QuantState(scales, code=code, blocksize=numbers[3], dtype=torch.float32)
-    state = QuantState(
-        absmax,
-        shape=torch.Size(numbers[:2]),
-        blocksize=numbers[2],
-        quant_type=kind,
-        dtype=dtype,
-        offset=offset,
-        state2=inner,
-    )
-    return dequantize_4bit(weight, state)
 
 
 @torch.library.custom_op("greenroom::lora_linear", mutates_args=())

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from engine.hardware import runs_kernels
 from engine.models import few_rows, few_rows_host
-from engine.models.fused_lora import dense, frozen_weight, is_plain_lora
+from engine.models.frozen import INT8, PLAIN, dense, frozen_weight
+from engine.models.fused_lora import is_plain_lora
 
 _SMALL_WEIGHT = 1 << 18  # numbers; the weight then stays in a core's cache from row to row
 
@@ -249,11 +250,11 @@ class _Reading:
             return way(x, self.weight, self.bias)
         kind, packed, numbers = frozen_weight(self)
         # Called one by one, a plain product costs less than a kernel's way through Python.
-        worth = kind != few_rows.PLAIN or torch.compiler.is_compiling()
+        worth = kind != PLAIN or torch.compiler.is_compiling()
         if self.kernels and worth and few_rows.takes(x):
             args = (packed, kind, numbers, self.bias)
             return few_rows.rows_linear(x, *args, None, None, None)
-        if kind != few_rows.INT8:
+        if kind != INT8:
             return super().forward(x)
         bias = None if self.bias is None else self.bias.to(x.dtype)
         return nn.functional.linear(x, dense(packed, kind, numbers, x.dtype), bias)

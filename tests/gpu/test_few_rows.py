@@ -10,7 +10,7 @@ from engine.chat.sampling import checked
 from engine.chat.voices import BASE, Voices
 from engine.hardware import pick_device
 from engine.models import few_rows
-from engine.models.fused_lora import dense, frozen_weight
+from engine.models.frozen import dense, frozen_weight
 from engine.models.load import Quantization
 
 pytestmark = pytest.mark.gpu

@@ -11,7 +11,8 @@ from peft.tuners.lora import LoraLayer
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from engine.models import fused_lora
-from engine.models.fused_lora import dense, frozen_weight, fuse
+from engine.models.frozen import dense, frozen_weight
+from engine.models.fused_lora import fuse
 
 IN, OUT = 64, 96
 
