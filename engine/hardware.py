@@ -275,6 +275,7 @@ def can_compile() -> bool:
     )
 
 
+@cache
 def runs_kernels(device: "torch.device") -> bool:
     """Whether our Triton kernels run on it: an NVIDIA GPU of compute capability 8.0 or later."""
     import torch

@@ -45,7 +45,9 @@ def tools(monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.which", lambda name: name)
     monkeypatch.setattr("sysconfig.get_path", lambda name: tmp_path)
     (tmp_path / "Python.h").touch()
-    return tmp_path
+    hardware.runs_kernels.cache_clear()
+    yield tmp_path
+    hardware.runs_kernels.cache_clear()
 
 
 @pytest.mark.parametrize(("handles", "compiles"), [((), False), (("a card",), True)])

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from engine.hardware import runs_kernels
+
+_BLOCK = 4096  # numbers
 PLAIN, INT8 = "plain", "int8"  # the other kinds are bitsandbytes' 4-bit types, nf4 and fp4
 
 
@@ -33,9 +36,7 @@ def dense(
     if kind == PLAIN:
         return packed[0]
     if kind == INT8:
-        # A scale a row, of its largest magnitude (LLM.int8, Dettmers 2022).
-        out = packed[0].new_empty(packed[0].shape, dtype=dtype)
-        return torch.mul(packed[0], packed[1][:, None] / 127, out=out)
+        return _eight_bit(*packed, dtype)
     from bitsandbytes.functional import QuantState, dequantize_4bit
 
     weight, absmax, *nested = packed
@@ -53,3 +54,16 @@ def dense(
         state2=inner,
     )
     return dequantize_4bit(weight, state)
+
+
+def _eight_bit(weight: Tensor, rows: Tensor, dtype: torch.dtype) -> Tensor:
+    """A scale a row, of its largest magnitude (LLM.int8, Dettmers 2022)."""
+    out, scales = weight.new_empty(weight.shape, dtype=dtype), rows / 127
+    if not runs_kernels(weight.device):
+        return torch.mul(weight, scales[:, None], out=out)
+    from engine.models.frozen_kernels import int8_rows
+
+    # torch takes one number at a time where three dtypes meet.
+    height, width = weight.shape
+    int8_rows[(height, -(-width // _BLOCK))](weight, scales, out, width, BLOCK=_BLOCK, num_warps=4)
+    return out

@@ -37,6 +37,14 @@ def layer(kind, height, width):
     return made
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("height", "width"), [(18944, 3584), (3584, 18944), (100, 70)])
+def test_eight_bit_weights_are_unpacked_to_the_last_bit(height, width, dtype):
+    kind, packed, numbers = frozen_weight(layer("int8", height, width))
+    right = packed[0].float() * (packed[1][:, None] / 127)
+    assert torch.equal(dense(packed, kind, numbers, dtype), right.to(dtype))
+
+
 @pytest.mark.parametrize("kind", ["plain", "int8", "nf4", "nf4-nested", "fp4"])
 @pytest.mark.parametrize("rows", [1, 2, 3, 8])
 @pytest.mark.parametrize("rank", [16, 64])
