@@ -68,7 +68,8 @@ def _ended(
             left = [pair for number, pair in enumerate(pairs) if number not in told]
             if len(left) < 2:
                 raise
-            del batch
+            batch = None  # what it holds is free when the exception is gone too
+        if batch is None:
             torch.cuda.empty_cache()
             for half in (left[: len(left) // 2], left[len(left) // 2 :]):
                 for speaker, _ in half:
