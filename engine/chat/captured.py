@@ -41,8 +41,9 @@ class Captured:
         return self
 
     @property
-    def warming(self) -> bool:
-        return self._thread.is_alive()
+    def failed(self) -> bool:
+        """Whether it has ended with nothing to show."""
+        return not self._thread.is_alive() and not self._graph.captured
 
     def wait(self) -> None:
         """Until the warming has ended, in one way or the other."""
@@ -50,7 +51,7 @@ class Captured:
 
     def ready(self, rows: int, tokens: int) -> bool:
         """Whether it can decode so many rows of so many tokens now; proved at the first asking."""
-        if self.warming or not self._graph.captured:
+        if self._thread.is_alive() or not self._graph.captured:
             return False
         if rows > self.rows or tokens > self.capacity:
             return False

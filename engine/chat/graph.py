@@ -3,6 +3,7 @@ that the host does, which for many rows takes longer than the step itself."""
 
 import functools
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ _NAME = "rows"
 # As a share of the logits: rounding to 16 bit at other places makes 0.045 with random weights, the
 # worst there are for it; a wrong row, place or voice makes 0.3 and more.
 _NEAR = 0.1
+# Before a capture all that a GPU has to do is waited for, which another capture would not survive.
+_CAPTURING = threading.Lock()
 _ALIGNED = 16  # tokens; the kernels are compiled anew for a capacity that is not
 
 
@@ -86,7 +89,8 @@ class Graph:
                 self._decode(forward)
         stream.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+        recording = torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local")
+        with _CAPTURING, recording:
             self._logits = self._decode(forward)
             self._positions += 1
             self._written += 1

@@ -160,10 +160,10 @@ class Voices:
         return Batch(self.tuned, speakers, self._captured if ready else None)
 
     def batch_of_many(self, speakers: list[Speaker]) -> Batch:
-        """As many rows as one likes; captured by itself where that can be."""
-        warming = self._captured and self._captured.warming
-        can = self._told_apart(speakers) and can_capture(self.base) and not warming
-        return Batch(self.tuned, speakers, to_capture=can)
+        """As many rows as one likes; captured by itself, unless it was seen that the model cannot
+        be."""
+        can = self._told_apart(speakers) and self._captured and not self._captured.failed
+        return Batch(self.tuned, speakers, to_capture=bool(can))
 
     def _told_apart(self, speakers: list[Speaker]) -> bool:
         return all(one.name in (BASE, *self.tuned.told_apart) for one in speakers)

@@ -96,7 +96,7 @@ def test_a_stop_keeps_what_was_said(voices):
 def still(voices, monkeypatch):
     """The step over a cache that lies still, as it is captured, but computed anew each time; the
     steps so far."""
-    monkeypatch.setattr("engine.chat.voices.can_capture", lambda _: True)
+    monkeypatch.setattr(voices, "_captured", SimpleNamespace(failed=False))
     monkeypatch.setattr(few_rows, "count_anew", lambda _: None)
     monkeypatch.setattr(few_rows, "rows_attend", attend)
     steps = []
@@ -149,8 +149,14 @@ def test_a_captured_step_that_is_wrong_is_not_taken(voices, alone, still, monkey
     assert "too much: decoding stays step by step" in capsys.readouterr().err
 
 
+def test_a_model_that_was_not_captured_before_is_not_tried(voices, alone, still, monkeypatch):
+    monkeypatch.setattr(voices, "_captured", SimpleNamespace(failed=True))
+    said, _ = everything(voices)
+    assert (said, still) == (alone, [])
+
+
 def test_a_model_that_cannot_be_captured_goes_step_by_step(voices, alone, monkeypatch, capsys):
-    monkeypatch.setattr("engine.chat.voices.can_capture", lambda _: True)
+    monkeypatch.setattr(voices, "_captured", SimpleNamespace(failed=False))
 
     def refuse(*_):
         raise RuntimeError("operation not permitted when stream is capturing")

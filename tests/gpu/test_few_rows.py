@@ -206,13 +206,11 @@ def test_captured_answers_are_the_answers(model_and_adapters, bits):
 def test_many_questions_are_captured_by_themselves(
     model_and_adapters, bits, settings, monkeypatch, capfd
 ):
-    """More rows than the kernels of a few take, and so few that they take them; each answer is the
-    one of decoding step by step."""
+    """More rows than the kernels of a few take, and so few that they take them, while a
+    conversation's step is still compiled; each answer is the one of decoding step by step."""
     base, folders = model_and_adapters
     voices = Voices(base, pick_device(), Quantization(bits == 4, bits == 8))
     voices.use({name: folders[name] for name in ("one", "two")})
-    voices._captured.wait()
-    capfd.readouterr()
     asked = [[{"role": "user", "content": "Who? " * n + "Hi"}] for n in range(9)]
 
     def said(conversations):
@@ -224,7 +222,9 @@ def test_many_questions_are_captured_by_themselves(
     captured = said(asked), said(asked[:2])
     told = capfd.readouterr().err
     assert told.count("Captured decoding differs by 0.0") == 2, told
-    monkeypatch.setattr("engine.chat.voices.can_capture", lambda _: False)
+    voices._captured.wait()
+    assert not voices._captured.failed
+    monkeypatch.setattr(voices, "_captured", None)
     plain = said(asked), said(asked[:2])
     for ours, right in zip(captured, plain, strict=True):
         assert ours.keys() == right.keys()
