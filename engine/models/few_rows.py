@@ -63,10 +63,11 @@ def rows_linear(
     arrived = _counters(x.device, _stream(x.device)).next() if rank else None
     ends = (a, scales, h, arrived, b, bias, y, height, width, rows)
     given = {"RANK": rank, "SPLITS": _WIDTH_SPLITS, "BIAS": bias is not None}
-    if kind in (PLAIN, INT8):
-        _matrix(kernels, flat, packed, kind == INT8, ends, given)
-    else:
-        _four_bit(kernels, flat, packed, kind, numbers, ends, given)
+    with torch.cuda.device(x.device):  # Triton launches on the current one, wherever tensors lie
+        if kind in (PLAIN, INT8):
+            _matrix(kernels, flat, packed, kind == INT8, ends, given)
+        else:
+            _four_bit(kernels, flat, packed, kind, numbers, ends, given)
     return y.view(rows, 1, height)
 
 
@@ -209,14 +210,15 @@ def rows_attend(
     tops = q.new_empty((rows, heads, _SPLITS), dtype=torch.float32)
     totals = torch.empty_like(tops)
     parts = q.new_empty((rows, heads, _SPLITS, width), dtype=torch.float32)
-    kernels.attend_part[(rows * groups, _SPLITS)](
-        q.contiguous(), k.contiguous(), v.contiguous(), keys, values, starts, written,
-        parts, tops, totals, scale, window, capacity,
-        GROUP=group, MEMBERS=max(16, _power(group)), HEADS=groups,
-        BLOCK=32 if width <= 128 else 16, num_warps=4, num_stages=2, **sizes,
-    )  # fmt: skip
     out = q.new_empty((rows, 1, heads, width))
-    kernels.attend_whole[(rows * heads,)](parts, tops, totals, out, num_warps=2, **sizes)
+    with torch.cuda.device(q.device):
+        kernels.attend_part[(rows * groups, _SPLITS)](
+            q.contiguous(), k.contiguous(), v.contiguous(), keys, values, starts, written,
+            parts, tops, totals, scale, window, capacity,
+            GROUP=group, MEMBERS=max(16, _power(group)), HEADS=groups,
+            BLOCK=32 if width <= 128 else 16, num_warps=4, num_stages=2, **sizes,
+        )  # fmt: skip
+        kernels.attend_whole[(rows * heads,)](parts, tops, totals, out, num_warps=2, **sizes)
     return out
 
 

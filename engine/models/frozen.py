@@ -65,5 +65,7 @@ def _eight_bit(weight: Tensor, rows: Tensor, dtype: torch.dtype) -> Tensor:
 
     # torch takes one number at a time where three dtypes meet.
     height, width = weight.shape
-    int8_rows[(height, -(-width // _BLOCK))](weight, scales, out, width, BLOCK=_BLOCK, num_warps=4)
+    grid = height, -(-width // _BLOCK)
+    with torch.cuda.device(weight.device):
+        int8_rows[grid](weight, scales, out, width, BLOCK=_BLOCK, num_warps=4)
     return out
