@@ -124,6 +124,8 @@ _compile = torch.compile(_tile)
 def _compiled_tile(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Of any number of tokens, the last tile's too, but one vocabulary: on an H200 a kernel that
     knows neither takes 1.5 times as long as one that knows both (0.55 and 0.36 ms)."""
+    if logits.dtype == torch.float32:
+        return _tile(logits, targets)  # compiled, torch 2.11 reads what it has used up already
     for one in (logits, targets):
         torch._dynamo.maybe_mark_dynamic(one, 0)
     return _compile(logits, targets)
