@@ -12,7 +12,8 @@ from ui.text import say
 CSS = Path(__file__).with_name("runs.css").read_text(encoding="utf-8")
 # Rows and buttons with data-run or data-go tell Python about a click; Enter on a button is one.
 # What is ticked belongs to the page: it outlives the next drawing of the table, also when Gradio
-# makes the whole component anew. An input says that it has changed.
+# makes the whole component anew, or writes one run over another and leaves the box. An input says
+# that it has changed.
 SELECT_BY_CLICK = """
 const ticked = (document.ticked ??= new Set());
 element.addEventListener('click', (event) => {
@@ -29,7 +30,8 @@ element.addEventListener('clear', () => { ticked.clear(); tick(); trigger('input
 const tick = () => element.querySelectorAll('[data-compare]').forEach((one) => {
   one.checked = ticked.has(one.dataset.compare);
 });
-new MutationObserver(tick).observe(element, {childList: true, subtree: true});
+const drawn = {childList: true, subtree: true, attributeFilter: ['data-compare']};
+new MutationObserver(tick).observe(element, drawn);
 tick();
 """
 WIDTH, HEIGHT, POINTS = 116, 28, 58

@@ -72,6 +72,29 @@ MADE_ANEW = """code => {
 }"""
 
 
+WRITTEN_OVER = """async code => {
+    const table = document.createElement('div');
+    table.innerHTML = '<input type="checkbox" data-compare="a"><input type="checkbox" ' +
+        'data-compare="b">';
+    document.body.append(table);
+    new Function('element', 'trigger', code)(table, () => {});
+    const [first, second] = table.children;
+    first.click();
+    first.dataset.compare = 'b';
+    second.dataset.compare = 'a';
+    await new Promise(done => setTimeout(done));
+    const ticks = [first.checked, second.checked];
+    table.dispatchEvent(new Event('clear'));
+    table.remove();
+    return ticks;
+}"""
+
+
+def test_ticks_go_with_their_runs(person):
+    """Gradio writes over the table that is there: runs change places, their boxes do not."""
+    assert person.page.evaluate(WRITTEN_OVER, SELECT_BY_CLICK) == [False, True]
+
+
 def test_ticks_outlive_the_table_itself(person):
     """Gradio may make the component anew, with empty boxes, between two of a person's ticks."""
     assert person.page.evaluate(MADE_ANEW, SELECT_BY_CLICK) == [[False, True], [False, False]]
