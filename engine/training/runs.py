@@ -116,7 +116,7 @@ def list_runs() -> list[Run]:
 
 
 def all_runs() -> list[Run]:
-    """Those of all visitors, newest first."""
+    """Those of all visitors, newest first; of one moment, as copies are, in one order always."""
     if not runs_dir().is_dir():
         return []
     folders = [p for p in runs_dir().iterdir() if _ID.fullmatch(p.name)]
@@ -125,7 +125,7 @@ def all_runs() -> list[Run]:
         with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
             if _is_made(path):
                 views.append(view(path))
-    return sorted(views, key=lambda run: run.created_at, reverse=True)
+    return sorted(views, key=lambda run: (run.created_at, run.id), reverse=True)
 
 
 def _is_made(path: Path) -> bool:

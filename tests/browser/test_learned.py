@@ -105,6 +105,7 @@ def test_runs_are_compared(person, finished_run, copied_run):
     person.select_run(finished_run)
     boxes = [person.see("runs_table", f'[data-compare="{run_id}"]')
              for run_id in (finished_run, copied_run.name)]  # fmt: skip
+    expect(boxes[1]).to_be_visible()  # else the row that is ticked may still move down
     boxes[0].check()
     expect(person.see("compare_shown")).to_contain_text("Tick one more run")
     boxes[1].check()

@@ -139,6 +139,18 @@ def test_newest_first(runs_folder):
     assert [run.id for run in runs.list_runs()] == expected
 
 
+def test_runs_of_one_moment_keep_their_order(runs_folder, monkeypatch):
+    """However the disk lists them: else rows of the table would change places by themselves."""
+    paths = [runs.create(TrainConfig()) for _ in range(3)]
+    for path in paths:
+        runs.write_status(path, created_at=1.0)
+    listed = list(runs_folder.iterdir())
+    expected = sorted((path.name for path in paths), reverse=True)
+    for order in (listed, listed[::-1]):
+        monkeypatch.setattr(type(runs_folder), "iterdir", lambda _, order=order: iter(order))
+        assert [run.id for run in runs.list_runs()] == expected
+
+
 @pytest.mark.parametrize("torn", ['{"step": 2, "lo', '{"step": 2}', '{"prompt": "贵'])
 def test_an_unfinished_last_line_is_skipped(path, torn):
     (path / "metrics.jsonl").write_text('{"step": 1}\n' + torn, encoding="utf-8")
