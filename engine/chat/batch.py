@@ -39,9 +39,8 @@ class Batch:
         self._cache: Any = None
         self._tokens: torch.Tensor | None = None
         self._unread: deque[tuple[list[Speaker], Arriving]] = deque()
-        self._ahead = int(
-            tuned.base.device.type == "cuda"
-        )  # tokens; a CPU does one thing at a time
+        # Tokens that are not read yet when the next are computed; a CPU does one thing at a time.
+        self._ahead = 1 if tuned.base.device.type == "cuda" else 0
 
     @property
     def done(self) -> bool:
@@ -87,8 +86,9 @@ class Batch:
 
     def _starts(self) -> list[int]:
         """How much of the left of each row is padding."""
-        longest = max(len(speaker.prompt_ids) for speaker in self.speakers)
-        return [longest - len(speaker.prompt_ids) for speaker in self.speakers]
+        if self._mask is None:
+            return [0] * len(self.speakers)
+        return (self._mask == 0).sum(1).tolist()
 
     def _next(self) -> torch.Tensor:
         if self._captured:

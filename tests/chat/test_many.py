@@ -139,6 +139,18 @@ def test_a_captured_batch_says_what_each_says_alone(voices, alone, still, capsys
     )
 
 
+def test_rows_begin_where_they_did_when_the_longest_has_ended(voices, alone, still):
+    """It ends with its first token, before the step is captured."""
+    histories = [{BASE: CONVERSATIONS[0], "one": CONVERSATIONS[1]}]
+    brief = {"one": {"max_new_tokens": 1}}
+    said = [
+        a for some in answer_many(voices, histories, own=brief, **GREEDY) for a in some["answers"]
+    ]
+    assert {one["voice"]: one["tokens"] for one in said} == {"one": 1, BASE: 6}
+    assert next(one["text"] for one in said if one["voice"] == BASE) == alone[0, BASE]
+    assert still == [1] * 5
+
+
 def test_a_captured_step_that_is_wrong_is_not_taken(voices, alone, still, monkeypatch, capsys):
     """Here one that attends to the left of where a row begins, too."""
     all_of_it = lambda *args: attend(*args[:5], torch.zeros_like(args[5]), *args[6:])  # noqa: E731
