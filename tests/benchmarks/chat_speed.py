@@ -132,8 +132,8 @@ def theirs(
 
 
 def many(voices: Voices, sampling: dict[str, float]) -> tuple[float, float]:
-    """Tokens a second in all, prompts read and all: 64 prompts at once, and one after the other as
-    in a conversation."""
+    """Tokens a second in all, prompts read and all: 64 prompts at once, and eight of them one after
+    the other as in a conversation."""
     turns = [[{"role": "user", "content": f"{n} " + TURNS[0]["content"]}] for n in range(64)]
     asked = [dict.fromkeys(voices.names, one) for one in turns]
     settings = sampling | {"max_new_tokens": 64}
