@@ -74,6 +74,7 @@ class Captured:
     def _warm(self) -> None:
         try:
             self._graph.capture(torch.compile(self._model.forward, dynamic=False))
+        # Compilers and drivers fail in ways of their own.
         except Exception as error:
             say_why_not(error)
 

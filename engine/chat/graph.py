@@ -129,6 +129,7 @@ def going_on(
         graph.capture(functools.partial(model.forward, attention_mask=mask))
     except torch.OutOfMemoryError:
         raise
+    # Drivers fail in ways of their own, and so do models that ask the host in their midst.
     except Exception as error:
         say_why_not(error)
         return None
@@ -136,7 +137,7 @@ def going_on(
 
 
 def say_why_not(error: Exception) -> None:
-    """Compilers and drivers fail in ways of their own; each answer says how it was decoded."""
+    """Into the log; each answer says how it was decoded."""
     traceback.print_exception(error)
     why = f"{type(error).__name__}: {error}"
     print(f"Decoding stays step by step, which is slower: {why}", file=sys.stderr)
