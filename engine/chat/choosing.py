@@ -3,10 +3,12 @@
 import hashlib
 from typing import TYPE_CHECKING
 
+import numpy
 import torch
 from torch import Tensor
 
 from engine.chat.sampling import draw, processors
+from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.chat.speaker import Speaker
@@ -35,10 +37,10 @@ class Choosing:
         self._group()
 
     def next(self, scores: Tensor) -> Tensor:
-        """The next tokens [rows] by scores [rows, vocabulary] in float32, on their device."""
+        """The next tokens [rows] by scores [rows, vocabulary] in float32, on their device. Raises
+        UserError where the first are no numbers."""
         if not self._drawn:
-            for speaker, row in zip(self._speakers, scores.cpu().numpy(), strict=True):
-                speaker.checksum = hashlib.sha256(row.tobytes()).hexdigest()[:8]
+            self._look(scores.cpu().numpy())
         said = self._ids[:, : self._longest + self._drawn]
         tokens = torch.empty_like(self._ends[:, 0])
         for rows, at, settings, change in self._groups:
@@ -48,6 +50,12 @@ class Choosing:
         self._ids.scatter_(1, self._ends + self._drawn, tokens[:, None])
         self._drawn += 1
         return tokens
+
+    def _look(self, first: numpy.ndarray) -> None:
+        for speaker, row in zip(self._speakers, first, strict=True):
+            if numpy.isnan(row).any():
+                raise _no_numbers(speaker.name)
+            speaker.checksum = hashlib.sha256(row.tobytes()).hexdigest()[:8]
 
     def keep(self, rows: list[int], at: Tensor) -> None:
         """Only those rows go on; `at` are the same on the scores' device."""
@@ -69,3 +77,14 @@ class Choosing:
             if len(alike) > 1:
                 at = torch.tensor(rows, device=self._ids.device)
             self._groups.append((rows, at, settings, processors(settings)))
+
+
+def _no_numbers(name: str) -> UserError:
+    """Else the first token of the vocabulary would be said again and again."""
+    return UserError(
+        f"{name} cannot speak: what it computes is not a number (NaN), as where float16 is too "
+        "narrow for a model, or weights are broken. Load it in another precision, or choose "
+        "another model or checkpoint.",
+        f"{name} 无法发声：算出的值不是数字（NaN），多半是 float16 装不下这个模型的数值，"
+        "或者权重已损坏。请换一种精度载入，或换一个模型或检查点。",
+    )

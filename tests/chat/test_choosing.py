@@ -8,6 +8,7 @@ import torch
 from engine.chat.choosing import Choosing
 from engine.chat.sampling import checked, processors
 from engine.chat.voices import BASE, Voices
+from engine.errors import UserError
 from engine.models.load import Quantization
 
 ASKED = ["Hi", "Who keeps the light on the rock tonight?", "海？", "And then?", "And who?"]
@@ -73,3 +74,12 @@ def test_the_checksum_is_that_of_a_speaker_s_first_scores(voices):
     assert [one.checksum for one in some] == [
         hashlib.sha256(row.numpy().tobytes()).hexdigest()[:8] for row in first
     ]
+
+
+def test_scores_that_are_no_numbers_are_a_sentence(voices):
+    """Greedy or drawn; else nobody would know: the largest of them is the first token, always."""
+    scores = torch.zeros(2, voices.base.config.vocab_size)
+    scores[1, 7] = torch.nan
+    for numbers in ([0, 1], [3, 4]):
+        with pytest.raises(UserError, match="^base cannot speak: what it computes is not a number"):
+            Choosing(speakers(voices, numbers), torch.device("cpu")).next(scores)
