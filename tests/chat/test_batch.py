@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from engine.chat.batch import Batch
-from engine.chat.sampling import checked
 from engine.chat.voices import BASE, Voices
 from engine.models.load import Quantization
+from tests.steps_of_voices import GREEDY, spoken
 
 SHORT = [{"role": "user", "content": "Who?"}]
 LONG = [
@@ -14,25 +14,10 @@ LONG = [
     {"role": "user", "content": "What colour is the sea tonight? 海是什么颜色？"},
 ]
 PROMPTS = {BASE: LONG, "one": SHORT, "two": LONG}
-GREEDY = checked({"temperature": 0, "repetition_penalty": 1, "max_new_tokens": 8})
 
 
-def spoken(voices, names):
-    """{voice: (scores of every step [steps, vocabulary], new ids)} of one batch."""
-    speakers = [voices.speaker(name, PROMPTS[name], GREEDY) for name in names]
-    scores = {name: [] for name in names}
-    batch = Batch(voices.tuned, speakers)
-    chosen = batch.choosing.next
-
-    def heard(rows):
-        for speaker, row in zip(batch.speakers, rows, strict=True):
-            scores[speaker.name].append(row.clone())
-        return chosen(rows)
-
-    batch.choosing.next = heard
-    while not batch.done:
-        batch.step()
-    return {one.name: (torch.stack(scores[one.name]), one.new_ids) for one in speakers}
+def of(*names):
+    return {name: PROMPTS[name] for name in names}
 
 
 @pytest.mark.parametrize("bits", [0, 8, 4])
@@ -43,9 +28,9 @@ def test_rows_of_different_length_are_each_as_alone(
     voices = Voices(str(tiny_model_folder), cpu, Quantization(bits == 4, bits == 8))
     voices.use({"one": make_adapter(tmp_path / "one", 0), "two": make_adapter(tmp_path / "b", 1)})
     assert voices.tuned.together(voices.names) == [[BASE, "one", "two"]]
-    together = spoken(voices, voices.names)
+    together = spoken(voices, of(*voices.names))
     for name in voices.names:
-        scores, ids = spoken(voices, [name])[name]
+        scores, ids = spoken(voices, of(name))[name]
         assert together[name][1] == ids
         torch.testing.assert_close(together[name][0], scores, atol=1e-5, rtol=1e-5)
     firsts = [scores[0] for scores, _ in together.values()]
@@ -57,7 +42,7 @@ def test_who_has_ended_leaves_the_batch(tiny_model_folder, make_adapter, tmp_pat
     """And the others go on as before."""
     voices = Voices(str(tiny_model_folder), cpu, Quantization())
     voices.use({"one": make_adapter(tmp_path / "one", 0)})
-    expected = spoken(voices, [BASE])[BASE][1]
+    expected = spoken(voices, of(BASE))[BASE][1]
     brief = voices.speaker("one", SHORT, GREEDY | {"max_new_tokens": 2})
     full = voices.speaker(BASE, LONG, GREEDY)
     batch = Batch(voices.tuned, [brief, full])

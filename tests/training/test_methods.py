@@ -15,6 +15,7 @@ from engine.training.assemble import build_model
 from engine.training.estimate import model_shape
 from engine.training.levers import foresee, pull
 from engine.training.micro_steps import Layout
+from tests import steps_of_voices
 
 pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
 
@@ -117,6 +118,17 @@ def spoken(voices, name):
     return torch.cat(found)
 
 
+def each_says_what_it_says_alone(voices):
+    """Logits of every step and the tokens, with prompts of different length."""
+    prompts = {BASE: [{"role": "user", "content": "What colour is the sea tonight?"}]}
+    prompts["mine"] = [{"role": "user", "content": "Hi"}]
+    together = steps_of_voices.spoken(voices, prompts)
+    for name, turns in prompts.items():
+        scores, ids = steps_of_voices.spoken(voices, {name: turns})[name]
+        assert together[name][1] == ids
+        torch.testing.assert_close(together[name][0], scores, atol=1e-5, rtol=1e-5)
+
+
 def curve(path, name):
     return {row["step"]: row[name] for row in runs.get(path.name).metrics() if name in row}
 
@@ -142,6 +154,7 @@ def test_a_method_from_start_to_voice(case, options, trained, cpu):
         {name: [{"role": "user", "content": "Hi"}] for name in voices.names}, max_new_tokens=3
     )
     assert answers["mine"]["checksum"] != answers[BASE]["checksum"]
+    each_says_what_it_says_alone(voices)
     voices.use({})
     assert torch.equal(spoken(voices, BASE), base)
 
@@ -242,3 +255,4 @@ def test_a_method_on_a_quantised_base(
     with torch.inference_mode(), voices.tuned.speaking(["mine"]) as speaker:
         heard = speaker(**voices.tuned.opening("mine", PROMPT)[0]).logits[0, -1]
     torch.testing.assert_close(heard, expected, atol=1e-4, rtol=1e-4)
+    each_says_what_it_says_alone(voices)
