@@ -97,7 +97,10 @@ class _Counters:
     none is left all begin anew."""
 
     def __init__(self, device: torch.device):
-        self._all = torch.zeros(_LAUNCHES, _APART, dtype=torch.int32, device=device)
+        # They outlive the call that made them, and what is made in inference mode can be set to 0
+        # nowhere else.
+        with torch.inference_mode(False):
+            self._all = torch.zeros(_LAUNCHES, _APART, dtype=torch.int32, device=device)
         self._used = 0
 
     def begin(self) -> None:

@@ -1,4 +1,7 @@
-"""4-bit codes are decoded in registers: the PTX is followed here, an instruction at a time."""
+"""4-bit codes are decoded in registers: the PTX is followed here, an instruction at a time.
+
+And what counts the programs of a launch outlives the call that made it.
+"""
 
 import re
 
@@ -6,7 +9,7 @@ import pytest
 import torch
 from bitsandbytes.functional import get_4bit_type
 
-from engine.models.few_rows import _decode
+from engine.models.few_rows import _counters, _decode, count_anew
 
 WORD = 0xFFFFFFFF
 
@@ -57,3 +60,19 @@ def test_four_bytes_become_their_eight_numbers(kind, dtype):
         said = run(_decode(kind, dtype), int.from_bytes(bytes(bytes_), "little"))
         numbers = b"".join(word.to_bytes(4, "little") for word in said)
         assert torch.equal(torch.frombuffer(bytearray(numbers), dtype=dtype), codes[eight])
+
+
+def test_counters_made_in_inference_mode_begin_anew_outside_of_it(monkeypatch):
+    """Answers are given in that mode; a captured step is recorded and proved outside of it."""
+    monkeypatch.setattr("engine.models.few_rows._stream", lambda _: 0)
+    monkeypatch.setattr("engine.models.few_rows._LAUNCHES", 1)
+    _counters.cache_clear()
+    device = torch.device("cpu")
+    with torch.inference_mode():
+        first = _counters(device, 0).next()
+    first.add_(7)
+    assert _counters(device, 0).next().tolist() == [0, 0, 0, 0]
+    first.add_(7)
+    count_anew(device)
+    assert first.tolist() == [0, 0, 0, 0]
+    _counters.cache_clear()
