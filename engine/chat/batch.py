@@ -37,6 +37,7 @@ class Batch:
         self._scales: list[torch.Tensor] | None = None  # that the step of its own reads
         self._mask = _left_padded(speakers, tuned.base.device)
         self._cache: Any = None
+        self._heard = 0  # tokens in the longest row, learned ones and padding too
         self._tokens: torch.Tensor | None = None
         self._unread: deque[tuple[list[Speaker], Arriving]] = deque()
         # Tokens that are not read yet when the next are computed; a CPU does one thing at a time.
@@ -71,11 +72,12 @@ class Batch:
         padded = [[0] * (longest - len(s.prompt_ids)) + s.prompt_ids for s in self.speakers]
         ids = torch.tensor(padded, device=self._tuned.base.device)
         heard, virtual = self._tuned.opening(self.speakers[0].name, ids)
-        self._cache = heard["past_key_values"]
+        self._cache = heard[self._tuned.cache_name]
         if self._mask is not None and virtual:
             ones = self._mask.new_ones(len(ids), virtual)
             self._mask = torch.cat([ones, self._mask], 1)
         length = heard.get("inputs_embeds", ids).shape[1]
+        self._heard = len(ids[0]) + virtual
         with self._speaking() as model:
             output = model(**heard, **self._places(length), use_cache=True, logits_to_keep=1)
         if self._captured:
@@ -112,14 +114,15 @@ class Batch:
     def _forward(self) -> torch.Tensor:
         if self._mask is not None:
             self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], 1)
+            places = self._places(1)
+        elif self._cache.get_seq_length() == self._heard:
+            places = {}  # the model counts them itself
+        else:  # its first layer counts none (Bamba)
+            places = self._tuned.place(self._tokens, self._heard)
+        self._heard += 1
+        heard = {"input_ids": self._tokens[:, None], self._tuned.cache_name: self._cache}
         with self._speaking() as model:
-            output = model(
-                input_ids=self._tokens[:, None],
-                past_key_values=self._cache,
-                **self._places(1),
-                use_cache=True,
-                logits_to_keep=1,
-            )
+            output = model(**heard, **places, use_cache=True, logits_to_keep=1)
         return output.logits[:, -1].float()
 
     def _places(self, length: int) -> dict[str, torch.Tensor]:
@@ -142,7 +145,7 @@ class Batch:
         self.speakers = [self.speakers[row] for row in left]
         self._tokens = self._tokens[rows]
         self.choosing.keep(left, rows)
-        self._cache.batch_select_indices(rows)
+        self._cache.reorder_cache(rows)  # which states of a hybrid know too
         if hasattr(self._cache, "prompts"):  # ChatGLM-6B keeps there where each row's prompt ends
             self._cache.prompts = self._cache.prompts.of_rows(rows)
         if self._mask is not None:

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import torch
+from torch import _dynamo
 from transformers import DynamicCache
 
 from engine.chat.graph import Graph, agree, say_why_not
@@ -27,31 +28,45 @@ class Captured:
         self.lora = lora
         self._model = model
         self._proved: bool | None = None
-        # Not on the thread: the model answers others meanwhile.
-        with torch.no_grad():
-            ids = torch.full((1, 2), 3, device=model.device)
-            looked = model(input_ids=ids, use_cache=True).past_key_values
-        self._graph = Graph(model, looked, rows, capacity)
-        if lora:
-            lora.graph_scales(rows)
+        self._graph: Graph | None = None
         self._thread = threading.Thread(target=self._warm, daemon=True)
 
     def start(self) -> "Captured":
-        self._thread.start()
+        # The compiler gives up a function that it has compiled eight times, also for models that
+        # are gone.
+        _dynamo.reset()
+        try:
+            self._prepare()  # not on the thread: the model answers others meanwhile
+        # Models differ in what they keep of what they have heard.
+        except Exception as error:
+            say_why_not(error)
+        else:
+            self._thread.start()
         return self
 
     @property
     def failed(self) -> bool:
         """Whether it has ended with nothing to show."""
-        return not self._thread.is_alive() and not self._graph.captured
+        return not self._thread.is_alive() and not (self._graph and self._graph.captured)
 
     def wait(self) -> None:
         """Until the warming has ended, in one way or the other."""
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def serves(self, lora: "RowLora | None", rows: int) -> bool:
+        """Whether it decodes `rows` rows with these adapters too, from now on instead of those
+        before. What was captured reads them where the others lay."""
+        if rows > self.rows or (lora is None) != (self.lora is None):
+            return False
+        if lora and not lora.adopt(self.lora):
+            return False
+        self.lora, self._proved = lora, None
+        return True
 
     def ready(self, rows: int, tokens: int) -> bool:
         """Whether it can decode so many rows of so many tokens now; proved at the first asking."""
-        if self._thread.is_alive() or not self._graph.captured:
+        if self._thread.is_alive() or self.failed:
             return False
         if rows > self.rows or tokens > self.capacity:
             return False
@@ -71,6 +86,14 @@ class Captured:
         return self._graph.step(tokens)
 
     @torch.no_grad()
+    def _prepare(self) -> None:
+        ids = torch.full((1, 2), 3, device=self._model.device)
+        looked = self._model(input_ids=ids, use_cache=True).past_key_values
+        self._graph = Graph(self._model, looked, self.rows, self.capacity)
+        if self.lora:
+            self.lora.graph_scales(self.rows)
+
+    @torch.no_grad()
     def _warm(self) -> None:
         try:
             self._graph.capture(torch.compile(self._model.forward, dynamic=False))
@@ -82,8 +105,9 @@ class Captured:
     def _is_right(self) -> bool:
         """Three steps against the model's own, every row with another prompt and voice."""
         device = self._model.device
-        voices = list(range(self.rows)) if self.lora else [0] * self.rows
-        ids = torch.stack([torch.arange(3, 12, device=device).roll(n) for n in voices])
+        rows, count = range(self.rows), self.lora.voices if self.lora else 1
+        voices = [row % count for row in rows]
+        ids = torch.stack([torch.arange(3, 12, device=device).roll(row) for row in rows])
         if self.lora:
             self.lora.take(voices)
         try:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import torch
 from transformers import AttentionInterface, DynamicCache
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from engine.chat.cache import GrowingLayer
 from engine.hardware import runs_kernels
 from engine.models import few_rows
 from engine.models.attention import knows_boundaries, reads_prompts_whole
+from engine.models.positions import window_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,6 +29,8 @@ _NAME = "rows"
 _NEAR = 0.1
 # Before a capture all that a GPU has to do is waited for, which another capture would not survive.
 _CAPTURING = threading.Lock()
+# That keep the keys and values of tokens and nothing else.
+_PLAIN = (DynamicLayer, DynamicSlidingWindowLayer, GrowingLayer)
 _ALIGNED = 16  # tokens; the kernels are compiled anew for a capacity that is not
 
 
@@ -42,15 +47,19 @@ def can_capture(model: "PreTrainedModel") -> bool:
 
 class Graph:
     """For up to `rows` rows and `capacity` tokens in each, not captured yet. `cache`: one of the
-    model's own, whose layers show their shapes."""
+    model's own, whose layers show their shapes. Raises RuntimeError for a model that keeps other
+    things than keys and values of one width (hybrids; latent attention)."""
 
     def __init__(self, model: "PreTrainedModel", cache: DynamicCache, rows: int, capacity: int):
+        if not all(type(x) in _PLAIN and x.keys.shape == x.values.shape for x in cache.layers):
+            raise RuntimeError("This model keeps other things than keys and values of one width.")
         AttentionInterface.register(_NAME, _attend)
         AttentionMaskInterface.register(_NAME, sdpa_mask)
         model.set_attn_implementation(_NAME)
         self.rows, self.capacity = rows, -(-capacity // _ALIGNED) * _ALIGNED
         self._graph: torch.cuda.CUDAGraph | None = None
         device = model.device
+        self._last = (window_of(model.config) or self.capacity) - 1
         self._keys, self._values = (
             [
                 one.new_zeros(rows, one.shape[1], self.capacity, one.shape[3])
@@ -92,9 +101,14 @@ class Graph:
         recording = torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local")
         with _CAPTURING, recording:
             self._logits = self._decode(forward)
-            self._positions += 1
-            self._written += 1
+            self.advance()
         self._graph = graph
+
+    def advance(self) -> None:
+        """To the next place. What has ended goes on beside the others, and may know none after its
+        last."""
+        self._positions.add_(1).clamp_(max=self._last)
+        self._written += 1
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """tokens [rows or fewer] -> logits [rows, vocabulary], overwritten by the next step."""
@@ -121,11 +135,11 @@ def going_on(
 ) -> Graph | None:
     """The step that goes on for `room` tokens from what prompts left, captured as it is: no
     compiler is waited for. None, said in the log, for a model that cannot be captured."""
-    graph = Graph(model, cache, len(starts), cache.get_seq_length() + room)
-    graph.begin(cache, starts)
     # Without a mask Transformers asks the GPU whether rows share a sequence; none is looked at.
     mask = torch.ones(len(starts), 1, 1, 1, dtype=torch.bool, device=model.device)
     try:
+        graph = Graph(model, cache, len(starts), cache.get_seq_length() + room)
+        graph.begin(cache, starts)
         graph.capture(functools.partial(model.forward, attention_mask=mask))
     except torch.OutOfMemoryError:
         raise

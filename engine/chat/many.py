@@ -47,9 +47,10 @@ def _batches(
     """Of voices that one batch can answer, and of prompts of like length, the longest first: what
     memory cannot hold shows at once."""
     rows = _ROWS[voices.device.type]
-    for group in voices.tuned.together(voices.names):
-        own = [pair for pair in pairs if pair[0].name in group]
-        own.sort(key=lambda pair: -len(pair[0].prompt_ids))
+    index = dict(pairs)
+    for group in voices.groups(list(index)):
+        group.sort(key=lambda speaker: -len(speaker.prompt_ids))
+        own = [(speaker, index[speaker]) for speaker in group]
         for start in range(0, len(own), rows):
             yield own[start : start + rows]
 

@@ -59,6 +59,8 @@ def load(
     if not same:
         name = Path(model_name_or_path).name
         yield _doing(f"Reading the weights of {name}", f"正在读取 {name} 的权重")
+        if _voices:
+            _voices.settle()
         _voices = None  # gives the old base's memory back before the new one comes
         _voices = Voices(model_name_or_path, pick_device(), quantization)
     if adapters:

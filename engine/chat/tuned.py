@@ -44,6 +44,8 @@ class Tuned:
         self.told_apart: list[str] = []
         self._device = device
         self._takes = inspect.signature(base.forward).parameters
+        # What the base calls what it has heard; Mamba keeps no keys and values.
+        self.cache_name = "cache_params" if "cache_params" in self._takes else "past_key_values"
         self.rows: RowLora | None = None
         self._layers: PeftModel | None = None
         self._prompts: dict[str, PeftModel] = {}
@@ -52,7 +54,7 @@ class Tuned:
         for name, folder in folders.items():
             try:
                 self._add(name, folder)
-            except UserError:
+            except (UserError, torch.OutOfMemoryError):
                 self.remove()
                 raise
             except (ValueError, RuntimeError, OSError, KeyError, SafetensorError) as error:
@@ -67,6 +69,11 @@ class Tuned:
         rows = [one for one in names if one == BASE or one in self.told_apart]
         groups = [[one] for one in names if one not in rows]
         return [rows, *groups] if rows else groups
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether nothing lies in the base's layers that rows do not choose for themselves."""
+        return self._layers is None or self.rows is not None
 
     def voices(self, names: list[str]) -> list[int]:
         """As the row-wise layers count them: 0 is the base."""
@@ -103,7 +110,7 @@ class Tuned:
         many learned tokens stand before each prompt or are in the cache already."""
         # What a GPU gains by writing in place, it does in a captured step.
         empty = growing_cache if input_ids.device.type == "cpu" else DynamicCache
-        plain = {"input_ids": input_ids, "past_key_values": empty(config=self.base.config)}
+        plain = {"input_ids": input_ids, self.cache_name: empty(config=self.base.config)}
         if name not in self._prompts:
             return plain, 0
         learned = self._prompts[name].get_prompt(batch_size=len(input_ids))
@@ -112,14 +119,19 @@ class Tuned:
             return {"input_ids": input_ids, "past_key_values": learned}, virtual
         words = self.base.get_input_embeddings()(input_ids)
         embeds = torch.cat([learned.to(words.device, words.dtype), words], dim=1)
-        return {"inputs_embeds": embeds, "past_key_values": plain["past_key_values"]}, virtual
+        return {"inputs_embeds": embeds, self.cache_name: plain[self.cache_name]}, virtual
 
     def positions(self, mask: torch.Tensor, length: int) -> dict[str, torch.Tensor]:
         """The places of the last `length` tokens where a mask [rows, tokens] has padding, for a
         model that is told them."""
-        if "position_ids" not in self._takes:
-            return {}
-        return {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -length:]}
+        return self._told((mask.cumsum(-1) - 1).clamp(min=0)[:, -length:])
+
+    def place(self, tokens: torch.Tensor, heard: int) -> dict[str, torch.Tensor]:
+        """That of the next token of rows of which each has heard so many."""
+        return self._told(torch.full_like(tokens[:, None], heard))
+
+    def _told(self, positions: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"position_ids": positions} if "position_ids" in self._takes else {}
 
     def virtual_tokens(self, name: str) -> int:
         """How many places of the window the voice takes before the prompt."""

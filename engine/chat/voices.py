@@ -21,13 +21,12 @@ from engine.hardware import Device, pick_device
 from engine.models import few_rows
 from engine.models.adapter import base_of, is_own, read_card, same_base
 from engine.models.load import Quantization, footprint_gib, load_base, load_tokenizer
+from engine.models.positions import turning_point, window_of
 from engine.models.row_lora import read_frozen
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from engine.models.row_lora import RowLora
 
 _SNAPSHOT_SECONDS = 0.04
 _CAPACITY = 4096  # tokens of a captured cache; a longer conversation is decoded step by step
@@ -49,7 +48,6 @@ class Voices:
         self._untouched = self._heard()
         self.base_check = {"same": True, "difference": 0.0}
         self._captured: Captured | None = None
-        self._warm()
 
     @property
     def footprint_gib(self) -> float:
@@ -66,9 +64,7 @@ class Voices:
 
     def use(self, adapters: dict[str, Path]) -> None:
         """Replaces the adapters; the base stays. Raises UserError, and then has no adapter."""
-        before = self.tuned.rows
-        if self._captured:
-            self._captured.wait()
+        self.settle()
         self.tuned.remove()
         self.tuned, self.names = Tuned(self.base, self.device, {}), [BASE]
         self.manners = {BASE: self.manners[BASE]}
@@ -81,23 +77,27 @@ class Voices:
         self.tuned = Tuned(self.base, self.device, adapters)
         self.manners |= manners
         self.names += adapters
-        self._warm(before)
+        self._warm()
         difference = (self._heard() - self._untouched).abs().max().item()
         self.base_check = {"same": difference == 0, "difference": difference}
 
-    def _warm(self, before: "RowLora | None" = None) -> None:
-        """Makes decoding fast on a GPU; a step that was captured with other adapters of the same
-        shapes serves these too."""
-        rows, old = self.tuned.rows, self._captured
-        if not can_capture(self.base):
+    def settle(self) -> None:
+        """Waits for what is being captured: until then it holds the base and reads its layers."""
+        if self._captured:
+            self._captured.wait()
+
+    def _warm(self) -> None:
+        """Makes decoding fast on a GPU, of voices that are told apart by rows; a step that was
+        captured with other adapters of the same shapes serves these too."""
+        if not (self.tuned.tells_apart and can_capture(self.base)):
+            self._captured = None
             return
-        if old and old.lora is before and rows and before and rows.adopt(before):
-            old.lora = rows
+        rows = min(1 + len(self.tuned.told_apart), few_rows.MOST_ROWS)
+        if self._captured and self._captured.serves(self.tuned.rows, rows):
             return
-        most = min(len(self.names), few_rows.MOST_ROWS)
-        window = getattr(self.base.config, "max_position_embeddings", _CAPACITY)
+        capacity = min(window_of(self.base.config) or _CAPACITY, _CAPACITY) + 2
         self._captured = None  # gives the old one's memory back
-        self._captured = Captured(self.base, rows, most, min(window, _CAPACITY) + 2).start()
+        self._captured = Captured(self.base, self.tuned.rows, rows, capacity).start()
 
     def _heard(self) -> "torch.Tensor":
         """The base's own logits for a few tokens."""
@@ -125,16 +125,16 @@ class Voices:
             name: self.speaker(name, turns, checked(settings | (own or {}).get(name, {})))
             for name, turns in histories.items()
         }
-        groups = self.tuned.together(list(speakers))
-        batches = [self._batch([speakers[name] for name in group]) for group in groups]
+        groups = self.groups(list(speakers.values()))
+        batches = [self._batch(group) for group in groups]
         how = {
-            name: {
+            one.name: {
                 "together": len(groups) == 1,
                 "captured": batch.captured,
-                "adapter": "" if name == BASE else name,
+                "adapter": "" if one.name == BASE else one.name,
             }
             for group, batch in zip(groups, batches, strict=True)
-            for name in group
+            for one in group
         }
 
         def snapshots() -> dict[str, dict[str, Any]]:
@@ -153,20 +153,38 @@ class Voices:
                 yield snapshots()
         yield snapshots()
 
+    def groups(self, speakers: list[Speaker]) -> list[list[Speaker]]:
+        """Those whom one batch can answer, each as if it were alone."""
+        names = list(dict.fromkeys(one.name for one in speakers))
+        together = [[s for s in speakers if s.name in some] for some in self.tuned.together(names)]
+        turn = turning_point(self.base.config)
+        if turn is None:
+            return together
+        groups = []
+        for some in together:  # who may pass that point would turn the others too
+            near = [one for one in some if len(one.prompt_ids) + one.room <= turn]
+            groups += [near] * bool(near) + [[one] for one in some if one not in near]
+        return groups
+
     def _batch(self, speakers: list[Speaker]) -> Batch:
-        need = max(len(one.prompt_ids) + one.room + 2 for one in speakers)
-        can = self._told_apart(speakers) and self._captured
-        ready = can and self._captured.ready(len(speakers), need)
-        return Batch(self.tuned, speakers, self._captured if ready else None)
+        # Rows end side by side, and who has ended goes on beside the others.
+        tokens = max(len(one.prompt_ids) for one in speakers) + max(one.room for one in speakers)
+        step = self._step_for(speakers)
+        ready = step and step.ready(len(speakers), tokens + 2)
+        return Batch(self.tuned, speakers, step if ready else None)
 
     def batch_of_many(self, speakers: list[Speaker]) -> Batch:
         """As many rows as one likes; captured by itself, unless it was seen that the model cannot
         be."""
-        can = self._told_apart(speakers) and self._captured and not self._captured.failed
-        return Batch(self.tuned, speakers, to_capture=bool(can))
+        step = self._step_for(speakers)
+        return Batch(self.tuned, speakers, to_capture=bool(step and not step.failed))
 
-    def _told_apart(self, speakers: list[Speaker]) -> bool:
-        return all(one.name in (BASE, *self.tuned.told_apart) for one in speakers)
+    def _step_for(self, speakers: list[Speaker]) -> Captured | None:
+        """What is captured with the adapters that are on, for rows that are told apart."""
+        if self._captured is None or self._captured.lora is not self.tuned.rows:
+            return None  # others were to be put on, and could not
+        apart = all(one.name in (BASE, *self.tuned.told_apart) for one in speakers)
+        return self._captured if apart else None
 
     def speaker(self, name: str, turns: list[dict[str, str]], settings: dict) -> Speaker:
         """A voice that is about to answer. Raises UserError for one that is not loaded, or a
@@ -177,7 +195,7 @@ class Voices:
                 f"没有载入 {name} 这个声音；已载入 {'、'.join(self.names)}。",
                 field="adapter",
             )
-        window = getattr(self.base.config, "max_position_embeddings", None)
+        window = window_of(self.base.config)
         window = window and window - self.tuned.virtual_tokens(name)
         return Speaker(name, turns, settings, self.manners[name], self.base.device, window)
 

@@ -20,6 +20,7 @@ from engine.evaluation import copied, metrics
 from engine.evaluation.asked import Asked, Turns
 from engine.evaluation.metrics import FIGURES
 from engine.evaluation.references import losses, perplexity
+from engine.models.positions import window_of
 
 if TYPE_CHECKING:
     from engine.chat.voices import Voices
@@ -107,7 +108,7 @@ def _histories(turns: Turns, systems: dict[str, str]) -> dict[str, Turns]:
 
 
 def _fits(voices: "Voices", histories: dict[str, Turns]) -> bool:
-    window = getattr(voices.base.config, "max_position_embeddings", None)
+    window = window_of(voices.base.config)
     if not window:
         return True
     # Most often all hear the same, in the same template: that is counted once.

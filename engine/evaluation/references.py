@@ -11,6 +11,7 @@ import torch
 
 from engine.dataset.packing import Row, alone, count_trained
 from engine.dataset.tokens import encode_all
+from engine.models.positions import window_of
 from engine.training.micro_steps import Layout
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def losses(
 
 
 def _encoded(voices: "Voices", conversations: list[list[dict[str, str]]]) -> list[Row]:
-    window = getattr(voices.base.config, "max_position_embeddings", None)
+    window = window_of(voices.base.config)
     encoded = encode_all(
         voices.tokenizer_of(voices.names[-1]),
         [{"messages": turns} for turns in conversations],

@@ -27,6 +27,7 @@ class RowLora:
 
     def __init__(self, layers: dict[str, LoraLayer], names: list[str], dtype: torch.dtype):
         self.layers = layers
+        self.voices = 1 + len(names)  # with the base
         self._shares: dict[tuple, _Share] = {}  # layers with adapters of the same ranks have one
         self._voices: list[int] | None = None
         for layer in layers.values():
@@ -62,12 +63,16 @@ class RowLora:
     @torch.inference_mode()
     def adopt(self, before: "RowLora") -> bool:
         """Takes over the memory in which another's adapters lay, and what a CUDA graph knows of
-        it; says whether all had the same shapes, else nothing is changed."""
+        it; says whether all had the same shapes and scales in common, else nothing is changed."""
         pairs = [(one, before.layers.get(name)) for name, one in self.layers.items()]
         if len(self.layers) != len(before.layers) or any(
             old is None or old.row_a.shape != new.row_a.shape or old.row_b.shape != new.row_b.shape
             for new, old in pairs
         ):
+            return False
+        # A graph reads one scale for the layers that had one before; these must have one now.
+        met = {(id(old.graph_scales), id(new.share)) for new, old in pairs}
+        if len(met) > len({scales for scales, _ in met}):
             return False
         for new, old in pairs:
             new.row_a, new.row_b = old.row_a.copy_(new.row_a), old.row_b.copy_(new.row_b)

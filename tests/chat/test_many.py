@@ -14,6 +14,7 @@ from engine.chat.many import answer_many
 from engine.chat.voices import BASE, Voices
 from engine.models import few_rows
 from engine.models.load import Quantization
+from tests.still import attend, hold_still
 
 ASKED = [
     "Hi",
@@ -95,39 +96,10 @@ def test_a_stop_keeps_what_was_said(voices, alone):
 
 @pytest.fixture
 def still(voices, monkeypatch):
-    """The step over a cache that lies still, as it is captured, but computed anew each time; the
-    steps so far."""
-    monkeypatch.setattr(voices, "_captured", SimpleNamespace(failed=False))
-    monkeypatch.setattr(few_rows, "count_anew", lambda _: None)
-    monkeypatch.setattr(few_rows, "rows_attend", attend)
-    steps = []
-
-    def capture(graph, forward):
-        rows, taken = voices.tuned.rows, voices.tuned.rows._voices
-
-        def replay():
-            steps.append(len(taken))
-            rows.take(taken)
-            graph._logits = graph._decode(forward)
-            rows.take(None)
-            graph._positions += 1
-            graph._written += 1
-
-        graph._graph = SimpleNamespace(replay=replay)
-
-    monkeypatch.setattr(Graph, "capture", capture)
-    return steps
-
-
-def attend(q, k, v, keys, values, starts, written, scale, window):
-    """As few_rows.rows_attend says of itself, in plain products."""
-    assert int(written) < keys.shape[2]
-    keys[:, :, int(written)], values[:, :, int(written)] = k[:, :, 0], v[:, :, 0]
-    place = torch.arange(keys.shape[2])
-    heard = (place[None] <= written) & (place[None] >= starts[:, None])
-    mask = heard[:, None, None]
-    seen = {"attn_mask": mask, "scale": scale, "enable_gqa": True}
-    return torch.nn.functional.scaled_dot_product_attention(q, keys, values, **seen).transpose(1, 2)
+    """Steps are captured; the rows of each so far."""
+    step = SimpleNamespace(failed=False, lora=voices.tuned.rows)
+    monkeypatch.setattr(voices, "_captured", step)
+    return hold_still(monkeypatch)
 
 
 def test_a_captured_batch_says_what_each_says_alone(voices, alone, still, capsys):
@@ -163,13 +135,14 @@ def test_a_captured_step_that_is_wrong_is_not_taken(voices, alone, still, monkey
 
 
 def test_a_model_that_was_not_captured_before_is_not_tried(voices, alone, still, monkeypatch):
-    monkeypatch.setattr(voices, "_captured", SimpleNamespace(failed=True))
+    monkeypatch.setattr(voices, "_captured", SimpleNamespace(failed=True, lora=voices.tuned.rows))
     said, _ = everything(voices)
     assert (said, still) == (alone, [])
 
 
 def test_a_model_that_cannot_be_captured_goes_step_by_step(voices, alone, monkeypatch, capsys):
-    monkeypatch.setattr(voices, "_captured", SimpleNamespace(failed=False))
+    step = SimpleNamespace(failed=False, lora=voices.tuned.rows)
+    monkeypatch.setattr(voices, "_captured", step)
 
     def refuse(*_):
         raise RuntimeError("operation not permitted when stream is capturing")
