@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import torch
+from transformers.cache_utils import LinearAttentionCacheLayerMixin
 
 from engine.chat.choosing import Choosing
 from engine.chat.graph import Graph, agree, going_on
@@ -37,6 +38,7 @@ class Batch:
         self._scales: list[torch.Tensor] | None = None  # that the step of its own reads
         self._mask = _left_padded(speakers, tuned.base.device)
         self._cache: Any = None
+        self._keeps_states = False  # a hybrid, that does not always count places itself (Bamba)
         self._heard = 0  # tokens in the longest row, learned ones and padding too
         self._tokens: torch.Tensor | None = None
         self._unread: deque[tuple[list[Speaker], Arriving]] = deque()
@@ -73,6 +75,8 @@ class Batch:
         ids = torch.tensor(padded, device=self._tuned.base.device)
         heard, virtual = self._tuned.opening(self.speakers[0].name, ids)
         self._cache = heard[self._tuned.cache_name]
+        layers = getattr(self._cache, "layers", [])
+        self._keeps_states = any(isinstance(x, LinearAttentionCacheLayerMixin) for x in layers)
         if self._mask is not None and virtual:
             ones = self._mask.new_ones(len(ids), virtual)
             self._mask = torch.cat([ones, self._mask], 1)
@@ -114,11 +118,10 @@ class Batch:
     def _forward(self) -> torch.Tensor:
         if self._mask is not None:
             self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], 1)
-            places = self._places(1)
-        elif self._cache.get_seq_length() == self._heard:
-            places = {}  # the model counts them itself
-        else:  # its first layer counts none (Bamba)
-            places = self._tuned.place(self._tokens, self._heard)
+            # Mamba's states lie behind the padding, and it would multiply a token by the mask.
+            places = self._places(1) if self._tuned.cache_name == "past_key_values" else {}
+        else:
+            places = self._tuned.place(self._tokens, self._heard) if self._keeps_states else {}
         self._heard += 1
         heard = {"input_ids": self._tokens[:, None], self._tuned.cache_name: self._cache}
         with self._speaking() as model:
