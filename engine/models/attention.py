@@ -28,14 +28,20 @@ def knows_boundaries(model: "PreTrainedModel") -> bool:
     return (
         model._supports_attention_backend
         and model._supports_sdpa
-        and _width(text) <= _WIDEST_HEAD
+        and head_width(text) <= _WIDEST_HEAD
         and not any(getattr(text, name, None) for name in more)
     )
 
 
-def _width(text: "PreTrainedConfig") -> int:
-    """Of a head."""
-    return getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+def head_width(text: "PreTrainedConfig") -> int:
+    """Of the widest head."""
+    return most(text, "head_dim") or text.hidden_size // most(text, "num_attention_heads")
+
+
+def most(text: "PreTrainedConfig", name: str) -> int:
+    """The largest value of any layer, where these differ (Gemma 4); 0 where none has it."""
+    layers = text.per_layer_config[:] if text.is_heterogeneous else [text]
+    return max(getattr(layer, name, None) or 0 for layer in layers)
 
 
 def reads_prompts_whole(model: "PreTrainedModel") -> bool:
@@ -65,8 +71,8 @@ def _kernels(model: "PreTrainedModel", ours: bool) -> list[tuple[str, Callable[.
     if model.device.type == "cpu":
         return [("varlen", _one_after_the_other)]
     text = model.config.get_text_config()
-    heads = text.num_attention_heads
-    shape = (heads, getattr(text, "num_key_value_heads", None) or heads, _width(text))
+    heads = most(text, "num_attention_heads")
+    shape = (heads, most(text, "num_key_value_heads") or heads, head_width(text))
     ours = ours and packed_attention.holds(model.device, model.dtype, *shape)
     return [("packed", _by_blocks)] * ours + [("varlen", _by_rows)]
 

@@ -13,7 +13,7 @@ from engine.devices import processes as count_processes
 from engine.errors import Sentence, UserError
 from engine.hardware import check_size, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
-from engine.models.attention import knows_boundaries, reads_prompts_whole
+from engine.models.attention import head_width, knows_boundaries, most, reads_prompts_whole
 from engine.models.load import empty_model, kept_tokenizer
 from engine.models.sources.facts import refusal
 from engine.models.targets import linear_layers, linear_names, renamed_targets
@@ -173,7 +173,7 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
     config = TrainConfig(**dict(options))
     model = empty_model(config.model_name_or_path)
     text = model.config.get_text_config()
-    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    heads, head = most(text, "num_attention_heads"), head_width(text)
     names = tuple(linear_names(model))  # before the adapter brings its own
     renamed = renamed_targets(model, config.lora_target_modules)
     linear = sum(module.weight.numel() for _, module in linear_layers(model))
@@ -184,10 +184,9 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
         trainable_parameters=trainable_parameters(model, config),
         layers=text.num_hidden_layers,
         hidden_size=text.hidden_size,
-        intermediate_size=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
-        query_size=text.num_attention_heads * head,
-        key_value_size=(getattr(text, "num_key_value_heads", None) or text.num_attention_heads)
-        * head,
+        intermediate_size=most(text, "intermediate_size") or 4 * text.hidden_size,
+        query_size=heads * head,
+        key_value_size=(most(text, "num_key_value_heads") or heads) * head,
         varlen=knows_boundaries(model),
         vocab_size=text.vocab_size,
         linear_names=names,

@@ -6,6 +6,8 @@ import torch
 from transformers import (
     Gemma2Config,
     Gemma2ForCausalLM,
+    Gemma4ForCausalLM,
+    Gemma4TextConfig,
     GptOssConfig,
     GptOssForCausalLM,
     Llama4ForCausalLM,
@@ -182,8 +184,31 @@ def test_a_model_that_would_mix_rows_keeps_what_it_had():
     assert model.config._attn_implementation == before
 
 
+# Heads of one layer are as wide as SMALL says, those of the other twice as wide.
+GEMMA_4 = {
+    "layer_types": ["sliding_attention", "full_attention"],
+    "sliding_window": 4,
+    "global_head_dim": 32,
+    "num_kv_shared_layers": 0,
+    "hidden_size_per_layer_input": 8,
+    "vocab_size_per_layer_input": 320,
+}
+
+
+def test_layers_that_differ_are_taken_at_their_widest():
+    model = Gemma4ForCausalLM(Gemma4TextConfig(**SMALL | GEMMA_4))
+    text = model.config.get_text_config()
+    assert attention.head_width(text) == 32
+    assert attention.most(text, "num_attention_heads") == 4
+    assert attention.use_varlen(model)
+
+
 FAMILIES = {
     "plain": (lambda: model_of(), True),
+    "layers that differ": (
+        lambda: Gemma4ForCausalLM(Gemma4TextConfig(**SMALL | GEMMA_4)),
+        True,
+    ),
     "too wide": (lambda: Qwen3ForCausalLM(Qwen3Config(**SMALL | {"head_dim": 320})), False),
     "capped": (lambda: Gemma2ForCausalLM(Gemma2Config(**SMALL)), False),
     "sinks": (lambda: GptOssForCausalLM(GptOssConfig(**SMALL, num_local_experts=2)), False),
