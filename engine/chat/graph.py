@@ -59,6 +59,7 @@ class Graph:
         self.rows, self.capacity = rows, -(-capacity // _ALIGNED) * _ALIGNED
         self._graph: torch.cuda.CUDAGraph | None = None
         device = model.device
+        self._windows = [getattr(layer, "sliding_window", None) or 0 for layer in cache.layers]
         self._last = (window_of(model.config) or self.capacity) - 1
         self._keys, self._values = (
             [
@@ -124,6 +125,7 @@ class Graph:
             use_cache=False,
             row_keys=self._keys,
             row_values=self._values,
+            row_windows=self._windows,
             row_starts=self._starts,
             row_written=self._written,
         )
@@ -186,6 +188,7 @@ def _attend(
         kwargs["row_starts"],
         kwargs["row_written"],
         scaling or query.shape[-1] ** -0.5,
-        kwargs.get("sliding_window") or 0,
+        # Some models mask beyond a window and do not say so here (Qwen2-MoE).
+        kwargs.get("sliding_window") or kwargs["row_windows"][layer],
     )
     return out, None

@@ -123,6 +123,21 @@ def test_a_long_row_turns_no_short_one(make_voices):
     assert [len(group) for group in voices.groups(speakers_of(voices, histories))] == [2, 1]
 
 
+def test_a_window_holds_in_captured_steps_too(make_voices, monkeypatch):
+    """This family masks beyond it, and tells its attention nothing."""
+    few = {"num_experts": 2, "num_experts_per_tok": 1, "max_window_layers": 2}
+    wide = {"moe_intermediate_size": 16, "shared_expert_intermediate_size": 16}
+    window = {"use_sliding_window": True, "sliding_window": 8, "layer_types": None}
+    hold_still(monkeypatch)
+    voices = make_voices("qwen2_moe", **SIZES, **few, **wide, **window)
+    *_, alone = voices.answer({BASE: LONG}, max_new_tokens=12, **GREEDY)
+    voices.use({})
+    voices.settle()
+    *_, captured = voices.answer({BASE: LONG}, max_new_tokens=12, **GREEDY)
+    assert (alone[BASE]["captured"], captured[BASE]["captured"]) == (False, True)
+    assert captured[BASE]["text"] == alone[BASE]["text"]
+
+
 def speakers_of(voices, histories):
     settings = {"max_new_tokens": 8, "seed": 0}
     return [voices.speaker(BASE, one[BASE], settings) for one in histories]
