@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import PeftModel, load_peft_weights
-from peft.tuners.adaption_prompt.layer import AdaptedAttention
-from peft.tuners.tuners_utils import BaseTunerLayer
-from peft.utils import ModulesToSaveWrapper
 from safetensors import SafetensorError
 from transformers import DynamicCache
 
@@ -43,6 +40,8 @@ class Tuned:
         self.base = base
         self.told_apart: list[str] = []
         self._device = device
+        # PEFT wraps in many ways, also a wrapper in another: what was there undoes them all.
+        self._parts = [(module, dict(module._modules)) for module in base.modules()]
         self._takes = inspect.signature(base.forward).parameters
         # What the base calls what it has heard; Mamba keeps no keys and values.
         self.cache_name = "cache_params" if "cache_params" in self._takes else "past_key_values"
@@ -147,13 +146,9 @@ class Tuned:
         """Gives the base back as it was, also after PEFT failed half-way."""
         self._layers, self._prompts, self._models = None, {}, {}
         self.rows, self.told_apart = None, []
-        for name, module in list(self.base.named_modules()):
-            if isinstance(module, BaseTunerLayer):
-                self.base.set_submodule(name, module.get_base_layer())
-            elif isinstance(module, AdaptedAttention):
-                self.base.set_submodule(name, module.model)
-            elif isinstance(module, ModulesToSaveWrapper):
-                self.base.set_submodule(name, module.original_module)
+        for module, parts in self._parts:
+            module._modules.clear()
+            module._modules.update(parts)
         vars(self.base).pop("peft_config", None)  # else PEFT takes the next for one adapter more
 
     @torch.inference_mode()

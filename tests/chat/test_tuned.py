@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.chat.voices import BASE, Voices
 from engine.config import TrainConfig
@@ -111,3 +112,29 @@ def test_learned_tokens_take_their_places_in_the_window(voices, make):
     asked = answers[BASE]["prompt_tokens"]
     assert 490 < asked < 512 - 6
     assert answers["mine"]["tokens"] <= 512 - asked - 6
+
+
+def test_a_voice_of_trained_words_leaves_the_base_as_it_was(
+    voices, make, make_adapter, tiny_model_folder, tmp_path, cpu
+):
+    """PEFT wraps a layer of its own in another there, in the embedding and in the head that is tied
+    to it: both come off, and the next adapter goes on."""
+    from peft import PeftModel
+
+    mine = make_adapter(tmp_path / "mine", 1, trainable_token_indices=[5, 300])
+    file = mine / "adapter_model.safetensors"
+    words = {key: tensor + tensor.sign() for key, tensor in load_file(file).items()}
+    save_file(words, file)
+    alone = PeftModel.from_pretrained(load_base(str(tiny_model_folder), cpu, Quantization()), mine)
+    base, parts = heard(voices, BASE), [*voices.base.named_modules()]
+    voices.use({"mine": mine})
+    with torch.inference_mode():
+        said = alone(input_ids=IDS).logits[0, -1]
+    torch.testing.assert_close(heard(voices, "mine"), said, atol=1e-4, rtol=1e-4)
+    assert torch.equal(heard(voices, BASE), base)
+    voices.use({})
+    assert [*voices.base.named_modules()] == parts
+    assert torch.equal(heard(voices, BASE), base)
+    folder, said = make("lora")
+    voices.use({"lora": folder})
+    torch.testing.assert_close(heard(voices, "lora"), said, atol=1e-4, rtol=1e-4)
