@@ -153,17 +153,18 @@ def _of_run(voice: str, run: Run, checkpoint: str | None) -> Adapter:
 
 
 def _from_elsewhere(voice: str, folder: Path) -> Adapter:
-    card = read_card(folder)
+    card = read_card(folder)  # that anybody may have written
     base = require_base(folder, voice)
-    trained = card.get("config", {})
+    trained, told = card.get("config"), card.get("system_prompt")
+    trained = trained if isinstance(trained, dict) else {}
     return Adapter(
         voice,
         folder,
         base,
-        card.get("system_prompt", ""),
+        told if isinstance(told, str) else "",
         _method(folder),
-        trained.get("load_in_4bit", False),
-        trained.get("load_in_8bit", False),
+        trained.get("load_in_4bit") is True,
+        trained.get("load_in_8bit") is True,
     )
 
 

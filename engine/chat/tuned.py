@@ -5,19 +5,19 @@ Three kinds: adapters within the base's layers, learned tokens before the prompt
 
 import contextlib
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import PeftModel, load_peft_weights
-from safetensors import SafetensorError
 from transformers import DynamicCache
 
 from engine.chat.cache import growing_cache
-from engine.errors import UserError, first_line
+from engine.chat.fit import in_words, refuse_broken, refuse_unknown
+from engine.errors import UserError
 from engine.hardware import GIB, Device, memory_now
-from engine.models.adapter import base_of, method_of, only_task, weights
+from engine.models.adapter import method_of, only_task, weights
 from engine.models.load import Quantization, footprint_gib, load_base, load_config
 from engine.models.old.adapters import on_todays_modules
 from engine.models.row_lora import RowLora, tell_apart
@@ -33,10 +33,12 @@ _NEAR = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.1}
 
 
 class Tuned:
-    """The tuned voices on a base. Raises UserError for what cannot be loaded, and then the base is
-    as it was."""
+    """The tuned voices on a base, which people know as `called`. Raises UserError for what cannot
+    be loaded, and then the base is as it was."""
 
-    def __init__(self, base: "PreTrainedModel", device: Device, folders: dict[str, Path]):
+    def __init__(
+        self, base: "PreTrainedModel", device: Device, folders: dict[str, Path], called: str = ""
+    ):
         self.base = base
         self.told_apart: list[str] = []
         self._device = device
@@ -50,17 +52,16 @@ class Tuned:
         self._prompts: dict[str, PeftModel] = {}
         self._models: dict[str, PreTrainedModel] = {}
         _one_kind_of_layers(folders)
-        for name, folder in folders.items():
-            try:
-                self._add(name, folder)
-            except (UserError, torch.OutOfMemoryError):
-                self.remove()
-                raise
-            except (ValueError, RuntimeError, OSError, KeyError, SafetensorError) as error:
-                self.remove()
-                raise _does_not_fit(name, folder, base.name_or_path, error) from error
-        base.eval()
-        self._tell_apart([one for one in folders if one not in (*self._prompts, *self._models)])
+        try:
+            for name, folder in folders.items():
+                with in_words(name, folder, called):
+                    self._add(name, folder)
+            base.eval()
+            within = [one for one in folders if one not in (*self._prompts, *self._models)]
+            self._tell_apart(within)
+        except BaseException:
+            self.remove()
+            raise
 
     def together(self, names: list[str]) -> list[list[str]]:
         """The names in groups that one batch can answer; a group of its own for each voice whose
@@ -181,11 +182,11 @@ class Tuned:
         if method == "full":
             _check_room(name, folder, self._device)
             model = load_base(str(folder), self._device, Quantization()).eval()
-            _refuse_broken(name, model.parameters())
+            refuse_broken(name, model.parameters())
             self._models[name] = model
             return
         with on_todays_modules(folder, self.base) as folder:
-            _refuse_broken(name, load_peft_weights(str(folder), device="cpu").values())
+            refuse_broken(name, load_peft_weights(str(folder), device="cpu").values())
             if method not in PROMPTS and self._layers is not None:
                 self._layers.load_adapter(folder, adapter_name=_module_name(name))
                 return
@@ -205,35 +206,11 @@ def _module_name(voice: str) -> str:
     return "voice_" + voice.replace(".", "\u2024")
 
 
-def _refuse_broken(name: str, tensors: Iterable[torch.Tensor]) -> None:
-    """A single NaN would silence every voice of the batch. Raises UserError."""
-    if all(tensor.isfinite().all() for tensor in tensors):
-        return
-    raise UserError(
-        f"{name} cannot speak: some of its weights are not numbers (NaN or infinite), as after a "
-        "run that diverged. Choose an earlier checkpoint, or train again with a lower "
-        "learning_rate.",
-        f"{name} 无法发声：它的权重里有不是数字的值（NaN 或无穷大），多半是训练发散了。"
-        "请选更早的检查点，或降低 learning_rate 重新训练。",
-        field="adapter",
-    )
-
-
-def _does_not_fit(name: str, folder: Path, base: str, error: Exception) -> UserError:
-    """With both names, where the adapter says its base's."""
-    first, trained_on = first_line(error), base_of(folder)
-    return UserError(
-        f"The adapter {name} does not fit {base}: {first}"
-        + (f" It was trained on {trained_on}; load it with that." if trained_on else ""),
-        f"适配器 {name} 与 {base} 不相配：{first}"
-        + (f" 它是在 {trained_on} 上训练的，请用那个底座载入。" if trained_on else ""),
-        field="adapter",
-    )
-
-
 def _one_kind_of_layers(folders: dict[str, Path]) -> None:
     """PEFT cannot put two methods into the same layers and tell them apart again."""
     methods = {name: method_of(folder) for name, folder in folders.items()}
+    for name, method in methods.items():
+        refuse_unknown(name, method)
     within = {n: m for n, m in methods.items() if m not in PROMPTS and m != "full"}
     if len(set(within.values())) < 2:
         return

@@ -74,7 +74,7 @@ class Voices:
             name: manner_of(self.tokenizer, folder, read_card(folder))
             for name, folder in adapters.items()
         }
-        self.tuned = Tuned(self.base, self.device, adapters)
+        self.tuned = Tuned(self.base, self.device, adapters, self.model_name)
         self.manners |= manners
         self.names += adapters
         self._warm()

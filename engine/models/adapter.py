@@ -208,12 +208,13 @@ def _broken(file: Path, en: str, zh: str) -> UserError:
 def base_of(folder: Path) -> str:
     """The base that an adapter was trained on, as its greenroom.json or else PEFT's file names it;
     "" where neither does. Raises UserError as `read_card`."""
-    card = read_card(folder)
-    if "base_model" in card:
-        return card["base_model"]
-    file = folder / "adapter_config.json"
-    named = read_json(file) if file.is_file() else {}
-    return named.get("base_model_name_or_path") or ""
+    file, key = folder / "greenroom.json", "base_model"
+    if key not in read_card(folder):
+        file, key = folder / "adapter_config.json", "base_model_name_or_path"
+    named = (read_json(file).get(key) if file.is_file() else None) or ""
+    if not isinstance(named, str):
+        raise _broken(file, f"its {key} is no name", f"{key} 不是名字")
+    return named
 
 
 def require_base(folder: Path, name: str) -> str:

@@ -91,6 +91,17 @@ def test_a_folder_made_elsewhere_names_its_base(make_adapter, tmp_path, tiny_mod
         find(str(folder))
 
 
+def test_a_card_that_anybody_wrote_is_read_for_what_it_is(make_adapter, tmp_path):
+    """What is of another kind than ours is as if it were not there."""
+    folder = make_adapter(tmp_path / "mine", 1)
+    card = json.loads((folder / "greenroom.json").read_text())
+    for config in ([], "x", {"load_in_4bit": "no", "load_in_8bit": [1]}):
+        odd = card | {"system_prompt": ["x"], "config": config}
+        (folder / "greenroom.json").write_text(json.dumps(odd))
+        found = find(str(folder))
+        assert (found.system_prompt, found.load_in_4bit, found.load_in_8bit) == ("", False, False)
+
+
 def test_one_of_the_hub_is_fetched_once_and_only_what_is_safe(
     make_adapter, tmp_path, monkeypatch, tiny_model_folder
 ):

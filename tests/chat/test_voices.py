@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import shutil
+from unittest import mock
 
 import pytest
 import torch
@@ -342,8 +343,60 @@ def test_an_adapter_cut_short_is_a_sentence(voices, tmp_path, make_adapter):
     broken = make_adapter(tmp_path / "broken", 3)
     weights = broken / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(UserError, match="The adapter broken does not fit"):
+    with pytest.raises(UserError) as raised:
         voices.use({"broken": broken})
+    assert str(raised.value) == (
+        "The weights of the adapter broken cannot be read (Error while deserializing header: "
+        "invalid header length): the file is cut off or damaged. Copy the adapter anew."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"lora_alpha": None},
+            "The adapter odd does not fit {base}: TypeError: unsupported operand type(s) for /: "
+            "'NoneType' and 'int'. Its files may be damaged or changed; copy the adapter anew.",
+        ),
+        (
+            {"target_modules": "("},
+            "The adapter odd does not fit {base}: error: missing ), unterminated subpattern at "
+            "position 0. Its files may be damaged or changed; copy the adapter anew.",
+        ),
+        (
+            {"peft_type": "FOOBAR"},
+            "odd was made with the method FOOBAR, which is unknown here. Check peft_type in its "
+            "adapter_config.json; a newer method needs a newer PEFT.",
+        ),
+    ],
+)
+def test_an_adapter_whose_config_is_odd_is_a_sentence(
+    voices, adapters, tmp_path, tiny_model_folder, changed, said
+):
+    """However PEFT stumbles over it, half-way too, and the base is whole again."""
+    base = last(voices, [BASE])[BASE]["checksum"]
+    odd = shutil.copytree(adapters["one"], tmp_path / "odd")
+    config = json.loads((odd / "adapter_config.json").read_text())
+    (odd / "adapter_config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(UserError) as raised:
+        voices.use({"two": adapters["two"], "odd": odd})
+    assert str(raised.value) == said.format(base=tiny_model_folder)
+    assert voices.names == [BASE]
+    assert last(voices, [BASE])[BASE]["checksum"] == base
+    assert not [name for name, _ in voices.base.named_modules() if "lora" in name]
+
+
+def test_too_little_memory_is_not_the_adapters_fault(voices, adapters, monkeypatch):
+    """Neither while it is put on nor in what is tried with it then; the base is whole again."""
+    for place in ("load_peft_weights", "tell_apart"):
+        with monkeypatch.context() as patched:
+            full = mock.Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory."))
+            patched.setattr(f"engine.chat.tuned.{place}", full)
+            with pytest.raises(torch.OutOfMemoryError):
+                voices.use(adapters)
+        assert voices.names == [BASE]
+        assert not [name for name, _ in voices.base.named_modules() if "lora" in name]
 
 
 def test_a_voice_is_asked_in_the_template_it_was_taught_in(voices, adapters, tmp_path):

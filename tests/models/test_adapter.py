@@ -9,7 +9,14 @@ from safetensors.torch import load_file
 
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.models.adapter import attach, first_state, read_card, save, trainable_parameters
+from engine.models.adapter import (
+    attach,
+    base_of,
+    first_state,
+    read_card,
+    save,
+    trainable_parameters,
+)
 from engine.models.load import Quantization, empty_model, load_base
 from engine.models.methods import check_widths
 from engine.models.targets import linear_names
@@ -163,6 +170,26 @@ def test_the_card_of_an_adapter(tmp_path, make_adapter, tiny_model_folder):
 def test_a_folder_that_is_no_adapter(tmp_path):
     with pytest.raises(UserError, match=r"holds no adapter \(no adapter_config.json\)"):
         read_card(tmp_path)
+
+
+@pytest.mark.parametrize("written", [["a"], {"a": 1}, 5])
+def test_a_base_that_is_no_name_is_a_sentence(tmp_path, make_adapter, written):
+    """In either file; none at all is no name yet, and no mistake."""
+    folder = make_adapter(tmp_path / "mine", 1)
+    for file, key in (
+        ("greenroom.json", "base_model"),
+        ("adapter_config.json", "base_model_name_or_path"),
+    ):
+        said = json.loads((folder / file).read_text())
+        (folder / file).write_text(json.dumps(said | {key: written}))
+        with pytest.raises(UserError) as raised:
+            base_of(folder)
+        assert str(raised.value) == (
+            f"{file} in {folder} is broken (its {key} is no name); copy the adapter anew."
+        )
+        (folder / file).write_text(json.dumps(said | {key: None}))
+        assert base_of(folder) == ""
+        (folder / "greenroom.json").unlink(missing_ok=True)
 
 
 def test_an_adapter_in_torchs_own_format_is_one_too(tmp_path, make_adapter):

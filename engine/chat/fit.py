@@ -1,0 +1,85 @@
+"""An adapter's files against the base that they are put on: what is wrong with them, in words."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from peft import PeftType
+from safetensors import SafetensorError
+
+from engine.errors import UserError, first_line
+from engine.models.adapter import base_of, same_base
+
+
+@contextlib.contextmanager
+def in_words(name: str, folder: Path, base: str) -> Iterator[None]:
+    """What reading an adapter and putting it on raises, as a UserError. It was written by anybody,
+    and PEFT stumbles over it in many ways; too little memory is no fault of its."""
+    try:
+        yield
+    except (UserError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except SafetensorError as error:
+        raise _damaged(name, error) from error
+    except Exception as error:
+        raise _does_not_fit(name, folder, base, error) from error
+
+
+def refuse_unknown(name: str, method: str) -> None:
+    """Raises UserError for a method that PEFT does not have."""
+    if method == "full" or method.upper() in PeftType.__members__:
+        return
+    raise UserError(
+        f"{name} was made with the method {method.upper()}, which is unknown here. Check peft_type "
+        "in its adapter_config.json; a newer method needs a newer PEFT.",
+        f"{name} 使用的方法 {method.upper()} 在这里无法识别。"
+        "请检查 adapter_config.json 里的 peft_type；较新的方法需要更新 PEFT。",
+        field="adapter",
+    )
+
+
+def refuse_broken(name: str, tensors: Iterable[torch.Tensor]) -> None:
+    """A single NaN would silence every voice of the batch. Raises UserError."""
+    if all(tensor.isfinite().all() for tensor in tensors):
+        return
+    raise UserError(
+        f"{name} cannot speak: some of its weights are not numbers (NaN or infinite), as after a "
+        "run that diverged. Choose an earlier checkpoint, or train again with a lower "
+        "learning_rate.",
+        f"{name} 无法发声：它的权重里有不是数字的值（NaN 或无穷大），多半是训练发散了。"
+        "请选更早的检查点，或降低 learning_rate 重新训练。",
+        field="adapter",
+    )
+
+
+def _damaged(name: str, error: SafetensorError) -> UserError:
+    first = first_line(error)
+    return UserError(
+        f"The weights of the adapter {name} cannot be read ({first}): the file is cut off or "
+        "damaged. Copy the adapter anew.",
+        f"无法读取适配器 {name} 的权重（{first}）：文件不完整或已损坏，请重新复制适配器。",
+        field="adapter",
+    )
+
+
+def _does_not_fit(name: str, folder: Path, base: str, error: Exception) -> UserError:
+    """With both names, where the adapter says its base's and that is another."""
+    first = first_line(" ".join(str(error).split())).rstrip(".: ")
+    if not isinstance(error, ValueError | RuntimeError | OSError):  # else too short to understand
+        first = f"{type(error).__name__}: {first}"
+    trained_on = base_of(folder)
+    en, zh = (
+        "Its files may be damaged or changed; copy the adapter anew.",
+        ("它的文件可能已损坏或被改动，请重新复制适配器。"),
+    )
+    if trained_on and not same_base(trained_on, base):
+        en, zh = (
+            f"It was trained on {trained_on}; load it with that.",
+            (f"它是在 {trained_on} 上训练的，请用那个底座载入。"),
+        )
+    return UserError(
+        f"The adapter {name} does not fit {base}: {first}. {en}",
+        f"适配器 {name} 与 {base} 不相配：{first}。{zh}",
+        field="adapter",
+    )
