@@ -3,12 +3,13 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftType
 from safetensors import SafetensorError
 
-from engine.errors import UserError, first_line
+from engine.errors import Sentence, UserError, first_line
 from engine.models.adapter import base_of, same_base
 
 
@@ -23,7 +24,8 @@ def in_words(name: str, folder: Path, base: str) -> Iterator[None]:
     except SafetensorError as error:
         raise _damaged(name, error) from error
     except Exception as error:
-        raise _does_not_fit(name, folder, base, error) from error
+        said = _in_short(error)
+        raise _does_not_fit(name, folder, base, Sentence(said, said)) from error
 
 
 def refuse_unknown(name: str, method: str) -> None:
@@ -53,6 +55,22 @@ def refuse_broken(name: str, tensors: Iterable[torch.Tensor]) -> None:
     )
 
 
+def refuse_part(name: str, folder: Path, base: str, had: int, found: Any) -> None:
+    """Raises UserError for an adapter that PEFT put on without some of its tensors, or with some
+    that are as they were before training. `had`: how many its file has; `found`: what PEFT says."""
+    # One that all layers have in common is listed as missing in each.
+    missing = [key for key in found.missing_keys if "vblora_vector_bank" not in key]
+    homeless = found.unexpected_keys
+    if not missing and not homeless:
+        return
+    why = Sentence(
+        f"of its {had} tensors {len(homeless)} have no place in it, and {len(missing)} that belong "
+        "there are missing",
+        f"它的 {had} 个张量中有 {len(homeless)} 个没有位置，另外缺少 {len(missing)} 个",
+    )
+    raise _does_not_fit(name, folder, base, why)
+
+
 def _damaged(name: str, error: SafetensorError) -> UserError:
     first = first_line(error)
     return UserError(
@@ -63,23 +81,27 @@ def _damaged(name: str, error: SafetensorError) -> UserError:
     )
 
 
-def _does_not_fit(name: str, folder: Path, base: str, error: Exception) -> UserError:
-    """With both names, where the adapter says its base's and that is another."""
+def _in_short(error: Exception) -> str:
     first = first_line(" ".join(str(error).split())).rstrip(".: ")
-    if not isinstance(error, ValueError | RuntimeError | OSError):  # else too short to understand
-        first = f"{type(error).__name__}: {first}"
+    if isinstance(error, ValueError | RuntimeError | OSError):
+        return first
+    return f"{type(error).__name__}: {first}"  # else too short to understand
+
+
+def _does_not_fit(name: str, folder: Path, base: str, why: Sentence) -> UserError:
+    """With both names, where the adapter says its base's and that is another."""
     trained_on = base_of(folder)
-    en, zh = (
+    mend = Sentence(
         "Its files may be damaged or changed; copy the adapter anew.",
-        ("它的文件可能已损坏或被改动，请重新复制适配器。"),
+        "它的文件可能已损坏或被改动，请重新复制适配器。",
     )
     if trained_on and not same_base(trained_on, base):
-        en, zh = (
+        mend = Sentence(
             f"It was trained on {trained_on}; load it with that.",
-            (f"它是在 {trained_on} 上训练的，请用那个底座载入。"),
+            f"它是在 {trained_on} 上训练的，请用那个底座载入。",
         )
     return UserError(
-        f"The adapter {name} does not fit {base}: {first}. {en}",
-        f"适配器 {name} 与 {base} 不相配：{first}。{zh}",
+        f"The adapter {name} does not fit {base}: {why.en}. {mend.en}",
+        f"适配器 {name} 与 {base} 不相配：{why.zh}。{mend.zh}",
         field="adapter",
     )

@@ -14,7 +14,7 @@ from peft import PeftModel, load_peft_weights
 from transformers import DynamicCache
 
 from engine.chat.cache import growing_cache
-from engine.chat.fit import in_words, refuse_broken, refuse_unknown
+from engine.chat.fit import in_words, refuse_broken, refuse_part, refuse_unknown
 from engine.errors import UserError
 from engine.hardware import GIB, Device, memory_now
 from engine.models.adapter import method_of, only_task, weights
@@ -41,7 +41,7 @@ class Tuned:
     ):
         self.base = base
         self.told_apart: list[str] = []
-        self._device = device
+        self._device, self._called = device, called
         # PEFT wraps in many ways, also a wrapper in another: what was there undoes them all.
         self._parts = [(module, dict(module._modules)) for module in base.modules()]
         self._takes = inspect.signature(base.forward).parameters
@@ -185,19 +185,23 @@ class Tuned:
             refuse_broken(name, model.parameters())
             self._models[name] = model
             return
-        with on_todays_modules(folder, self.base) as folder:
-            refuse_broken(name, load_peft_weights(str(folder), device="cpu").values())
-            if method not in PROMPTS and self._layers is not None:
-                self._layers.load_adapter(folder, adapter_name=_module_name(name))
+        with on_todays_modules(folder, self.base) as here:
+            weights = load_peft_weights(str(here), device="cpu")
+            refuse_broken(name, weights.values())
+            if method in PROMPTS:
+                self._prompts[name] = self._wrapped(name, here).eval()
+                only_task(self._prompts[name])
                 return
-            tuned = PeftModel.from_pretrained(
-                self.base, folder, adapter_name=_module_name(name), is_trainable=False
-            )
-        only_task(tuned)
-        if method in PROMPTS:
-            self._prompts[name] = tuned.eval()
-        else:
-            self._layers = tuned
+            if self._layers is None:
+                self._layers = self._wrapped(name, here)
+            # The first one's again: only this says what of it found no place.
+            found = self._layers.load_adapter(here, adapter_name=_module_name(name))
+        refuse_part(name, folder, self._called, len(weights), found)
+
+    def _wrapped(self, name: str, folder: Path) -> PeftModel:
+        return PeftModel.from_pretrained(
+            self.base, folder, adapter_name=_module_name(name), is_trainable=False
+        )
 
 
 def _module_name(voice: str) -> str:

@@ -387,6 +387,33 @@ def test_an_adapter_whose_config_is_odd_is_a_sentence(
     assert not [name for name, _ in voices.base.named_modules() if "lora" in name]
 
 
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(
+    ("kept", "prefix", "counts"),
+    [
+        (14, "", "of its 14 tensors 0 have no place in it, and 14"),
+        (28, "foo.", "of its 28 tensors 28 have no place in it, and 28"),
+    ],
+)
+def test_an_adapter_that_fits_in_part_is_refused(
+    voices, adapters, tmp_path, tiny_model_folder, kept, prefix, counts, beside
+):
+    """As the first on the base and as the second; what is missing would be as before training."""
+    base = last(voices, [BASE])[BASE]["checksum"]
+    part = shutil.copytree(adapters["one"], tmp_path / "part")
+    file = part / "adapter_model.safetensors"
+    tensors = load_file(file)
+    assert len(tensors) == 28
+    save_file({prefix + key: tensors[key] for key in sorted(tensors)[:kept]}, file)
+    with pytest.raises(UserError) as raised:
+        voices.use(({"two": adapters["two"]} if beside else {}) | {"part": part})
+    assert str(raised.value) == (
+        f"The adapter part does not fit {tiny_model_folder}: {counts} that belong there are "
+        "missing. Its files may be damaged or changed; copy the adapter anew."
+    )
+    assert last(voices, [BASE])[BASE]["checksum"] == base
+
+
 def test_too_little_memory_is_not_the_adapters_fault(voices, adapters, monkeypatch):
     """Neither while it is put on nor in what is tried with it then; the base is whole again."""
     for place in ("load_peft_weights", "tell_apart"):
