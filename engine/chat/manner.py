@@ -4,7 +4,6 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.dataset.tokens import end_of_turn_ids
 from engine.models.adapter import read_json
 
 if TYPE_CHECKING:
@@ -20,26 +19,28 @@ class Manner(NamedTuple):
     system_prompt: str
 
 
-def manner_of(tokenizer: "PreTrainedTokenizerBase", folder: Path | None, card: dict) -> Manner:
-    """Of the adapter in `folder`, whose greenroom.json is `card`; without a folder the base's own.
-    What the adapter does not say is as in the base. Raises UserError for a broken file."""
-    ends = end_of_turn_ids(tokenizer)
-    template = _template(folder) if folder else ""
+def manner_of(base: Manner, folder: Path, card: dict) -> Manner:
+    """Of the adapter in `folder`, whose greenroom.json is `card`. What the adapter does not say is
+    as in the base. Raises UserError for a broken file."""
+    config = folder / "tokenizer_config.json"
+    said = read_json(config) if config.is_file() else {}
+    tokenizer, template = base.tokenizer, _template(folder, said)
     if template and template != tokenizer.chat_template:
         tokenizer = copy.copy(tokenizer)  # the vocabulary is shared
         tokenizer.chat_template = template
-    stop = tokenizer.get_vocab().get(card.get("stop_token"))
-    ends = ends if stop is None else ends | {stop}
+    eos = said.get("eos_token")
+    eos = eos.get("content") if isinstance(eos, dict) else eos  # with how it is split, or alone
+    stops = {one for one in (eos, card.get("stop_token")) if isinstance(one, str)}
+    vocabulary = tokenizer.get_vocab()
+    ends = base.ends | {vocabulary[one] for one in stops if one in vocabulary}
     prompt = card.get("system_prompt")  # of a file that anybody may have written
     return Manner(tokenizer, ends, prompt if isinstance(prompt, str) else "")
 
 
-def _template(folder: Path) -> str:
+def _template(folder: Path, said: dict) -> str:
     """As saved by Transformers: a file of its own, or before 4.43 in the tokenizer's."""
     file = folder / "chat_template.jinja"
     if file.is_file():
         return file.read_text(encoding="utf-8")
-    config = folder / "tokenizer_config.json"
-    said = read_json(config) if config.is_file() else {}
     template = said.get("chat_template")
     return template if isinstance(template, str) else ""  # a list names several, none the default

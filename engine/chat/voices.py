@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from engine.chat.batch import Batch
 from engine.chat.captured import Captured
 from engine.chat.graph import can_capture
-from engine.chat.manner import manner_of
+from engine.chat.manner import Manner, manner_of
 from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
 from engine.chat.tuned import BASE, Tuned
+from engine.dataset.tokens import end_of_turn_ids
 from engine.errors import UserError
 from engine.hardware import Device, pick_device
 from engine.models import few_rows
@@ -44,7 +45,8 @@ class Voices:
         self.tokenizer, self.template_note = load_tokenizer(model_name)
         self.names = [BASE]
         self.tuned = Tuned(self.base, device, {})
-        self.manners = {BASE: manner_of(self.tokenizer, None, {})}
+        ends = end_of_turn_ids(self.tokenizer, self.base.generation_config)
+        self.manners = {BASE: Manner(self.tokenizer, ends, "")}
         self._untouched = self._heard()
         self.base_check = {"same": True, "difference": 0.0}
         self._captured: Captured | None = None
@@ -71,7 +73,7 @@ class Voices:
         for folder in adapters.values():
             self._check(folder)
         manners = {
-            name: manner_of(self.tokenizer, folder, read_card(folder))
+            name: manner_of(self.manners[BASE], folder, read_card(folder))
             for name, folder in adapters.items()
         }
         self.tuned = Tuned(self.base, self.device, adapters, self.model_name)

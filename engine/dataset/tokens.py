@@ -16,7 +16,7 @@ from engine.dataset.token_bytes import token_bytes, token_offsets, token_ranges
 if TYPE_CHECKING:
     import numpy
     from tokenizers import Encoding, Tokenizer
-    from transformers import PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 IGNORED = -100
 _ROWS_A_BATCH = 500
@@ -196,11 +196,16 @@ def _first_from(at: int, encoding: "Encoding", length: int) -> int:
     return len(encoding)
 
 
-def end_of_turn_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
-    """Ids of the tokens that end an answer: eos, and the end-of-turn marks in common use."""
+def end_of_turn_ids(
+    tokenizer: "PreTrainedTokenizerBase", generation_config: "GenerationConfig | None" = None
+) -> frozenset[int]:
+    """Ids of the tokens that end an answer: eos, the end-of-turn marks in common use, and those,
+    one or several, that end what the model generates."""
     marks = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|user|>")
     ids = {tokenizer.convert_tokens_to_ids(mark) for mark in marks}
-    return frozenset((ids | {tokenizer.eos_token_id}) - {None, tokenizer.unk_token_id})
+    ids = (ids | {tokenizer.eos_token_id}) - {tokenizer.unk_token_id}
+    said = generation_config.eos_token_id if generation_config else None
+    return frozenset((ids | set(said if isinstance(said, list) else [said])) - {None})
 
 
 def segments(encoded: Encoded) -> list[tuple[str, str]]:

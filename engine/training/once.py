@@ -56,7 +56,8 @@ def _side_by_side(
 
     from engine.models.sharing import is_shared
 
-    longest, ends = max(map(len, prompts)), end_of_turn_ids(tokenizer)
+    longest = max(map(len, prompts))
+    ends = end_of_turn_ids(tokenizer, model.generation_config)
     gaps = [longest - len(one) for one in prompts]
     rows = [[tokenizer.pad_token_id] * gap + one for gap, one in zip(gaps, prompts, strict=True)]
     heard = [[0] * gap + [1] * (longest - gap) for gap in gaps]
