@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from engine.dataset.tokens import end_of_turn_ids
 from engine.errors import Sentence, UserError
 from engine.export import plan
 from engine.export.card import write_card
@@ -71,22 +72,26 @@ def _gguf(
     source: Source, fresh: Path, parts: Path, wanted: Needs, quantization: str
 ) -> Iterator[dict[str, Any]]:
     """Through a merged model beside it, whose shards are read one tensor at a time."""
+    from transformers import GenerationConfig
+
     from engine.export import gguf_file
     from engine.export.ollama import modelfile
     from engine.models.load import load_config
 
     tokenizer = tokenizer_of(source)
     heard = yield from merge(source, tokenizer, parts, wanted)
-    config = load_config(str(parts))
+    config, generating = load_config(str(parts)), GenerationConfig.from_pretrained(parts)
     name = re.sub(r"[^\w.-]+", "-", source.name).strip(".-") or "model"
     file = fresh / f"{name}-{quantization.upper()}.gguf"
     yield from gguf_file.write(parts, file, config, tokenizer, quantization, source.name)
     shutil.rmtree(parts)
     window = config.max_position_embeddings
-    text = modelfile(tokenizer, file.name, source.system_prompt, window)
+    ends = end_of_turn_ids(tokenizer, generating)
+    text = modelfile(tokenizer, file.name, source.system_prompt, window, ends)
     (fresh / "Modelfile").write_text(text, encoding="utf-8")
     yield {"doing": "reading"}
     model = gguf_file.read(file, config, wanted.device)
+    model.generation_config = generating  # the file names two ends at most
     yield {"doing": "checking"}
     stored = _PRECISIONS[quantization]
     made = {"to": "gguf", "precision": quantization, "file": file.name}

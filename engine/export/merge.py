@@ -90,8 +90,8 @@ def _with_adapter(source: Source, wanted: Needs):
 def _give_ends(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
     """Plain `generate` must stop where the voice was taught to, and the config must be writable:
     some checkpoints carry a temperature beside greedy decoding, which is refused on saving."""
-    ends = sorted(end_of_turn_ids(tokenizer))
     config = model.generation_config
+    ends = sorted(end_of_turn_ids(tokenizer, config))
     config.eos_token_id = ends[0] if len(ends) == 1 else ends
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from engine.chat.sampling import DEFAULTS
 from engine.dataset.prompt import render
-from engine.dataset.tokens import end_of_turn_ids
 from engine.errors import UserError
 from engine.export.gguf_tokens import adds_bos
 
@@ -52,10 +51,15 @@ class Pieces:
 
 
 def modelfile(
-    tokenizer: "PreTrainedTokenizerBase", gguf: str, system_prompt: str, window: int
+    tokenizer: "PreTrainedTokenizerBase",
+    gguf: str,
+    system_prompt: str,
+    window: int,
+    ends: frozenset[int],
 ) -> str:
-    """The text of a Modelfile beside the file called `gguf`. Where the chat template does more than
-    put words between marks there is no TEMPLATE, and a comment that says so."""
+    """The text of a Modelfile beside the file called `gguf`; `ends` are the tokens that end an
+    answer. Where the chat template does more than put words between marks there is no TEMPLATE, and
+    a comment that says so."""
     lines = ["# Made by Greenroom: ollama create NAME -f Modelfile", f"FROM ./{gguf}"]
     found = pieces(tokenizer)
     if found:
@@ -64,7 +68,7 @@ def modelfile(
         lines.append("# The model's chat template cannot be put into Ollama's words; see the GGUF.")
     if system_prompt:
         lines.append(f"SYSTEM {_quoted(system_prompt)}")
-    stops = sorted(tokenizer.convert_ids_to_tokens(one) for one in end_of_turn_ids(tokenizer))
+    stops = sorted(filter(None, map(tokenizer.convert_ids_to_tokens, ends)))
     lines += [f'PARAMETER stop "{one}"' for one in stops]
     lines += [f"PARAMETER {theirs} {DEFAULTS[ours]:g}" for ours, theirs in _PARAMETERS.items()]
     return "\n".join([*lines, f"PARAMETER num_ctx {window}"]) + "\n"

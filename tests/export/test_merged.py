@@ -56,6 +56,26 @@ def test_plain_transformers_loads_what_base_and_adapter_say(
     assert [one.name for one in tmp_path.glob("out*")] == ["out"]
 
 
+@pytest.mark.parametrize("to", ["merged", "gguf"])
+def test_what_is_written_ends_where_its_base_ends(
+    make_adapter, tiny_model_folder, exported, tmp_path, to
+):
+    """At each token of the base's generation_config.json, beside that of the adapter's training."""
+    base = shutil.copytree(tiny_model_folder, tmp_path / "base")
+    file = base / "generation_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"eos_token_id": [0, 1]}))
+    exported(make_adapter(tmp_path / "mara", 1, str(base)), to, tmp_path / "out")
+    if to == "merged":
+        assert plain(tmp_path / "out").generation_config.eos_token_id == [0, 1, 2]
+        return
+    lines = (tmp_path / "out" / "Modelfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("PARAMETER stop")] == [
+        'PARAMETER stop "<|endoftext|>"',
+        'PARAMETER stop "<|im_end|>"',
+        'PARAMETER stop "<|im_start|>"',
+    ]
+
+
 def test_it_is_stored_as_the_checkpoint_is(adapter, tiny_model_folder, exported, tmp_path):
     """auto: the base's own precision; bfloat16 when asked for, rounded once from float32."""
     facts = exported(adapter, "merged", tmp_path / "own")

@@ -68,14 +68,15 @@ def test_a_default_system_prompt_and_a_mark_that_only_asks(with_template):
 def test_what_cannot_be_said_in_pieces_is_not_guessed(template, with_template):
     tokenizer = with_template(template)
     assert pieces(tokenizer) is None
-    text = modelfile(tokenizer, "x.gguf", "", 512)
+    text = modelfile(tokenizer, "x.gguf", "", 512, frozenset())
     assert "TEMPLATE" not in text
     assert "# The model's chat template cannot be put into Ollama's words; see the GGUF." in text
 
 
 def test_the_file(tokenizer):
     """Whole: template, system prompt, what ends an answer, the settings of Chat, the window."""
-    assert modelfile(tokenizer, "mara.gguf", 'Say """hi""".', 1024).split("\n") == [
+    ends = frozenset({0, 2, len(tokenizer)})  # the last is in the model's head only
+    assert modelfile(tokenizer, "mara.gguf", 'Say """hi""".', 1024, ends).split("\n") == [
         "# Made by Greenroom: ollama create NAME -f Modelfile",
         "FROM ./mara.gguf",
         'TEMPLATE """{{ range .Messages }}{{ if eq .Role "system" }}<|im_start|>system',
@@ -86,6 +87,7 @@ def test_the_file(tokenizer):
         '{{ else if eq .Role "assistant" }}{{ .Content }}<|im_end|>',
         '{{ end }}{{ end }}"""',
         "SYSTEM \"\"\"Say '''hi'''.\"\"\"",
+        'PARAMETER stop "<|endoftext|>"',
         'PARAMETER stop "<|im_end|>"',
         "PARAMETER temperature 0.3",
         "PARAMETER top_p 0.9",
