@@ -28,13 +28,12 @@ def losses(
     """Yields some conversations at a time, in their order: for each {voice: (summed loss in nats,
     tokens)} of its last answer, the end-of-turn token among them. After a stop it ends early.
 
-    `histories` holds for each conversation what each voice hears, the answer among it. All of them
-    hear it in the chat template of the last one's adapter. What is longer than the model's window
-    is cut there.
+    `histories` holds for each conversation what each voice hears, the answer among it, in the chat
+    template in which it speaks. What is longer than the model's window is cut there.
     """
     if not histories:
         return
-    rows = {name: _encoded(voices, [one[name] for one in histories]) for name in voices.names}
+    rows = {name: _encoded(voices, name, [one[name] for one in histories]) for name in voices.names}
     longest_of = [max(some, key=_length) for some in zip(*rows.values(), strict=True)]
     longest = max(map(_length, longest_of))
     layout = Layout(voices.tokenizer.pad_token_id, flat=False, capacity=CAPACITY, longest=longest)
@@ -51,10 +50,10 @@ def losses(
         done += count
 
 
-def _encoded(voices: "Voices", conversations: list[list[dict[str, str]]]) -> list[Row]:
+def _encoded(voices: "Voices", name: str, conversations: list[list[dict[str, str]]]) -> list[Row]:
     window = window_of(voices.base.config)
     encoded = encode_all(
-        voices.tokenizer_of(voices.names[-1]),
+        voices.tokenizer_of(name),
         [{"messages": turns} for turns in conversations],
         max_length=window or 2**20,
         loss_on="last_answer",

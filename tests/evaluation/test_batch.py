@@ -70,6 +70,38 @@ def test_references_of_rows_side_by_side_are_those_of_each_alone(voices):
     assert list(losses(voices, [])) == []
 
 
+def test_a_voices_references_are_read_as_it_speaks_whoever_is_beside_it(
+    tiny_model_folder, folders, make_adapter, tmp_path, cpu
+):
+    """In its own chat template: its loss is that of the same voice alone, to the last bit, in
+    whatever order the adapters come, and whichever others are there."""
+    from engine.models.load import Quantization
+
+    badger = make_adapter(tmp_path / "badger", 2)
+    template = "{% for m in messages %}<<{{ m['role'] }}>>{{ m['content'] }}<|im_end|>{% endfor %}"
+    (badger / "chat_template.jinja").write_text(
+        template + "{% if add_generation_prompt %}<<assistant>>{% endif %}"
+    )
+    both = folders | {"badger": badger}
+    voices = Voices(str(tiny_model_folder), cpu, Quantization())
+    turns = [{"role": "user", "content": "Is it far?"}]
+    talk = [*turns, {"role": "assistant", "content": "It is two, my dear."}]
+    found = []
+    for chosen in (both, dict(reversed(both.items())), folders, {"badger": badger}, {}):
+        voices.use(chosen)
+        ((one,),) = losses(voices, [dict.fromkeys(voices.names, talk)])
+        assert list(one) == voices.names
+        found.append(one)
+    alone = found[2] | found[3]
+    assert found == [alone, alone, *({name: alone[name] for name in one} for one in found[2:])]
+    voices.use(both)
+    for name in voices.names:
+        tokenizer = voices.tokenizer_of(name)
+        with voices.tuned.speaking([name]) as model:
+            loss, count = by_hand(model, tokenizer, turns, talk[1]["content"])
+        assert alone[name] == (pytest.approx(loss, rel=1e-5), count)
+
+
 def test_learned_tokens_before_the_prompt_are_heard(tiny_model_folder, tmp_path, cpu):
     """A voice of prompt tuning is read with its learned tokens, as it speaks."""
     import peft
