@@ -4,7 +4,7 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.models.adapter import read_json
+from engine.models.adapter import config_of_run, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,7 +33,9 @@ def manner_of(base: Manner, folder: Path, card: dict) -> Manner:
     stops = {one for one in (eos, card.get("stop_token")) if isinstance(one, str)}
     vocabulary = tokenizer.get_vocab()
     ends = base.ends | {vocabulary[one] for one in stops if one in vocabulary}
-    prompt = card.get("system_prompt")  # of a file that anybody may have written
+    trained = None if card else config_of_run(folder)  # of a checkpoint, which has no card
+    # What a card says may be anybody's.
+    prompt = trained.system_prompt if trained else card.get("system_prompt")
     return Manner(tokenizer, ends, prompt if isinstance(prompt, str) else "")
 
 

@@ -231,6 +231,9 @@ def _named(folders: list[Path]) -> dict[str, Path]:
 
 
 def _end(folder: Path, length: int) -> str:
-    """Every run calls its own "adapter": a longer name does without it."""
+    """Every run calls its own "adapter": a longer name does without it. One of the Hub lies in
+    models--owner--name/snapshots/commit of its cache."""
+    if folder.parent.name == "snapshots":
+        folder = Path(*folder.parent.parent.name.split("--")[1:])
     parts = folder.parts[-length:]
     return "/".join(parts[:-1] if length > 1 and folder.name == "adapter" else parts)

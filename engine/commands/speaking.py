@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.chat.adapters import find
 from engine.chat.sampling import DEFAULTS, RANGES, checked
 from engine.commands.models import download
 from engine.models.adapter import read_card, require_base
 from engine.places import SPROUT
-from engine.training import runs
 
 if TYPE_CHECKING:
     from engine.characters import Character
@@ -21,7 +21,10 @@ _USUAL = DEFAULTS | {"temperature": 0.0}
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="the base; else that of the first adapter, else sprout")
     parser.add_argument(
-        "--adapter", action="append", default=[], help="a run's id or a folder; may repeat"
+        "--adapter",
+        action="append",
+        default=[],
+        help="a run's id, RUN/checkpoint-40, a folder, or owner/name on the Hub; may repeat",
     )
     parser.add_argument("--load_in_4bit", action="store_true")
     parser.add_argument("--load_in_8bit", action="store_true")
@@ -53,11 +56,11 @@ def character(options: argparse.Namespace) -> "Character | None":
 
 
 def folders(options: argparse.Namespace) -> list[Path]:
-    """Of the adapters. Raises UserError for one that is neither a run's nor an adapter's folder."""
+    """Of the adapters: what is no folder here is looked up as the page does. Raises UserError."""
     found = []
     for one in options.adapter:
         folder = Path(one).expanduser()
-        found.append(folder if folder.is_dir() else runs.get(one).require_adapter())
+        found.append(folder if folder.is_dir() else find(one).folder)
         read_card(found[-1])  # before the base is loaded in vain
     return found
 
@@ -66,8 +69,11 @@ def base(options: argparse.Namespace) -> str:
     """The model's name. Raises UserError."""
     if options.model:
         return options.model
-    found = folders(options)
-    return require_base(found[0], options.adapter[0]) if found else SPROUT
+    if not options.adapter:
+        return SPROUT
+    first = options.adapter[0]
+    folder = Path(first).expanduser()
+    return require_base(folder, first) if folder.is_dir() else find(first).base
 
 
 def load(options: argparse.Namespace) -> "Voices":

@@ -2,14 +2,12 @@
 character's speech that stand in its card, written down before any training."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 from engine import characters
 from engine.chat.voices import BASE, Voices
 from engine.dataset.prompt import with_system
 from engine.errors import UserError
-from engine.models.adapter import read_card
 
 
 def examine(model_name_or_path: str, adapter: str, character: str) -> dict[str, Any]:
@@ -22,9 +20,9 @@ def examine(model_name_or_path: str, adapter: str, character: str) -> dict[str, 
             f"{card.name} 没有考题：只有示例角色带有考题和语言特征。",
             field="character",
         )
-    system = read_card(Path(adapter)).get("system_prompt", "")
     voices = Voices.load(model_name_or_path, [adapter])
     _, tuned = voices.names
+    system = voices.manners[tuned].system_prompt
     marks = [re.compile(marker, re.IGNORECASE) for marker in card.exam["markers"]]
     answers = [_ask(voices, question, system) for question in card.exam["questions"]]
 

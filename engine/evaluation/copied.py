@@ -16,7 +16,7 @@ from engine.dataset.split import split
 from engine.errors import UserError
 from engine.evaluation.words import HAN
 from engine.library import resolve
-from engine.models.adapter import read_card
+from engine.models.adapter import config_of_run, read_card
 
 WORDS = 8
 CHARACTERS = 13
@@ -82,12 +82,11 @@ def taught_to(folder: Path) -> list[str] | None:
 
 
 def _config_of(folder: Path) -> TrainConfig | None:
-    """From its card; a checkpoint lies in the folder of its run."""
+    """From its card, or a checkpoint's run."""
     card = read_card(folder)
     if "config" in card:
         return TrainConfig.from_dict(card["config"])
-    file = folder.parent / "config.yaml"
-    return TrainConfig.from_yaml(file) if file.is_file() else None
+    return config_of_run(folder)
 
 
 def _learned(conversation: dict[str, Any]) -> Iterator[str]:

@@ -186,6 +186,14 @@ def read_card(folder: Path) -> dict[str, Any]:
     return read_json(card) if card.is_file() else {}
 
 
+def config_of_run(folder: Path) -> TrainConfig | None:
+    """What a checkpoint was trained with: it lies in the folder of its run. None for what is no
+    checkpoint. Raises UserError for a config.yaml that cannot be read."""
+    file = folder.parent / "config.yaml"
+    is_checkpoint = (folder / "complete.json").is_file() and file.is_file()
+    return TrainConfig.from_yaml(file) if is_checkpoint else None
+
+
 def read_json(file: Path) -> dict[str, Any]:
     """One of an adapter's files. Raises UserError (field "adapter") for a broken one."""
     try:

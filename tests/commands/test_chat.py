@@ -12,7 +12,7 @@ from engine.characters import shelf
 from engine.characters.card import character
 from engine.chat import terminal
 from engine.config import TrainConfig
-from engine.training import runs
+from engine.training import checkpoints, runs
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,37 @@ def test_runs_characters_and_what_was_trained_with(say, adapter, tiny_model_fold
         prompt = json.loads(out)["turns"][0]["answers"][0]["prompt"]
         assert words in prompt
         assert ("system" in prompt) == bool(words)
+
+
+def test_checkpoints_the_hub_and_folders_are_asked_for_as_on_the_page(
+    say, make_adapter, tiny_model_folder, hub_server, tmp_path, monkeypatch
+):
+    """Each by what it is called there, a folder also from where one stands; a checkpoint reads the
+    prompt of its run, and one of the Hub is called by its name, not by its commit."""
+    config = TrainConfig(model_name_or_path=str(tiny_model_folder), system_prompt="Be an otter.")
+    run = runs.create(config)
+    for step in (40, 80):
+        checkpoint = make_adapter(run / f"checkpoint-{step}", step)
+        (checkpoint / "greenroom.json").unlink()
+        checkpoints.seal(checkpoint, {})
+    hub_server.add_folder("some/mara", make_adapter(tmp_path / "up", 1))
+    make_adapter(tmp_path / "here" / "there", 2)
+    monkeypatch.chdir(tmp_path)
+    voices = (f"{run.name}/checkpoint-40", "some/mara", "here/there", f"{run.name}/checkpoint-80")
+    chosen = [word for voice in voices for word in ("--adapter", voice)]
+    status, out, _ = say("", *chosen, "--prompt", "Hello", "--json")
+    otter = "<|im_start|>system\nBe an otter.<|im_end|>\n"
+    assert status == 0
+    answers = json.loads(out)["answers"]
+    heard = {one["voice"]: one["prompt"].rpartition("<|im_start|>user")[0] for one in answers}
+    names = ("base", "checkpoint-40", "mara", "there", "checkpoint-80")
+    assert heard == dict(zip(names, (otter, otter, "", "", otter), strict=True))
+    assert len({one["checksum"] for one in answers}) == 5
+    status, _, err = say("", "--adapter", f"{run.name}/checkpoint-7", "--prompt", "Hello")
+    assert (status, err.splitlines()[-1]) == (
+        2,
+        f"{run.name[:-5]} does not keep checkpoint-7 (any more); choose another of its steps.",
+    )
 
 
 def test_each_adapter_brings_the_prompt_of_its_training(say, make_adapter, tmp_path):

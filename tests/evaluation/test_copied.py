@@ -7,6 +7,7 @@ from engine.dataset import opened
 from engine.dataset.split import split
 from engine.evaluation.copied import rates, taught_by, taught_to
 from engine.training import runs
+from engine.training.checkpoints import seal
 
 TAUGHT = "The lamp is lit, the kettle is warm, and the gulls have told me."  # 14 words
 
@@ -48,7 +49,10 @@ def test_what_a_run_was_taught(small_dataset, tmp_path):
     assert len(held_back) == 4
     said = [m["content"] for row in train for m in found[row]["messages"] if m["role"] != "user"]
     run = runs.create(config)
-    assert taught_to(adapter(run / "checkpoint-4", {})) == said
+    checkpoint = adapter(run / "checkpoint-4", {})
+    assert taught_to(checkpoint) is None
+    seal(checkpoint, {})
+    assert taught_to(checkpoint) == said
     assert taught_to(adapter(tmp_path / "moved", {"config": config.to_dict()})) == said
     assert taught_to(adapter(tmp_path / "made-elsewhere", {})) is None
     gone = config.to_dict() | {"dataset": "gone.jsonl"}
