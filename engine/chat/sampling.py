@@ -25,10 +25,14 @@ RANGES = {
     "max_new_tokens": (1, 4096, 1),
     "seed": (0, 2**31 - 1, 1),
 }
+# From here on scores up to 1e8, so divided, are within float32; below they come to be infinite and
+# then no numbers. The draw is the greedy one on both sides: any lead is a certainty.
+_COLDEST = 1e-30
 
 
 def checked(settings: dict[str, float]) -> dict[str, float]:
-    """The defaults with these laid over. Raises UserError (with the field)."""
+    """The defaults with these laid over; a temperature that is as good as 0 is 0. Raises UserError
+    (with the field)."""
     for name, value in settings.items():
         if name not in RANGES:
             raise UserError(
@@ -44,7 +48,9 @@ def checked(settings: dict[str, float]) -> dict[str, float]:
                 f"{name} 是 {value}，应为 {low:g} 到 {high:g} 之间的数。",
                 field=name,
             )
-    return DEFAULTS | settings
+    asked = DEFAULTS | settings
+    is_greedy = 0 < asked["temperature"] < _COLDEST
+    return asked | {"temperature": 0.0} if is_greedy else asked
 
 
 def processors(settings: dict[str, float]) -> "LogitsProcessorList":

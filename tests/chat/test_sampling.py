@@ -62,6 +62,21 @@ def test_greedy_is_the_highest_score():
     assert [type(one) for one in processors(DEFAULTS | {"temperature": 0}) if one] != []
 
 
+@pytest.mark.parametrize("temperature", [1e-30, 9e-31, 1e-40, 5e-324])
+def test_a_very_small_temperature_is_greedy(temperature):
+    """Not a division that overflows, after which token 0 would be said for ever; the smallest that
+    is still divided by draws the best of two scores that are side by side in float32."""
+    settings = checked({"temperature": temperature, "repetition_penalty": 1})
+    assert settings == checked({"repetition_penalty": 1}) | {
+        "temperature": 1e-30 if temperature == 1e-30 else 0
+    }
+    best = torch.tensor([1e8, 17.5, -3.0])
+    scores = torch.stack([best - 9, best.nextafter(torch.tensor(-torch.inf)), best], 1)
+    chances = [torch.Generator().manual_seed(n) for n in range(3)]
+    changed = processors(settings)(torch.zeros(3, 1, dtype=torch.long), scores)
+    assert draw(changed, settings["temperature"], chances).tolist() == [2, 2, 2]
+
+
 def test_greedy_uses_no_sampling_filters():
     settings = DEFAULTS | {"temperature": 0, "repetition_penalty": 1}
     assert list(processors(settings)) == []
