@@ -59,7 +59,8 @@ def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
     from engine.evaluation.copied import taught_by
     from engine.library import resolve
 
-    settings, card = speaking.sampling(options), speaking.character(options)
+    card = speaking.character(options)
+    settings = speaking.sampling(options, card)
     taught = taught_by(speaking.folders(options))
     questions = asked.from_dataset(
         resolve(options.dataset),

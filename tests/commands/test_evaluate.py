@@ -6,6 +6,9 @@ from unittest import mock
 import pytest
 
 from engine.__main__ import main
+from engine.characters import shelf
+from engine.characters.card import character
+from engine.chat.sampling import DEFAULTS
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,17 @@ def test_the_table_the_document_and_the_file(adapter, small_dataset, tmp_path, c
         *("| chrf", "| loss", "| perplexity"),
     ]
     assert f"| perplexity | {report['summary']['base']['perplexity']:.4g} |" in lines[-1]
+
+
+def test_a_character_brings_its_sampling(tiny_model_folder, small_dataset, capfd):
+    """As in `chat`; what is asked for on the command line counts."""
+    card = shelf.save(character("", {"name": "Tom", "sampling": {"top_k": 3, "temperature": 0.7}}))
+    asked = ["evaluate", "--dataset", small_dataset, "--limit", "1", "--max_new_tokens", "2"]
+    asked += ["--model", tiny_model_folder, "--character", card.id, "--top-k", "5", "--json"]
+    assert main([str(one) for one in asked]) == 0
+    settings = json.loads(capfd.readouterr().out)["settings"]
+    own = {"top_k": 5, "temperature": 0.7, "max_new_tokens": 2}
+    assert settings == DEFAULTS | own
 
 
 @pytest.mark.parametrize(
