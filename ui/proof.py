@@ -4,7 +4,8 @@ import re
 from html import escape
 
 from ui import cards
-from ui.conversation import BASE
+from ui.cast import name_of
+from ui.conversation import BASE, tuned
 from ui.differences import same_words
 from ui.text import say
 
@@ -35,11 +36,9 @@ def line(turn: dict, voice: str, lang: str) -> str:
         same = same_words(answer["text"], base["text"])
         words = say("chat_same" if same else "chat_differs", lang)
         verdict = f' · <b class="{"same" if same else "differs"}">{escape(words)}</b>'
-    warning = ""
-    if base and changes_nothing(answer, base):
-        warning = cards.sentence(say("proof_changes_nothing", lang), "mild")
     return (
-        f'{warning}<details class="said"><summary>{escape(" · ".join(parts))}{verdict} · '
+        f"{_warning(turn, voice, lang)}"
+        f'<details class="said"><summary>{escape(" · ".join(parts))}{verdict} · '
         f"<u>{escape(say('chat_proof', lang))}</u></summary>{_proof(turn, voice, lang)}</details>"
     )
 
@@ -50,9 +49,9 @@ def base_beside(turn: dict, voice: str) -> dict | None:
     return base if voice != BASE and base and base["done"] else None
 
 
-def changes_nothing(answer: dict, base: dict) -> bool:
-    """Whether the first scores after the same prompt are the base's to the last bit."""
-    return answer["prompt"] == base["prompt"] and answer["checksum"] == base["checksum"] != ""
+def same_scores(answer: dict, other: dict) -> bool:
+    """Whether the first scores after the same prompt are the other's to the last bit."""
+    return answer["prompt"] == other["prompt"] and answer["checksum"] == other["checksum"] != ""
 
 
 def way(turn: dict, methods: list[str], lang: str) -> str:
@@ -65,6 +64,24 @@ def way(turn: dict, methods: list[str], lang: str) -> str:
     why = (say("chat_comma", lang)).join(methods)
     words = say("proof_in_turn_because", lang, methods=why) if why else say("proof_in_turn", lang)
     return cards.paragraph(words, "soft")
+
+
+def _warning(turn: dict, voice: str, lang: str) -> str:
+    """That a tuned voice computes what the base does, or else what other tuned ones do."""
+    answer, base = turn["answers"][voice], base_beside(turn, voice)
+    if voice == BASE:
+        return ""
+    if base and same_scores(answer, base):
+        return cards.sentence(say("proof_changes_nothing", lang), "mild")
+    twins = [
+        one
+        for one in tuned([*turn["answers"]])
+        if turn["answers"][one]["done"] and same_scores(turn["answers"][one], answer)
+    ]
+    if len(twins) < 2:
+        return ""
+    names = say("chat_comma", lang).join(name_of(one, lang) for one in twins)
+    return cards.sentence(say("proof_same_scores", lang, voices=names), "mild")
 
 
 def _waiting(words: str) -> str:

@@ -70,6 +70,49 @@ def test_an_adapter_that_changes_nothing_is_warned_of():
     assert "The base read another prompt" in proof.line(same, "a", "en")
 
 
+def warning(html):
+    found = re.match('<div class="sentence mild" role="status">(.*?)</div>', html)
+    return found and found[1]
+
+
+@pytest.mark.parametrize(
+    ("lang", "says"),
+    [
+        (
+            "en",
+            "These compute exactly the same here: a, b. After the same prompt their first scores "
+            "are equal to the last bit. They may be one adapter twice, such as a run&#x27;s end "
+            "and its last checkpoint.",
+        ),
+        (
+            "zh",
+            "这几个声音在这里算得完全一样：a、b。读了同样的提示，首个 token 的分数分毫不差。"
+            "它们可能是同一个适配器，例如一次训练的结果和它的最后一个检查点。",
+        ),
+    ],
+)
+def test_two_adapters_that_compute_the_same_are_warned_of(lang, says):
+    """Both are named under both, whether the base speaks too or not; what is not yet done, read
+    another prompt or has no scores is no twin."""
+    for has_base in (True, False):
+        same = turn("Hello", "Aye", "No")
+        same["answers"]["a"]["checksum"] = same["answers"]["b"]["checksum"] = "0a0a0a0a"
+        if not has_base:
+            del same["answers"]["base"]
+        assert [warning(proof.line(same, voice, lang)) for voice in "ab"] == [says, says]
+        for apart in ({"done": False}, {"prompt": "other"}, {"checksum": "0b0b0b0b"}):
+            other = {**same["answers"], "b": same["answers"]["b"] | apart}
+            assert warning(proof.line(same | {"answers": other}, "a", lang)) is None
+    assert warning(proof.line(turn("Hello", "Aye", "No", checksum=""), "a", lang)) is None
+
+
+def test_twins_that_change_nothing_are_said_to_change_nothing_only():
+    same = turn("Hello", "Aye", "No", checksum="0a0a0a0a")
+    for voice in ("a", "b"):
+        assert warning(proof.line(same, voice, "en")).startswith("This adapter changes nothing")
+    assert warning(proof.line(same, "base", "en")) is None
+
+
 @pytest.mark.parametrize("done", [True, False])
 def test_nothing_is_told_while_names_are_hidden(done):
     """Neither speed nor length nor proof: they would give a voice away."""

@@ -15,6 +15,13 @@ WORDS = {
         "这个适配器在这里没有起任何作用：读了同样的提示，首个 token 的分数与原模型分毫不差。"
         "它可能没有训练过，或者没有装到训练时的位置上。",
     ),
+    "proof_same_scores": Sentence(
+        "These compute exactly the same here: {voices}. After the same prompt their first scores "
+        "are equal to the last bit. They may be one adapter twice, such as a run's end and its "
+        "last checkpoint.",
+        "这几个声音在这里算得完全一样：{voices}。读了同样的提示，首个 token 的分数分毫不差。"
+        "它们可能是同一个适配器，例如一次训练的结果和它的最后一个检查点。",
+    ),
     "proof_together": Sentence("All voices spoke in one pass.", "所有声音在同一批次里同时作答。"),
     "proof_in_turn": Sentence("The voices spoke one after the other.", "各个声音依次作答。"),
     "proof_in_turn_because": Sentence(
