@@ -1,13 +1,14 @@
-"""Which words of one text are not in another; in Chinese, which characters."""
+"""Which words of one text are not in another; Chinese is segmented."""
 
 import re
 from difflib import SequenceMatcher
+from functools import lru_cache
 
-CHINESE = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-LETTER = rf"(?:(?![{CHINESE}])\w)"
-PIECES = re.compile(rf"[{CHINESE}]|{LETTER}+(?:['’]{LETTER}+)*|\s+|.", re.DOTALL)
+from engine.evaluation.words import HAN, segments
+
+LETTER = rf"(?:(?!{HAN.pattern})\w)"
+PIECES = re.compile(rf"{HAN.pattern}+|{LETTER}+(?:['’]{LETTER}+)*|\s+|.", re.DOTALL)
 IS_WORD = re.compile(r"\w")
-IS_CHINESE = re.compile(f"[{CHINESE}]")
 
 
 def same_words(one: str, other: str) -> bool:
@@ -15,10 +16,20 @@ def same_words(one: str, other: str) -> bool:
     return one.split() == other.split()
 
 
-def changed_parts(text: str, base: str) -> list[tuple[str, bool]]:
-    """`text` in pieces that join to it again, each with whether the base did not say it."""
-    pieces = PIECES.findall(text)
-    return _joined(pieces, _changed(pieces, PIECES.findall(base)))
+@lru_cache(maxsize=512)
+def changed_parts(text: str, base: str) -> tuple[tuple[str, bool], ...]:
+    """`text` in pieces that join to it again, each with whether the base did not say it. Kept: all
+    answers of a talk are drawn again with each word of the next."""
+    pieces = _pieces(text)
+    return tuple(_joined(pieces, _changed(pieces, _pieces(base))))
+
+
+def _pieces(text: str) -> list[str]:
+    """Words, spaces and signs; they join to the text again."""
+    pieces: list[str] = []
+    for piece in PIECES.findall(text):
+        pieces += segments(piece) if HAN.match(piece) else [piece]
+    return pieces
 
 
 def _changed(pieces: list[str], base: list[str]) -> list[bool]:
@@ -30,8 +41,6 @@ def _changed(pieces: list[str], base: list[str]) -> list[bool]:
         changed[index] = True
     said = [pieces[i] for i in words]
     for block in SequenceMatcher(None, said, known, autojunk=False).get_matching_blocks():
-        if _chance(said, block.a, block.size):
-            continue
         for index in words[block.a : block.a + block.size]:
             changed[index] = False
     for before, after in zip(words, words[1:], strict=False):
@@ -39,11 +48,6 @@ def _changed(pieces: list[str], base: list[str]) -> list[bool]:
             for index in range(before + 1, after):
                 changed[index] = "\n" not in pieces[index]
     return changed
-
-
-def _chance(said: list[str], start: int, size: int) -> bool:
-    """One Chinese character in common amid others is chance, not a word kept."""
-    return size == 1 < len(said) and bool(IS_CHINESE.match(said[start]))
 
 
 def _joined(pieces: list[str], changed: list[bool]) -> list[tuple[str, bool]]:

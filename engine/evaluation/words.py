@@ -23,7 +23,12 @@ def words_of(text: str) -> list[str]:
     text = text.lower()
     if not is_chinese(text):
         return _WORD.findall(text)
-    return [word for word in _segmenter().lcut(text) if _WORD.search(word)]
+    return [word for word in segments(text) if _WORD.search(word)]
+
+
+def segments(text: str) -> list[str]:
+    """All of a Chinese text in the words that jieba finds; they join to it again."""
+    return _segmenter().lcut(text)
 
 
 @lru_cache(maxsize=1)

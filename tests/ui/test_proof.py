@@ -123,7 +123,7 @@ def test_nothing_is_told_while_names_are_hidden(done):
 
 
 def test_every_tuned_column_is_marked_against_the_base():
-    """In Chinese by character, as far as two of them belong together."""
+    """In Chinese by segment."""
     talk = {
         "greeting": "",
         "voices": ["base", "a", "b"],
