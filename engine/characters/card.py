@@ -127,7 +127,7 @@ def written(one: Character) -> dict[str, Any]:
 def _kept(written: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     unknown = {str(key): one for key, one in written.items() if key not in names}
     before = written.get("kept")
-    return unknown | (before if isinstance(before, dict) else {})
+    return (before if isinstance(before, dict) else {}) | unknown
 
 
 def _text(name: str, value: Any) -> str:

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
+from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 from typing import NamedTuple
 
 from engine.characters import shelf, tavern
@@ -15,6 +17,8 @@ from engine.errors import Sentence, UserError
 
 FORMS = ("yaml", "v2", "v3", "png")
 _ENDINGS = {"yaml": ".yaml", "v2": ".v2.json", "v3": ".v3.json", "png": ".png"}
+_JPEG = b"\xff\xd8\xff"
+_AVATAR = "avatar"  # the key of a YAML card's picture, in base64
 _OF_ADDRESSES = str.maketrans("-_", "+/")
 _CHUNKS = ("ccv3", "chara")  # the newer one counts where both are there
 
@@ -39,8 +43,9 @@ def bring(path: Path | str) -> Brought:
             field="card",
         )
     content = path.read_bytes()
-    card = read(content)
-    picture = content if content.startswith(SIGNATURE) else None
+    card, picture = read(content), content
+    if not content.startswith(SIGNATURE) and (picture := _carried(card)):
+        card = replace(card, kept={key: one for key, one in card.kept.items() if key != _AVATAR})
     return Brought(shelf.save(card, picture), tavern.unused(card))
 
 
@@ -48,7 +53,7 @@ def read(content: bytes) -> Character:
     """The card in a file's content, without an id. Raises UserError."""
     if content.startswith(SIGNATURE):
         return _from_png(content)
-    if content.startswith(b"\xff\xd8\xff"):
+    if content.startswith(_JPEG):
         raise _no_card(
             "A JPEG carries no card",
             "JPEG 图片里没有角色卡",
@@ -78,18 +83,39 @@ def write(card: Character, form: str) -> tuple[str, bytes]:
         )
     name = card.id + _ENDINGS[form]
     if form == "yaml":
-        return name, write_yaml(written(card)).encode("utf-8")
+        return name, _as_yaml(card).encode("utf-8")
     versions = {"chara": tavern.to_json(card, 2), "ccv3": tavern.to_json(card, 3)}
     if form != "png":
         one = versions["chara" if form == "v2" else "ccv3"]
         return name, json.dumps(one, ensure_ascii=False, indent=2).encode("utf-8")
-    avatar = shelf.avatar_of(card.id)
-    picture = reencoded(avatar.read_bytes()) if avatar else drawn(card.name)
     packed = {
         keyword: base64.b64encode(json.dumps(one, ensure_ascii=False).encode("utf-8")).decode()
         for keyword, one in versions.items()
     }
-    return name, with_texts(picture, packed)
+    return name, with_texts(_picture(card) or drawn(card.name), packed)
+
+
+def _as_yaml(card: Character) -> str:
+    """The picture comes last and is laid there by hand: PyYAML would write at it for seconds."""
+    text, picture = write_yaml(written(card)), _picture(card)
+    if picture is None:
+        return text
+    return text + f"{_AVATAR}: |\n" + indent(base64.encodebytes(picture).decode(), "  ")
+
+
+def _picture(card: Character) -> bytes | None:
+    avatar = shelf.avatar_of(card.id)
+    return reencoded(avatar.read_bytes()) if avatar else None
+
+
+def _carried(card: Character) -> bytes | None:
+    """The picture that a card of text carries in base64; None where something else stands there,
+    such as the name of a file."""
+    try:
+        picture = base64.b64decode("".join(str(card.kept.get(_AVATAR)).split()), validate=True)
+    except ValueError:
+        return None
+    return picture if picture.startswith((SIGNATURE, _JPEG)) else None
 
 
 def _from_png(png: bytes) -> Character:

@@ -1,6 +1,7 @@
 """Cards of other programs come in, whatever they hold, and go out again as they came."""
 
 import base64
+import io
 import json
 import struct
 import zlib
@@ -9,6 +10,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from engine import characters
 from engine.characters import exchange, shelf, tavern
@@ -152,6 +154,60 @@ def test_the_picture_travels_with_the_card_and_nothing_else_of_the_file(tmp_path
     card = exchange.bring(path).card
     assert texts(shelf.avatar_of(card.id).read_bytes()) == {}
     assert texts(exchange.write(card, "png")[1]).keys() == {"chara", "ccv3"}
+
+
+@pytest.mark.parametrize("said", ["", "\x85"])
+def test_a_picture_travels_in_yaml_too(tmp_path, said):
+    """Behind all else, whichever way PyYAML writes the card; pixel for pixel, and beside a name of
+    a picture that another program gave it."""
+    drawing = Image.new("RGBA", (3, 2), (200, 20, 20, 128))
+    drawing.putpixel((0, 0), (1, 2, 3, 4))
+    out = io.BytesIO()
+    drawing.save(out, "PNG")
+    card = tavern.from_json({"name": "Mara", "first_mes": said, "avatar": "a.png", "mood": 1})
+    card = shelf.save(card, out.getvalue())
+    name, content = exchange.write(card, "yaml")
+    before, _, after = content.decode().partition("\navatar: |\n  ")
+    assert read_yaml(before)["name"] == "Mara"
+    assert base64.b64decode(after) == shelf.avatar_of("mara").read_bytes()
+    (tmp_path / name).write_bytes(content)
+    again, unused = exchange.bring(tmp_path / name)
+    assert again == replace(card, id="mara-2", kept={"mood": 1})
+    assert unused.en == "Kept for export, but not used here: mood."
+    with Image.open(shelf.avatar_of("mara-2")) as picture:
+        assert (picture.mode, picture.tobytes()) == ("RGBA", drawing.tobytes())
+
+
+def test_a_picture_in_a_yaml_of_others_is_made_small_and_bare(tmp_path):
+    out = io.BytesIO()
+    Image.new("RGB", (1536, 10)).save(out, "JPEG", comment=b"secret")
+    path = tmp_path / "mara.yaml"
+    path.write_text(f"avatar: {base64.b64encode(out.getvalue()).decode()}\nname: Mara")
+    card = exchange.bring(path).card
+    with Image.open(shelf.avatar_of(card.id)) as picture:
+        assert (picture.format, picture.size, picture.info) == ("PNG", (768, 5), {})
+    assert card.kept == {}
+
+
+@pytest.mark.parametrize("avatar", ["a.png", "none", "none 灯", ["a"], 7, "aGVsbG8=", "a" * 10_001])
+def test_an_avatar_that_is_no_picture_is_kept_and_said(tmp_path, avatar):
+    path = tmp_path / "mara.yaml"
+    path.write_text(write_yaml({"name": "Mara", "avatar": avatar}), encoding="utf-8")
+    card, unused = exchange.bring(path)
+    assert (card.kept, shelf.avatar_of(card.id)) == ({"avatar": avatar}, None)
+    assert unused.en == "Kept for export, but not used here: avatar."
+    assert exchange.read(exchange.write(card, "yaml")[1]).kept == {"avatar": avatar}
+
+
+def test_a_broken_picture_in_yaml_is_a_sentence(tmp_path):
+    """As in a PNG that carries a card; and no card is kept."""
+    path = tmp_path / "mara.yaml"
+    broken = base64.b64encode(drawn("x")[:200]).decode()
+    path.write_text(write_yaml({"name": "Mara", "avatar": broken}))
+    with pytest.raises(UserError, match="no PNG or JPEG that can be read") as raised:
+        exchange.bring(path)
+    assert raised.value.field == "avatar"
+    assert len(characters.list_characters()) == 2
 
 
 @pytest.mark.parametrize(
