@@ -1,6 +1,7 @@
 """JSON and YAML from outside as plain values: bounded, without aliases, and valid as UTF-8."""
 
 import json
+import math
 from typing import Any
 
 import yaml
@@ -86,7 +87,8 @@ _Writer.add_representer(str, _as_block)
 
 
 def _clean(value: Any, depth: int = 0) -> Any:
-    """Only what JSON can say again; half of a pair of surrogates is no text and becomes a mark."""
+    """Only what JSON can say again; half of a pair of surrogates is no text and becomes a mark, and
+    what is no finite number nothing."""
     if depth > _DEEPEST:
         raise UserError(
             f"This card is nested deeper than {_DEEPEST} levels; no card needs that.",
@@ -97,7 +99,9 @@ def _clean(value: Any, depth: int = 0) -> Any:
         return {_clean(str(key)): _clean(one, depth + 1) for key, one in value.items()}
     if isinstance(value, list | tuple | set):
         return [_clean(one, depth + 1) for one in value]
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int):
         return value
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -211,6 +211,21 @@ def test_a_broken_picture_in_yaml_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b'{"name": "x", "extensions": {"a": [NaN, Infinity, -Infinity, 1e999, 1.5]}}',
+        b"name: x\nextensions: {a: [.nan, .inf, -.inf, 1.0e+999, 1.5]}",
+    ],
+)
+def test_what_is_no_finite_number_becomes_nothing(content):
+    """JSON has no word for it: other programs would refuse the whole card."""
+    card = exchange.read(content)
+    assert card.kept == {"extensions": {"a": [None, None, None, None, 1.5]}}
+    out = json.loads(exchange.write(card, "v2")[1], parse_constant=pytest.fail)
+    assert out["data"]["extensions"]["a"] == [None, None, None, None, 1.5]
+
+
+@pytest.mark.parametrize(
     "made",
     [
         chunk(b"tEXt", b"chara\0" + packed(V1).encode()),
