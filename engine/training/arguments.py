@@ -38,7 +38,6 @@ def arguments(
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler_type,
         lr_scheduler_kwargs=_SCHEDULES.get(config.lr_scheduler_type, lambda steps: {})(max_steps),
-        neftune_noise_alpha=config.neftune_noise_alpha or None,
         warmup_steps=round(warmup * max_steps) if warmup < 1 else round(warmup),
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,

@@ -93,6 +93,7 @@ def build_trainer(
         has_loss_head=levers.loss_head,
         logs_late=device.type == "cuda" and not config.stop_at_loss,  # which a step's log decides
         optimizer=own_optimizer(config, model, args),
+        noise=config.neftune_noise_alpha,
         train_dataset=prepared.train,
         eval_dataset=prepared.evaluation if evaluates else None,
         processing_class=tokenizer,

@@ -15,6 +15,7 @@ from engine.dataset.packing import Row, count_trained
 from engine.dataset.tokens import IGNORED
 from engine.models.sharing import average_gradients, is_shared
 from engine.training.micro_steps import Batch, Layout
+from engine.training.noise import noisy
 from engine.transfers import Arriving
 
 
@@ -38,7 +39,7 @@ class PackedTrainer(Trainer):
     `logs_late`: the numbers of a plain step, not evaluated, saved or the last, are read and logged
     while the device computes the next, which else would wait for that. `logged_at`
     (time.monotonic()) is when the step that is logged had ended.
-    `optimizer`: where it is not the Trainer's own.
+    `optimizer`: where it is not the Trainer's own. `noise` is NEFTune's alpha, for training alone.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class PackedTrainer(Trainer):
         has_loss_head: bool,
         logs_late: bool = False,
         optimizer: torch.optim.Optimizer | None = None,
+        noise: float = 0.0,
         **kwargs,
     ):
         super().__init__(*args, data_collator=Step.collate, **kwargs)
@@ -57,6 +59,7 @@ class PackedTrainer(Trainer):
             # An adapter is whole in each process: its checkpoints are those of DDP.
             self.is_fsdp_enabled = False
         self.layout, self.has_loss_head, self.logs_late = layout, has_loss_head, logs_late
+        self.noise = noise
         self.tokens_seen = 0
         self.logged_at = 0.0
         self._waiting_log: Callable[[], None] | None = None
@@ -126,7 +129,10 @@ class PackedTrainer(Trainer):
             with nullcontext() if at_once else self.accelerator.no_sync(model):
                 batch = self.layout.batch(part, self.args.device)
                 # A shape of its own is not worth a program of its own.
-                with nullcontext() if batch.is_usual else set_stance("force_eager"):
+                with (
+                    nullcontext() if batch.is_usual else set_stance("force_eager"),
+                    noisy(self.model, self.noise, batch.inputs["position_ids"]),
+                ):
                     loss = self._loss_sum(model, batch)
                 # The gradients of several devices are averaged, not added.
                 self.accelerator.backward(loss * (self.args.world_size / trained))

@@ -97,8 +97,3 @@ def test_every_schedule_falls_as_it_says(trainer, schedule, middle, end):
 
 def test_all_schedules_stand_above():
     assert len(choices(FIELDS["lr_scheduler_type"])) == 8
-
-
-def test_neftune_is_handed_on(trainer):
-    assert trainer(neftune_noise_alpha=5).args.neftune_noise_alpha == 5
-    assert trainer().args.neftune_noise_alpha is None

@@ -96,8 +96,9 @@ def killed_at_step(monkeypatch, step):
         {"lora_dropout": 0.0},
         {"packing": False, "gradient_accumulation_steps": 2},
         {"eval_size": 0.0, "lr_scheduler_type": "linear", "save_steps": 3},
+        {"neftune_noise_alpha": 5.0, "gradient_checkpointing": True},
     ],
-    ids=["dropout", "no dropout", "unpacked and accumulated", "no evaluation"],
+    ids=["dropout", "no dropout", "unpacked and accumulated", "no evaluation", "noise"],
 )
 def test_resumed_equals_uninterrupted(config, whole, monkeypatch, changes):
     """Killed twice, in the first epoch and in a later one: same rows, same weights, bit for bit."""
