@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainerCallback
+from transformers.trainer_callback import ExportableState
+
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.adapter import read_json as read_adapter_json
@@ -127,9 +130,30 @@ def continue_from(path: Path, checkpoint: Path | None, trainer: PackedTrainer) -
             if damaged:
                 print(f"{name}: lines that cannot be read and are left out: {damaged}", flush=True)
     trainer.tokens_seen = checkpoints.facts_of(checkpoint).get("tokens_seen", 0)
+    trainer.add_callback(PendingLoss(trainer))
     if checkpoint:
         trainer.args.eval_on_start = False
         print(f"Resuming from step {step}", flush=True)
+
+
+class PendingLoss(TrainerCallback, ExportableState):
+    """The losses that were added up since the last log, kept in each checkpoint's
+    trainer_state.json: the Trainer itself begins a new sum where it resumes."""
+
+    def __init__(self, trainer: PackedTrainer):
+        self._trainer = trainer
+
+    def state(self) -> dict[str, Any]:
+        """The Trainer asks at each save, and once before it has a sum."""
+        total = float(getattr(self._trainer, "_tr_loss", 0.0))
+        last = getattr(self._trainer, "_globalstep_last_logged", 0)
+        return {"args": {}, "attributes": {"total": total, "last_logged": last}}
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        kept = state.stateful_callbacks.get(type(self).__name__)
+        if state.global_step and kept:  # none in checkpoints of older versions
+            self._trainer._tr_loss += kept["attributes"]["total"]
+            self._trainer._globalstep_last_logged = kept["attributes"]["last_logged"]
 
 
 def _leave_damaged(path: Path, step: int) -> None:

@@ -111,6 +111,31 @@ def test_resumed_equals_uninterrupted(config, whole, monkeypatch, changes):
     assert_same(path, whole(**changes))
 
 
+def test_losses_between_two_logs_are_all_in_the_next_row(config, whole, monkeypatch):
+    """Logged every 8 steps and saved every 5: killed at 8, behind the checkpoint of step 5, and
+    stopped at 11, in the midst of the next ones; each leaves a sum to go on with."""
+    changes = {"max_steps": 16, "logging_steps": 8, "save_steps": 5, "eval_size": 0.0}
+    path = begun(config, **changes)
+    with killed_at_step(monkeypatch, 8), pytest.raises(Killed):
+        train(path)
+    assert checkpoints.last_complete(path) == path / "checkpoint-5"
+    ended = Progress.on_step_end
+
+    def stops(self, args, state, *rest, **more):
+        if state.global_step == 11:
+            (path / "stop").touch()
+        return ended(self, args, state, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_step_end", stops)
+        assert train(path) == 0
+    assert checkpoints.last_complete(path) == path / "checkpoint-11"
+    (path / "stop").unlink()
+    assert train(path) == 0
+    assert [row["step"] for row in told(path)[0]] == [8, 16]
+    assert_same(path, whole(**changes))
+
+
 @pytest.mark.parametrize(
     ("moment", "kept"),
     [
