@@ -34,7 +34,8 @@ class PackedTrainer(Trainer):
     """Trainer whose batch is a whole optimiser step of sequences.
 
     The step's loss is that of all its trained tokens, however it is cut: `layout` says into which
-    micro-steps, and when memory runs out they are halved and the step is taken anew. `tokens_seen`
+    micro-steps, and when memory runs out they are halved and the step, or the evaluation, is taken
+    anew; not where several processes would have to agree on it. `tokens_seen`
     counts real tokens, no padding. `has_loss_head`: the model answers with the summed loss.
     `logs_late`: the numbers of a plain step, not evaluated, saved or the last, are read and logged
     while the device computes the next, which else would wait for that. `logged_at`
@@ -69,23 +70,27 @@ class PackedTrainer(Trainer):
     ) -> torch.Tensor:
         model.train()
         rows = inputs["step"].rows
+        loss = self._fitting(rows, lambda: self._gradients(model, rows))
+        self._log_now()
+        self.tokens_seen += self.of_all(sum(len(one["input_ids"]) for one in rows))
+        return loss
+
+    def _fitting(self, rows: list[Row], attempt: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """What `attempt` makes of `rows`; it is made anew with half of a micro-step as often as
+        memory runs out."""
         while True:
             try:
-                loss = self._gradients(model, rows)
-                break
+                return attempt()
             except torch.OutOfMemoryError:
                 if self.args.world_size > 1 or not self.layout.halve(rows):
                     raise
-            model.zero_grad(set_to_none=True)
+            self.model.zero_grad(set_to_none=True)
             torch.cuda.empty_cache()
             print(
                 f"Memory ran out: from here on {self.layout.capacity} tokens a micro-step, the "
                 "step and its batch stay as they are.",
                 flush=True,
             )
-        self._log_now()
-        self.tokens_seen += self.of_all(sum(len(one["input_ids"]) for one in rows))
-        return loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         self.logged_at = time.monotonic()
@@ -180,11 +185,21 @@ class PackedTrainer(Trainer):
     def loss_over(self, rows: list[Row], before_each: Callable[[], None] = lambda: None) -> float:
         """The summed loss of the trained tokens of `rows`, in one process by itself; where the
         model is shared out, in all of them, with the same rows."""
+
+        def attempt() -> torch.Tensor:
+            return self._over(self.model, self.layout.cut(rows), before_each)
+
+        return float(self._fitting(rows, attempt))
+
+    def _over(
+        self, model, parts: list[list[Row]], before_each: Callable[[], None] = lambda: None
+    ) -> torch.Tensor:
+        """Their summed loss."""
         total = torch.zeros((), device=self.args.device)
-        for part in self.layout.cut(rows):
+        for part in parts:
             before_each()
-            total += self._loss_sum(self.model, self.layout.batch(part, self.args.device))
-        return float(total)
+            total += self._loss_sum(model, self.layout.batch(part, self.args.device))
+        return total
 
     @torch.no_grad()
     @set_stance("force_eager")
@@ -194,10 +209,8 @@ class PackedTrainer(Trainer):
         mine = rows[self.args.process_index :: self.args.world_size] or [_nothing(rows[0])]
         model = self.model_wrapped
         model.eval()
-        loss, tokens = torch.zeros((), device=self.args.device), 0
-        for part in self._parts(mine):
-            loss += self._loss_sum(model, self.layout.batch(part, self.args.device))
-            tokens += sum(count_trained(one) for one in part)
+        loss = self._fitting(mine, lambda: self._over(model, self._parts(mine)))
+        tokens = sum(count_trained(one) for one in mine)
         model.train()
         metrics = {"eval_loss": float(self.of_all(loss) / self.of_all(tokens))}
         self.log(metrics)

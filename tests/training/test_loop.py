@@ -211,6 +211,32 @@ def test_memory_that_runs_out_halves_the_micro_steps(make_trainer, expected, mon
     )
 
 
+def test_memory_that_runs_out_halves_an_evaluation_too(make_trainer, monkeypatch, capsys):
+    """In the second of its micro-steps, what was added up before is not counted twice; so it is
+    for what is looked at after the end."""
+    trainer = make_trainer(eval_dataset=ALL_APART)
+    loss, total = trainer.evaluate()["eval_loss"], trainer.loss_over(ALL_APART)
+    trainer.layout.capacity = 17
+    calls = running_out(monkeypatch, {2, 6 + 2})
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(loss, abs=1e-5)
+    assert (trainer.layout.capacity, len(calls)) == (8, 2 + 4)
+    trainer.layout.capacity = 17
+    heard = []
+    assert trainer.loss_over(ALL_APART, lambda: heard.append(1)) == pytest.approx(total, abs=1e-4)
+    assert (trainer.layout.capacity, len(calls), len(heard)) == (8, 6 + 2 + 4, 2 + 4)
+    assert capsys.readouterr().out.count("Memory ran out: from here on 8 tokens") == 2
+
+
+@pytest.mark.parametrize("looked", ["evaluate", "loss_over"])
+def test_an_evaluation_of_one_sequence_that_has_no_memory_is_an_error(
+    make_trainer, monkeypatch, looked
+):
+    trainer = make_trainer(capacity=8, eval_dataset=ALL_APART)
+    running_out(monkeypatch, range(100))
+    with pytest.raises(torch.OutOfMemoryError):
+        trainer.evaluate() if looked == "evaluate" else trainer.loss_over(ALL_APART)
+
+
 def test_memory_that_runs_out_for_one_sequence_is_an_error(make_trainer, monkeypatch):
     trainer = make_trainer(capacity=17)
     calls = running_out(monkeypatch, range(100))
