@@ -127,29 +127,37 @@ def _room_gib(config: TrainConfig, on_gpu: bool) -> float:
     return free / GIB
 
 
+def task_of(config: TrainConfig, device: Device, prepared: Prepared, max_steps: int) -> Task:
+    """What this process is to do, with the memory that it may fill just now."""
+    return Task(
+        model_shape(config),
+        device,
+        _room_gib(config, device.type == "cuda"),
+        max(prepared.train.longest, prepared.evaluation.longest),
+        len(prepared.train),
+        max_steps,
+        ranks.count(),
+    )
+
+
 def _layout(
     config: TrainConfig, device: Device, model, tokenizer, prepared: Prepared, max_steps: int
 ) -> tuple[Layout, Levers]:
     """How a step is cut: as large as fits, by the very prediction that the page shows."""
-    shape, on_gpu = model_shape(config), device.type == "cuda"
-    sequences, longest = prepared.train, max(prepared.train.longest, prepared.evaluation.longest)
     with outside_of_layers_whole(model):
-        foreseen = foresee(config, device, shape.varlen, max_steps)
+        foreseen = foresee(config, device, model_shape(config).varlen, max_steps)
         levers = pull(model, config, foreseen)
-    task = Task(
-        shape, device, _room_gib(config, on_gpu), longest, len(sequences), max_steps, ranks.count()
-    )
-    outlook = task.outlook(config)
+    outlook = task_of(config, device, prepared, max_steps).outlook(config)
     size = outlook.capacity
     print(f"Micro-steps of up to {size:,} tokens, {outlook.peak_gib:.2f} GiB foreseen", flush=True)
     layout = Layout(
         tokenizer.pad_token_id,
         flat=levers.varlen,
         capacity=size,
-        longest=max(sequences.longest_row, prepared.evaluation.longest_row),
+        longest=max(prepared.train.longest_row, prepared.evaluation.longest_row),
         # Equal shapes let torch use its blocks again: up to 7 GiB less and faster on an H200
         # (2026-11-21).
-        multiple=64 if on_gpu else 1,
+        multiple=64 if device.type == "cuda" else 1,
         one_shape=levers.compiled,
     )
     return layout, levers

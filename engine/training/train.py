@@ -25,9 +25,10 @@ from engine.models.load import load_tokenizer
 from engine.models.sharing import whole_state
 from engine.models.sources.fetch import fetch, said
 from engine.training import checkpoints, ranks, runs
-from engine.training.assemble import build_model, build_trainer, keep_placement
+from engine.training.assemble import build_model, build_trainer, keep_placement, task_of
 from engine.training.data import prepare, steps
 from engine.training.memory import measured
+from engine.training.ran_out import ran_out
 from engine.training.report import write_report
 from engine.training.resuming import continue_from, keep_facts, require_same_options
 from engine.training.stopping import Stopping
@@ -57,16 +58,6 @@ def train(path: Path, ends_at: float = math.inf) -> int:
         print(left, flush=True)
     except UserError as error:
         return _failed(path, error.sentence.en, error.sentence.zh, 2)
-    except torch.OutOfMemoryError:
-        peak = measured()["peak_gib"]
-        return _failed(
-            path,
-            f"The card's memory ran out (peak {peak:.1f} GiB). Halve the batch or the longest row, "
-            "switch checkpointing on, or load the base in 4-bit; then resume or start again.",
-            f"显存不足（峰值 {peak:.1f} GiB）。请把批大小或最长一条减半、打开激活重算，"
-            "或用 4 比特底座，再继续或重新开始。",
-            2,
-        )
     except Exception as error:
         if checkpoints.is_full_disk(error):
             return _full(path)
@@ -97,7 +88,17 @@ def _train(path: Path, ends_at: float) -> None:
     if note:
         print(note.en, flush=True)
     prepared = prepare(config, tokenizer)
-    model = build_model(config, device, steps(config, len(prepared.train), ranks.count()))
+    max_steps = steps(config, len(prepared.train), ranks.count())
+    try:
+        _learn(path, config, device, tokenizer, prepared, max_steps, ends_at)
+    except torch.OutOfMemoryError as error:
+        task = task_of(config, device, prepared, max_steps)
+        raise UserError(*ran_out(config, task, measured()["peak_gib"])) from error
+
+
+def _learn(path, config, device, tokenizer, prepared, max_steps, ends_at) -> None:
+    """All that the model itself is needed for."""
+    model = build_model(config, device, max_steps)
     first, stopping = first_state(model, config), Stopping(config)
     if ranks.is_main():
         keep_facts(path, prepared.facts)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -215,8 +216,9 @@ def test_our_own_mistake_is_a_failed_run_with_status_1(config, monkeypatch, capf
     assert "Traceback" in capfd.readouterr().err
 
 
-def test_memory_that_runs_out_for_good_is_a_sentence(config, monkeypatch):
-    """What cutting cannot help says what does; the run can go on from a checkpoint."""
+def test_memory_that_runs_out_for_good_is_a_sentence(config, monkeypatch, capfd):
+    """What cutting cannot help says what does, on the page and in the log; for a model of a few
+    KiB nothing does."""
 
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
@@ -226,9 +228,28 @@ def test_memory_that_runs_out_for_good_is_a_sentence(config, monkeypatch):
     assert train(path) == 2
     run = runs.get(path.name)
     assert (run.state, run.has_adapter) == ("failed", False)
-    assert run.message.en.startswith("The card's memory ran out (peak ")
-    assert "Halve the batch or the longest row" in run.message.en
+    en = r"The card's memory ran out \(peak \d+\.\d GiB\)\. Take a smaller base or a larger card\."
+    assert re.fullmatch(en, run.message.en)
+    assert run.message.en in capfd.readouterr().err
     assert run.message.zh.startswith("显存不足")
+
+
+@pytest.mark.parametrize("part", ["build_model", "whole_state"])
+def test_memory_runs_out_wherever_the_model_is(config, monkeypatch, part):
+    """While it is loaded and after the last step: the sentence has the ladder of the very task,
+    its longest row in tokens, its steps and processes."""
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    def said(config, task, peak_gib):
+        return f"{task.longest} {task.max_steps} {task.processes}", "zh"
+
+    monkeypatch.setattr(f"engine.training.train.{part}", full)
+    monkeypatch.setattr("engine.training.train.ran_out", said)
+    path = begun(config, max_steps=1, sample_prompts="", eval_size=0.0)
+    assert train(path) == 2
+    assert runs.get(path.name).message.en == "53 1 1"
 
 
 def test_the_stop_file_ends_after_the_step_and_keeps_the_adapter(config, monkeypatch):
