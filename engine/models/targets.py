@@ -1,7 +1,12 @@
 """Which modules of a model an adapter sits on: what a person wrote, checked against the model."""
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[\w.-]+")
 _ATTENTION = re.compile(r"att", re.IGNORECASE)
+_MATCHER = Path(__file__).with_name("expression_process.py")
 
 
 def linear_layers(model: "PreTrainedModel") -> Iterator[tuple[str, "torch.nn.Module"]]:
@@ -84,20 +90,10 @@ def in_attention(name: str) -> bool:
 
 def _expression(model: "PreTrainedModel", wanted: str, linear: list[str]) -> str:
     """PEFT matches it with the whole name of a module, as re.fullmatch does."""
-    try:
-        known = re.compile(wanted)
-    except re.error as error:
-        raise UserError(
-            f"{wanted!r} is no regular expression ({error}); an example: "
-            r".*\.(q_proj|v_proj). Or write names with commas between, or all-linear.",
-            f"{wanted!r} 不是有效的正则表达式（{error}）；例如："
-            r".*\.(q_proj|v_proj)。也可以写用逗号隔开的模块名，或 all-linear。",
-            field="lora_target_modules",
-        ) from error
-    found = [name for name, _ in model.named_modules() if known.fullmatch(name)]
-    if not set(found) & set(linear):
+    found = set(_matched(wanted, tuple(name for name, _ in model.named_modules())))
+    if not found & set(linear):
         raise _no_module(model, wanted)
-    other = sorted(set(found) - set(linear))
+    other = sorted(found - set(linear))
     if other:
         raise UserError(
             f"{wanted!r} also matches {other[0] or 'the whole model'}, which is no linear layer; "
@@ -107,6 +103,32 @@ def _expression(model: "PreTrainedModel", wanted: str, linear: list[str]) -> str
             field="lora_target_modules",
         )
     return wanted
+
+
+@lru_cache(maxsize=8)
+def _matched(wanted: str, names: tuple[str, ...]) -> list[str]:
+    """Those that the expression matches; PEFT and `matching` may then match them here. Raises
+    UserError for what is no expression, or would hold up whoever matches it."""
+    asked = json.dumps([wanted, names]).encode()
+    done = subprocess.run([sys.executable, "-IS", _MATCHER], input=asked, capture_output=True)
+    if done.returncode:
+        raise UserError(
+            f"{wanted!r} takes too long on the names of this model's modules; write it without a "
+            r"repetition inside a repetition, as .*\.(q_proj|v_proj) is.",
+            f"{wanted!r} 在这个模型的模块名上匹配太久；请不要在重复里再套重复，"
+            r"例如写成 .*\.(q_proj|v_proj)。",
+            field="lora_target_modules",
+        )
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        raise UserError(
+            f"{wanted!r} is no regular expression ({answer['error']}); an example: "
+            r".*\.(q_proj|v_proj). Or write names with commas between, or all-linear.",
+            f"{wanted!r} 不是有效的正则表达式（{answer['error']}）；例如："
+            r".*\.(q_proj|v_proj)。也可以写用逗号隔开的模块名，或 all-linear。",
+            field="lora_target_modules",
+        )
+    return answer["found"]
 
 
 def _attention(model: "PreTrainedModel") -> list[str]:

@@ -57,6 +57,8 @@ def test_peft_finds_the_same_layers(model, wanted):
         ("(q_proj", "'(q_proj' is no regular expression (missing )"),
         (".*", "'.*' also matches the whole model, which is no linear layer"),
         (r"model\.layers\.0.*", "also matches model.layers.0, which is no linear layer"),
+        ("x{99999999999}", "is no regular expression (the repetition number is too large)"),
+        ("(" * 5000, "is no regular expression (maximum recursion depth exceeded"),
     ],
 )
 def test_what_the_model_does_not_have_is_a_sentence(model, wanted, sentence):
@@ -65,6 +67,28 @@ def test_what_the_model_does_not_have_is_a_sentence(model, wanted, sentence):
     assert raised.value.field == "lora_target_modules"
     assert sentence in str(raised.value)
     assert raised.value.sentence.zh
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "(([a-z_.0-9])+)+X",
+        "(.*)*(.*)*(.*)*(.*)*x",
+        ".*q_proj|(([a-z_.0-9])+)+X",  # the package regex matches it in a few milliseconds
+        "((a?){60000}){60000}",  # three GiB before its time is spent
+    ],
+)
+def test_an_expression_that_would_never_end_is_refused(model, wanted):
+    """All visitors share the process that estimates, and PEFT matches it in the run's with `re`."""
+    with pytest.raises(UserError) as raised:
+        target_modules(model, wanted)
+    assert raised.value.field == "lora_target_modules"
+    assert raised.value.sentence == (
+        f"{wanted!r} takes too long on the names of this model's modules; write it without a "
+        r"repetition inside a repetition, as .*\.(q_proj|v_proj) is.",
+        f"{wanted!r} 在这个模型的模块名上匹配太久；请不要在重复里再套重复，"
+        r"例如写成 .*\.(q_proj|v_proj)。",
+    )
 
 
 def test_gpt2s_layers_are_linear_too_and_attention_is_told_from_the_rest():
