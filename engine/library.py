@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from engine.characters.shelf import list_samples
 from engine.errors import Sentence, UserError
-from engine.places import DATA_DIR, runs_dir
+from engine.places import DATA_DIR, on_disk, runs_dir
 
 _UPLOAD_ID = re.compile(r"[\w.-]{1,120}")
 
@@ -86,9 +86,9 @@ def require(dataset: str) -> Path:
 
 def resolve(dataset: str) -> Path:
     """The file behind an id or, for the command line and its runs, a path. Raises UserError."""
-    path = Path(dataset).expanduser()
+    path = on_disk(dataset)
     known = any(one.id == dataset for one in list_datasets())
-    return path if path.is_file() and not known else require(dataset)
+    return path if path and path.is_file() and not known else require(dataset)
 
 
 def keep(path: Path | str, filename: str) -> str:

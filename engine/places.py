@@ -8,6 +8,16 @@ DATA_DIR = Path(__file__).resolve().parent.parent / "data"
 SPROUT = "sprout"
 
 
+def on_disk(written: str) -> Path | None:
+    """The file or folder that a person names; None for what is not there, and for a text that can
+    be no path: too long for one, or in the home of somebody unknown."""
+    try:
+        path = os.path.expanduser(written)
+    except ValueError:  # a home with a NUL in its name
+        return None
+    return Path(path) if os.path.exists(path) else None
+
+
 def runs_dir() -> Path:
     """The folder of runs and of uploaded datasets; asked anew each time: tests move it."""
     return Path(os.environ.get("RUNS_DIR", "runs")).resolve()

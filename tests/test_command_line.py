@@ -206,6 +206,15 @@ def test_a_finished_run_says_that_it_is(ask, monkeypatch):
     assert runs.status_of(path) == before
 
 
+def test_a_name_that_is_too_long_for_one_is_a_sentence(ask):
+    """Of a file of options, and of an adapter to speak with."""
+    for word in ("estimate", "train"):
+        said = f"{'x' * 300} cannot be read (OSError); give the path of a YAML file.\n"
+        assert ask(word, "x" * 300) == (2, "", said)
+    status, _, err = ask("chat", "--adapter", "x" * 300, "--prompt", "Hi")
+    assert (status, err.partition(" 'x")[0]) == (2, "There is no run")
+
+
 def test_runs_that_cannot_be_written_are_a_sentence(ask, config_file, tmp_path, monkeypatch):
     """A file lies where the runs should."""
     (tmp_path / "file").touch()

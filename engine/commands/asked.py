@@ -1,6 +1,7 @@
 """The options that a command line asks for: a recipe, a file over it, flags over both."""
 
 import argparse
+import os
 from pathlib import Path
 
 from engine import recipes
@@ -40,7 +41,7 @@ def given(options: argparse.Namespace) -> dict[str, str]:
 def _file(target: str) -> Path:
     """The YAML file, which in a run's folder is its config.yaml. Raises UserError."""
     path = Path(target)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # Path's own raises an error for a name that is too long
         return path
     if not (path / "config.yaml").is_file():
         raise UserError(

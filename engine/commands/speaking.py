@@ -8,7 +8,7 @@ from engine.chat.adapters import find
 from engine.chat.sampling import DEFAULTS, RANGES, checked
 from engine.commands.models import download
 from engine.models.adapter import read_card, require_base
-from engine.places import SPROUT
+from engine.places import SPROUT, on_disk
 
 if TYPE_CHECKING:
     from engine.characters import Character
@@ -59,8 +59,8 @@ def folders(options: argparse.Namespace) -> list[Path]:
     """Of the adapters: what is no folder here is looked up as the page does. Raises UserError."""
     found = []
     for one in options.adapter:
-        folder = Path(one).expanduser()
-        found.append(folder if folder.is_dir() else find(one).folder)
+        folder = on_disk(one)
+        found.append(folder if folder and folder.is_dir() else find(one).folder)
         read_card(found[-1])  # before the base is loaded in vain
     return found
 

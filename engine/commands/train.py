@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     out = sys.stderr if options.json else sys.stdout
     target = Path(options.target) if options.target else None
-    if target and (target / "config.yaml").is_file():
+    if target and os.path.isfile(target / "config.yaml"):  # no error for a name that is too long
         path = target.resolve()
         _refuse_options(target, options)
         with contextlib.redirect_stdout(out):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.models.adapter import method_of, read_card, require_base
+from engine.places import on_disk
 from engine.training import runs
 from engine.training.runs import Run
 
@@ -36,9 +37,10 @@ def of_run(run_id: str) -> Source:
 
 def find(adapter: str) -> Source:
     """The id of a run, a run's folder, or an adapter's folder. Raises UserError."""
-    path = Path(adapter).expanduser().resolve()
-    if not path.is_dir():
+    path = on_disk(adapter)
+    if not (path and path.is_dir()):
         return of_run(adapter)
+    path = path.resolve()
     folder = path / "adapter" if (path / "adapter").is_dir() else path
     of_a_run = (folder.parent / "config.yaml").is_file() and folder.name == "adapter"
     return _source(folder, runs.view(folder.parent) if of_a_run else None)

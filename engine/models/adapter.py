@@ -14,7 +14,7 @@ from engine.models.load import load_tokenizer, locate
 from engine.models.methods import check_widths, peft_config
 from engine.models.sources.names import is_elsewhere
 from engine.options.adapter import CHANGES_THE_BASE
-from engine.places import DATA_DIR, SPROUT
+from engine.places import DATA_DIR, SPROUT, on_disk
 
 # In this order; an adapter of earlier days may lie in torch's own format.
 _WEIGHTS = ("adapter_model.safetensors", "model*.safetensors", "adapter_model.bin")
@@ -253,5 +253,5 @@ def same_base(one: str, other: str) -> bool:
 def _place(model_name_or_path: str) -> str:
     if model_name_or_path == SPROUT:
         return str((DATA_DIR / SPROUT).resolve())
-    folder = Path(model_name_or_path).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else model_name_or_path
+    folder = on_disk(model_name_or_path)
+    return str(folder.resolve()) if folder and folder.is_dir() else model_name_or_path

@@ -1,11 +1,10 @@
 """What a model's name means: one of the Hub, one of ModelScope, or nothing that can be fetched."""
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import UserError
-from engine.places import SPROUT
+from engine.places import SPROUT, on_disk
 
 MODELSCOPE = "modelscope:"
 _PART = r"[A-Za-z0-9][\w.-]{0,95}"
@@ -23,7 +22,8 @@ class Source(NamedTuple):
 
 def is_elsewhere(name: str) -> bool:
     """Whether it is neither sprout nor a folder of this machine."""
-    return name != SPROUT and not (name and Path(name).expanduser().is_dir())
+    folder = on_disk(name)
+    return name != SPROUT and not (name and folder and folder.is_dir())
 
 
 def source_of(name: str) -> Source:
