@@ -121,13 +121,25 @@ def test_values_become_the_declared_type(name, given, value):
             'false and dates so. Put it in quotation marks, such as "yes".',
         ),
         ("packing", "maybe", "packing is 'maybe'; it must be true or false."),
+        (
+            "system_prompt",
+            "hi\udcff",
+            "system_prompt holds '\\udcff', half a character: it was not written in UTF-8. "
+            "Write it anew.",
+        ),
+        (
+            "sample_prompts",
+            ["Hi", "\ud800?"],
+            "sample_prompts holds '\\ud800', half a character: it was not written in UTF-8. "
+            "Write it anew.",
+        ),
     ],
 )
 def test_values_of_another_type_are_sentences(name, given, sentence):
     with pytest.raises(UserError) as raised:
         TrainConfig.from_dict({name: given})
     assert (str(raised.value), raised.value.field) == (sentence, name)
-    assert raised.value.sentence.zh.startswith((f"{name} 是 ", f"{name} 有多个值"))
+    assert raised.value.sentence.zh.startswith((f"{name} 是 ", f"{name} 有多个值", f"{name} 里有 "))
 
 
 def test_an_unknown_option_is_asked_back():

@@ -149,6 +149,21 @@ def _switch(value: Any) -> bool:
     raise ValueError("neither true nor false")
 
 
+def _writable(name: str, text: str) -> str:
+    """Half a character, which bytes that are no UTF-8 become on a command line, can be neither
+    saved nor trained on."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = text[error.start]
+        raise UserError(
+            f"{name} holds {half!r}, half a character: it was not written in UTF-8. Write it anew.",
+            f"{name} 里有 {half!r}，只是半个字符：原文不是 UTF-8 编码。请重新输入。",
+            field=name,
+        ) from error
+    return text
+
+
 def _text(name: str, value: Any, joined_by: str) -> str:
     """Raises UserError for what YAML has made of a text that was meant otherwise."""
     if isinstance(value, list | tuple) and joined_by:
@@ -162,7 +177,7 @@ def _text(name: str, value: Any, joined_by: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        return _writable(name, value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise UserError(
