@@ -7,7 +7,7 @@ processor; so every machine has something that a run can occupy.
 import os
 import re
 
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, quoted
 from engine.hardware import DeviceMemory, gpu_count, memory_now, ram, together
 
 
@@ -27,10 +27,11 @@ def problem(gpu_ids: str) -> Sentence | None:
     numbers = _numbers(gpu_ids)
     if gpu_ids in ("", "all") or (numbers and len(set(numbers)) == len(numbers)):
         return None
+    written = quoted(gpu_ids)
     return Sentence(
-        f"GPUs (gpu_ids) is {gpu_ids!r}; write numbers with commas between, each once, such as "
+        f"GPUs (gpu_ids) is {written}; write numbers with commas between, each once, such as "
         "0,1, or all, or leave it empty.",
-        f"显卡（gpu_ids）是 {gpu_ids!r}；请写用逗号隔开的编号（如 0,1，不要重复）或 all，或留空。",
+        f"显卡（gpu_ids）是 {written}；请写用逗号隔开的编号（如 0,1，不要重复）或 all，或留空。",
     )
 
 
@@ -54,9 +55,10 @@ def wanted(gpu_ids: str) -> list[int] | None:
 
 
 def _numbers(gpu_ids: str) -> list[int]:
-    """ "0, 1" -> [0, 1]; [] for what is no list of numbers."""
+    """ "0, 1" -> [0, 1]; [] for what is no list of numbers, as one of thousands of digits."""
     parts = [one.strip() for one in gpu_ids.split(",")]
-    return [int(one) for one in parts] if all(one.isdecimal() for one in parts) else []
+    are_numbers = all(one.isdecimal() and len(one) < 10 for one in parts)
+    return [int(one) for one in parts] if are_numbers else []
 
 
 def offered() -> list[tuple[str, str]]:

@@ -25,6 +25,13 @@ class UserError(Exception):
         self.remedy = remedy
 
 
+def quoted(written: object) -> str:
+    """What somebody wrote, as a sentence repeats it: in quotation marks, and its middle left out
+    where it is too long to be read again."""
+    said = repr(written)
+    return said if len(said) <= 100 else f"{said[:75]} ... {said[-20:]}"
+
+
 def first_line(said: object) -> str:
     """Of what a library's error says, as much as a sentence of ours can quote."""
     return str(said).strip().split("\n")[0][:200]

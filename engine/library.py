@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from engine.characters.shelf import list_samples
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, quoted
 from engine.places import DATA_DIR, on_disk, runs_dir
 
 _UPLOAD_ID = re.compile(r"[\w.-]{1,120}")
@@ -77,9 +77,9 @@ def require(dataset: str) -> Path:
     hint = f" Did you mean {near[0]}?" if near else ""
     hint_zh = f"是不是想写 {near[0]}？" if near else ""
     raise UserError(
-        f"There is no dataset {dataset!r} here; choose a sample or upload a file on the Data tab."
-        + hint,
-        f"这里没有名为 {dataset!r} 的数据；请在“数据”页选择示例或上传文件。" + hint_zh,
+        f"There is no dataset {quoted(dataset)} here; choose a sample or upload a file on the Data "
+        f"tab.{hint}",
+        f"这里没有名为 {quoted(dataset)} 的数据；请在“数据”页选择示例或上传文件。" + hint_zh,
         field="dataset",
     )
 

@@ -221,7 +221,7 @@ def test_gpus_as_they_may_be_written(gpu_ids):
     assert TrainConfig(gpu_ids=gpu_ids).problems() == {}
 
 
-@pytest.mark.parametrize("gpu_ids", ["cuda:0", "0,0", "0,", "-1", "ALL", "1.5"])
+@pytest.mark.parametrize("gpu_ids", ["cuda:0", "0,0", "0,", "-1", "ALL", "1.5", "9" * 10])
 def test_gpus_as_they_may_not_be_written(gpu_ids):
     problems = TrainConfig(gpu_ids=gpu_ids).problems()
     assert list(problems) == ["gpu_ids"]

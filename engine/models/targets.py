@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import UserError
+from engine.errors import UserError, first_line, quoted
 from engine.models.old.names import ends_in, old_kind, todays_targets
 
 if TYPE_CHECKING:
@@ -95,10 +95,11 @@ def _expression(model: "PreTrainedModel", wanted: str, linear: list[str]) -> str
         raise _no_module(model, wanted)
     other = sorted(found - set(linear))
     if other:
+        said = quoted(wanted)
         raise UserError(
-            f"{wanted!r} also matches {other[0] or 'the whole model'}, which is no linear layer; "
+            f"{said} also matches {other[0] or 'the whole model'}, which is no linear layer; "
             r"let it end in layers' names, as .*\.(q_proj|v_proj) does.",
-            f"{wanted!r} 还匹配到 {other[0] or '整个模型'}，它不是线性层；"
+            f"{said} 还匹配到 {other[0] or '整个模型'}，它不是线性层；"
             r"请让表达式以层名结尾，如 .*\.(q_proj|v_proj)。",
             field="lora_target_modules",
         )
@@ -111,20 +112,22 @@ def _matched(wanted: str, names: tuple[str, ...]) -> list[str]:
     UserError for what is no expression, or would hold up whoever matches it."""
     asked = json.dumps([wanted, names]).encode()
     done = subprocess.run([sys.executable, "-IS", _MATCHER], input=asked, capture_output=True)
+    said = quoted(wanted)
     if done.returncode:
         raise UserError(
-            f"{wanted!r} takes too long on the names of this model's modules; write it without a "
+            f"{said} takes too long on the names of this model's modules; write it without a "
             r"repetition inside a repetition, as .*\.(q_proj|v_proj) is.",
-            f"{wanted!r} 在这个模型的模块名上匹配太久；请不要在重复里再套重复，"
+            f"{said} 在这个模型的模块名上匹配太久；请不要在重复里再套重复，"
             r"例如写成 .*\.(q_proj|v_proj)。",
             field="lora_target_modules",
         )
     answer = json.loads(done.stdout)
     if "error" in answer:
+        why = first_line(answer["error"])
         raise UserError(
-            f"{wanted!r} is no regular expression ({answer['error']}); an example: "
+            f"{said} is no regular expression ({why}); an example: "
             r".*\.(q_proj|v_proj). Or write names with commas between, or all-linear.",
-            f"{wanted!r} 不是有效的正则表达式（{answer['error']}）；例如："
+            f"{said} 不是有效的正则表达式（{why}）；例如："
             r".*\.(q_proj|v_proj)。也可以写用逗号隔开的模块名，或 all-linear。",
             field="lora_target_modules",
         )
@@ -142,9 +145,9 @@ def _attention(model: "PreTrainedModel") -> list[str]:
 def _no_module(model: "PreTrainedModel", wanted: str) -> UserError:
     names = linear_names(model)
     return UserError(
-        f"No linear layer of this model fits {wanted!r}. It has {', '.join(names)}; or write "
+        f"No linear layer of this model fits {quoted(wanted)}. It has {', '.join(names)}; or write "
         "all-linear or attention.",
-        f"这个模型没有与 {wanted!r} 相符的线性层。它有 {'、'.join(names)}；"
+        f"这个模型没有与 {quoted(wanted)} 相符的线性层。它有 {'、'.join(names)}；"
         "也可写 all-linear 或 attention。",
         field="lora_target_modules",
     )

@@ -11,7 +11,7 @@ import yaml
 
 from engine import fast_yaml
 from engine.config import TrainConfig, default_config
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.options.declare import field_names, unknown_option
 
 _START = ["python", "-m", "engine", "train"]
@@ -57,10 +57,11 @@ def _flags(text: str) -> dict[str, str]:
     first = next((at for at, word in enumerate(words) if word.startswith("--")), len(words))
     before = [word for word in words[:first] if word]
     if before and before[-3:] != _START[1:]:
+        word = quoted(before[-1])
         raise UserError(
-            f"Only flags can be read here, and this command has {before[-1]!r} before them; give "
+            f"Only flags can be read here, and this command has {word} before them; give "
             "the content of a YAML file instead of its path.",
-            f"这里只能读取选项，而命令里有 {before[-1]!r}；若是 YAML 文件，请粘贴它的内容。",
+            f"这里只能读取选项，而命令里有 {word}；若是 YAML 文件，请粘贴它的内容。",
         )
     return _pairs([word for word in words[first:] if word and word != "--json"])
 
@@ -73,8 +74,8 @@ def _pairs(words: list[str]) -> dict[str, str]:
         name, has_value, value = word.removeprefix("--").partition("=")
         if not word.startswith("--"):
             raise UserError(
-                f"{word!r} stands where an option should; write --option=value.",
-                f"{word!r} 的位置应当是选项，请写成 --选项=值。",
+                f"{quoted(word)} stands where an option should; write --option=value.",
+                f"{quoted(word)} 的位置应当是选项，请写成 --选项=值。",
             )
         if name not in known:
             raise unknown_option(name, known)

@@ -7,7 +7,7 @@ import math
 from dataclasses import field
 from typing import Any, Literal, get_args, get_origin
 
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, quoted
 
 _NUMBER = ",.10g"  # as people write them: 1,000,000 and 0.1
 
@@ -93,8 +93,8 @@ def out_of_range(one: dataclasses.Field, value: Any) -> Sentence | None:
     if choices(one) and value not in choices(one):
         known = ", ".join(choices(one))
         return Sentence(
-            f"{label.en} ({one.name}) is {value!r}; choose one of {known}.",
-            f"{label.zh}（{one.name}）是 {value!r}，请从 {known} 中选一个。",
+            f"{label.en} ({one.name}) is {quoted(value)}; choose one of {known}.",
+            f"{label.zh}（{one.name}）是 {quoted(value)}，请从 {known} 中选一个。",
         )
     return None
 
@@ -104,8 +104,8 @@ def unknown_option(name: str, known: dict[str, Any]) -> UserError:
     hint = f" Did you mean {near[0]}?" if near else ""
     hint_zh = f"是不是想写 {near[0]}？" if near else ""
     return UserError(
-        f"There is no option called {name!r}.{hint} The README lists them all.",
-        f"没有叫 {name!r} 的选项。{hint_zh}全部选项见 README。",
+        f"There is no option called {quoted(name)}.{hint} The README lists them all.",
+        f"没有叫 {quoted(name)} 的选项。{hint_zh}全部选项见 README。",
         field=name,
     )
 
@@ -137,7 +137,9 @@ def coerce(name: str, value: Any, kind: Any, joined_by: str = "") -> Any:
         wanted = {bool: ("true or false", "true 或 false"), int: ("a whole number", "整数")}
         en, zh = wanted.get(kind, ("a number", "数字"))
         raise UserError(
-            f"{name} is {value!r}; it must be {en}.", f"{name} 是 {value!r}，应为{zh}。", field=name
+            f"{name} is {quoted(value)}; it must be {en}.",
+            f"{name} 是 {quoted(value)}，应为{zh}。",
+            field=name,
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from engine.config import TrainConfig
 from engine.devices import memory_for, wanted
 from engine.devices import processes as count_processes
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, quoted
 from engine.hardware import check_size, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
 from engine.models.attention import head_width, knows_boundaries, most, reads_prompts_whole
@@ -106,10 +106,11 @@ def _no_script(facts: dict[str, Any]) -> dict[str, Sentence]:
     """A speaker is chosen in a script alone; elsewhere the choice would be silent."""
     if not facts["speaker"] or facts["format"] == "script":
         return {}
+    speaker = quoted(facts["speaker"])
     words = Sentence(
-        f"This data is no script, so there are no lines of {facts['speaker']!r} to learn; leave "
+        f"This data is no script, so there are no lines of {speaker} to learn; leave "
         "the speaker empty.",
-        f"这份数据不是剧本，没有 {facts['speaker']!r} 的台词可学；请把说话人留空。",
+        f"这份数据不是剧本，没有 {speaker} 的台词可学；请把说话人留空。",
     )
     return {"speaker": words}
 

@@ -50,6 +50,21 @@ def test_each_refusal_names_its_field_and_why(values, changes, field, sentence, 
     assert reasons[0]["zh"]
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("dataset", "eval_dataset", "model_name_or_path", "lora_target_modules", "gpu_ids"),
+        *("mapping", "speaker", "lora_r", "optim", "x" * 5000),
+    ],
+)
+def test_no_sentence_repeats_a_page_of_what_was_written(values, field):
+    """Nor does it become a traceback: it may be no path, and more digits than int() takes."""
+    for written in ("9" * 5000, "把灯塔守护人的整段台词贴到了别处" * 300):
+        reasons = estimate(values | {field: written})["reasons"]
+        assert [reason["field"] for reason in reasons] == [field]
+        assert max(len(reasons[0]["en"]), len(reasons[0]["zh"])) < 500
+
+
 PATIENT, BEST = {"early_stopping_patience": 2}, {"load_best_model_at_end": True}
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from engine.dataset.meaning import names
 from engine.dataset.meaning.names import columns_named
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,8 @@ def chosen_roles(mapping: dict[str, str], columns: list[str]) -> Roles:
     unknown = [column for column in mapping if column not in columns]
     if unknown:
         raise _faulty(
-            f"There is no column {unknown[0]!r}; the columns are {shown}.",
-            f"没有名为 {unknown[0]!r} 的列；现有的列是 {shown_zh}。",
+            f"There is no column {quoted(unknown[0])}; the columns are {shown}.",
+            f"没有名为 {quoted(unknown[0])} 的列；现有的列是 {shown_zh}。",
         )
     named = {role: tuple(c for c, part in mapping.items() if part == role) for role in ROLES}
     asked = named["user"] or named["input"] or named["messages"]
@@ -160,9 +160,10 @@ def parse_mapping(text: str) -> dict[str, str]:
         role = text[at:end].strip()
         if role not in ROLES:
             raise _faulty(
-                f"{role!r} is no role for the column {column!r}; the roles are "
+                f"{quoted(role)} is no role for the column {quoted(column)}; the roles are "
                 f"{', '.join(ROLES)}. {_HOW}",
-                f"列 {column!r} 的用途 {role!r} 无效；可用的有 {'、'.join(ROLES)}。{_HOW_ZH}",
+                f"列 {quoted(column)} 的用途 {quoted(role)} 无效；可用的有 {'、'.join(ROLES)}。"
+                f"{_HOW_ZH}",
             )
         mapping[column] = role
         at = end + 1

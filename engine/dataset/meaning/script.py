@@ -14,7 +14,7 @@ from engine.dataset.meaning.reasons import (
     NOTHING_BEFORE,
     TOO_FAR_BEFORE,
 )
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, quoted
 
 _CONTEXT_LINES = 6
 
@@ -59,9 +59,9 @@ def speakers_of(lines: Iterable[Line | None], wanted: str) -> tuple[Counter, str
     common = [name for name, _ in speakers.most_common()]
     if wanted and wanted not in speakers:
         raise UserError(
-            f"Nobody called {wanted!r} speaks in this file; those who speak most are "
+            f"Nobody called {quoted(wanted)} speaks in this file; those who speak most are "
             f"{', '.join(common[:8])}. Choose one of them.",
-            f"文件里没有名为 {wanted!r} 的说话人；台词最多的有 {'、'.join(common[:8])}。"
+            f"文件里没有名为 {quoted(wanted)} 的说话人；台词最多的有 {'、'.join(common[:8])}。"
             "请从中选择。",
             field="speaker",
         )

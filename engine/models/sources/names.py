@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from engine.errors import UserError
+from engine.errors import UserError, quoted
 from engine.places import SPROUT, on_disk
 
 MODELSCOPE = "modelscope:"
@@ -34,9 +34,9 @@ def source_of(name: str) -> Source:
     pattern = _MODELSCOPE_ID if host == "modelscope" else _HUB_ID
     if not pattern.fullmatch(id) or "--" in id or ".." in id:
         raise wrong(
-            f"{name!r} is neither sprout, nor a folder on this machine, nor a Hub id such as "
+            f"{quoted(name)} is neither sprout, nor a folder on this machine, nor a Hub id such as "
             f"Qwen/Qwen3-0.6B, nor {MODELSCOPE}owner/name; check its spelling.",
-            f"{name!r} 既不是 sprout，也不是本机的文件夹、Qwen/Qwen3-0.6B 这样的 Hub 名字，"
+            f"{quoted(name)} 既不是 sprout，也不是本机的文件夹、Qwen/Qwen3-0.6B 这样的 Hub 名字，"
             f"或 {MODELSCOPE}owner/name，请检查写法。",
         )
     return Source(host, id, name)
