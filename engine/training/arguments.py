@@ -29,7 +29,6 @@ def arguments(
 ) -> TrainingArguments:
     """`max_steps` is counted beforehand, so that the schedule knows its end. `autocast`: adapters
     in float32 meet a base in 16 bit."""
-    warmup = config.warmup_steps
     on_gpu = device.type == "cuda"
     args = TrainingArguments(
         output_dir=str(path),
@@ -38,7 +37,7 @@ def arguments(
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.lr_scheduler_type,
         lr_scheduler_kwargs=_SCHEDULES.get(config.lr_scheduler_type, lambda steps: {})(max_steps),
-        warmup_steps=round(warmup * max_steps) if warmup < 1 else round(warmup),
+        warmup_steps=warm_up(config, max_steps),
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         optim=config.optim,
@@ -70,6 +69,12 @@ def arguments(
     # on one of them the Trainer would take torch's DataParallel, and batches twice as large.
     args._n_gpu = min(args.n_gpu, 1)
     return args
+
+
+def warm_up(config: TrainConfig, max_steps: int) -> int:
+    """Steps on which the learning rate rises; below 1 the option is a share of all steps."""
+    steps = config.warmup_steps
+    return round(steps * max_steps) if steps < 1 else round(steps)
 
 
 def evaluates_every(config: TrainConfig, max_steps: int) -> int:

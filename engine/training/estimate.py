@@ -19,6 +19,7 @@ from engine.models.sources.facts import refusal
 from engine.models.targets import linear_layers, linear_names, renamed_targets
 from engine.options.adapter import Adapter
 from engine.training import runs
+from engine.training.arguments import warm_up
 from engine.training.data import foresee, steps
 from engine.training.fitting import Task, refusals
 from engine.training.judging import cannot_judge
@@ -68,7 +69,8 @@ def _estimate(
     sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps * processes
     share = min(1.0, sequences / count)  # of an epoch, in one step
     tokens = facts["train_tokens"] * share
-    refused = refusals(config, device) | cannot_judge(config, facts, max_steps) | _no_script(facts)
+    refused = refusals(config, device) | _never_warm(config, max_steps)
+    refused |= cannot_judge(config, facts, max_steps) | _no_script(facts)
     answer = {
         "peak_gib": outlook.peak_gib,
         "parts": outlook.parts,
@@ -100,6 +102,20 @@ def _estimate(
         task = dataclasses.replace(task, device=other, free_gib=device_gib)
         answer["plan"] = _plan(task, config)
     return answer
+
+
+def _never_warm(config: TrainConfig, max_steps: int) -> dict[str, Sentence]:
+    """The schedule `constant` has no warm-up, whatever the option says."""
+    steps, most = warm_up(config, max_steps), max_steps - 1
+    if config.lr_scheduler_type == "constant" or steps <= most:
+        return {}
+    words = Sentence(
+        f"The warm-up takes {steps:,} steps and the whole run has {max_steps:,}, so the learning "
+        f"rate would never be reached; write at most {most:,}, or a share such as 0.03.",
+        f"预热需要 {steps:,} 步，而全程只有 {max_steps:,} 步，永远达不到所选的学习率；"
+        f"请填不超过 {most:,} 的数，或 0.03 这样的比例。",
+    )
+    return {"warmup_steps": words}
 
 
 def _no_script(facts: dict[str, Any]) -> dict[str, Sentence]:

@@ -65,6 +65,45 @@ def test_no_sentence_repeats_a_page_of_what_was_written(values, field):
         assert max(len(reasons[0]["en"]), len(reasons[0]["zh"])) < 500
 
 
+@pytest.mark.parametrize(
+    ("steps", "warm_up", "taken"),
+    [(4, 100, 100), (4, 4, 4), (4, 3.6, 4), (4, 0.9, 4), (1, 1, 1), (2000, 100_000, 100_000)],
+)
+def test_a_warm_up_as_long_as_the_run_is_refused(values, steps, warm_up, taken):
+    """In steps or as a share, as the run would round it; the number that is named works."""
+    asked = values | {"max_steps": steps}
+    assert estimate(asked | {"warmup_steps": warm_up})["reasons"] == [
+        {
+            "field": "warmup_steps",
+            "en": f"The warm-up takes {taken:,} steps and the whole run has {steps:,}, so the "
+            f"learning rate would never be reached; write at most {steps - 1:,}, or a share such "
+            "as 0.03.",
+            "zh": f"预热需要 {taken:,} 步，而全程只有 {steps:,} 步，永远达不到所选的学习率；"
+            f"请填不超过 {steps - 1:,} 的数，或 0.03 这样的比例。",
+        }
+    ]
+    for works in (steps - 1, 0.03):
+        assert estimate(asked | {"warmup_steps": works})["reasons"] == []
+
+
+def test_a_schedule_without_a_warm_up_is_not_asked_for_a_shorter_one(values):
+    asked = values | {"max_steps": 4, "warmup_steps": 100}
+    assert estimate(asked | {"lr_scheduler_type": "constant"})["reasons"] == []
+    reasons = estimate(asked | {"lr_scheduler_type": "constant_with_warmup"})["reasons"]
+    assert [reason["field"] for reason in reasons] == ["warmup_steps"]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 12])
+def test_the_shortest_default_run_goes(values, write_rows, tmp_path, rows):
+    """Its warm-up is a share, and rounds to no step."""
+    made = [{"prompt": f"Say {n}.", "response": f"It is {n}."} for n in range(rows)]
+    file = write_rows(tmp_path / "rows.jsonl", made)
+    for epochs in (3, 0.01):
+        report = estimate(values | {"dataset": str(file), "num_train_epochs": epochs})
+        assert report["reasons"] == []
+    assert report["steps"] == 1
+
+
 PATIENT, BEST = {"early_stopping_patience": 2}, {"load_best_model_at_end": True}
 
 
