@@ -21,8 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     # What libraries tell those who build on them is not for those who train.
     warnings.simplefilter("ignore", FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    options, rest = _parser().parse_known_args(arguments)
     try:
+        options, rest = _parser().parse_known_args(arguments)
         if rest:
             raise _unknown(rest, options.flags)
         return options.run(options)

@@ -13,7 +13,14 @@ from engine.options.adapter import Adapter
 from engine.options.basic import Basic
 from engine.options.combinations import impossible
 from engine.options.data import Data
-from engine.options.declare import coerce, field_names, matters, out_of_range, unknown_option
+from engine.options.declare import (
+    check_once,
+    coerce,
+    field_names,
+    matters,
+    out_of_range,
+    unknown_option,
+)
 from engine.options.devices import Devices
 from engine.options.memory import Memory
 from engine.options.saving import Saving
@@ -86,7 +93,8 @@ class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
 def values_in(path: Path) -> dict[str, Any]:
     """What a YAML file says of the options. Raises UserError when it is missing or no mapping."""
     try:
-        values = fast_yaml.read(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = fast_yaml.read(text)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path} cannot be read ({type(error).__name__}); give the path of a YAML file.",
@@ -102,6 +110,7 @@ def values_in(path: Path) -> dict[str, Any]:
             f"{path} holds no options; write lines such as 'learning_rate: 2e-4'.",
             f"{path} 里没有选项，请写成“learning_rate: 2e-4”这样的行。",
         )
+    check_once(fast_yaml.keys(text))
     return values
 
 

@@ -206,6 +206,12 @@ def test_a_finished_run_says_that_it_is(ask, monkeypatch):
     assert runs.status_of(path) == before
 
 
+def test_an_option_that_stands_twice_is_a_sentence(ask):
+    said = "lora_r stands twice; leave one of the two out.\n"
+    for word in ("estimate", "train"):
+        assert ask(word, "--lora_r=8", "--lora_r", "64") == (2, "", said)
+
+
 def test_a_name_that_is_too_long_for_one_is_a_sentence(ask):
     """Of a file of options, and of an adapter to speak with."""
     for word in ("estimate", "train"):

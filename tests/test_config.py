@@ -266,6 +266,7 @@ def test_yaml_is_read_by_people(tmp_path):
         (b"a: !!python/object/apply:os.getcwd []\n", "is not valid YAML"),
         (b"lora_rr: 1\n", "Did you mean lora_r?"),
         (b"1: 2\n", "There is no option called"),
+        (b"lora_r: 8\n'lora_r': 8\n", "lora_r stands twice; leave one of the two out."),
         (b"[" * 5000, "is not valid YAML"),
         (b"lora_r: " + b"9" * 5000, "is not valid YAML"),
     ],
@@ -277,6 +278,12 @@ def test_a_yaml_file_that_is_wrong_is_a_sentence(tmp_path, content, sentence):
         TrainConfig.from_yaml(path)
     assert sentence in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_what_yaml_lays_under_an_option_does_not_stand_twice(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("<<: {lora_r: 8, seed: 1}\nlora_r: 64\n")
+    assert TrainConfig.from_yaml(path) == TrainConfig(lora_r=64, seed=1)
 
 
 def test_a_yaml_file_that_is_not_there(tmp_path):
@@ -295,6 +302,11 @@ def test_every_option_is_a_flag():
     given = {name: value for name, value in vars(options).items() if value is not None}
     assert given == {"learning_rate": "2e-4", "lora_r": "8"}
     assert list(vars(options)) == NAMES
+    with pytest.raises(
+        UserError, match="^lora_r stands twice; leave one of the two out.$"
+    ) as raised:
+        parser.parse_args(["--lora_r", "8", "--seed=1", "--lora_r=8"])
+    assert raised.value.sentence.zh == "lora_r 写了两次；请去掉一个。"
 
 
 def test_the_readmes_table_has_a_row_an_option():

@@ -12,7 +12,7 @@ import yaml
 from engine import fast_yaml
 from engine.config import TrainConfig, default_config
 from engine.errors import UserError, quoted
-from engine.options.declare import field_names, unknown_option
+from engine.options.declare import check_once, field_names, twice, unknown_option
 
 _START = ["python", "-m", "engine", "train"]
 _LOOKS_LIKE_A_COMMAND = re.compile(r"(\w+=\S*\s+)*(--|\S*python[\d.]*\s)")
@@ -85,6 +85,8 @@ def _pairs(words: list[str]) -> dict[str, str]:
                 f"{name} 没有值，请写成 --{name}=值。",
                 field=name,
             )
+        if name in found:
+            raise twice(name)
         found[name] = value if has_value else words.pop(0)
     return found
 
@@ -106,4 +108,5 @@ def _mapping(text: str) -> dict[str, object]:
             "This holds no options; write lines such as 'learning_rate: 2e-4', or a command.",
             "里面没有选项；请写成“learning_rate: 2e-4”这样的行，或粘贴一条命令。",
         )
+    check_once(fast_yaml.keys(text))
     return values

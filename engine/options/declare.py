@@ -46,10 +46,18 @@ def field_names(config: type) -> list[str]:
     return [one.name for one in dataclasses.fields(config)]
 
 
+class _Once(argparse.Action):
+    def __call__(self, parser, namespace, value, option_string=None):
+        if getattr(namespace, self.dest) is not None:
+            raise twice(self.dest)
+        setattr(namespace, self.dest, value)
+
+
 def add_flags(parser: argparse.ArgumentParser, config: type) -> None:
     """Gives a parser one `--option value` for each field; values stay text until `from_dict`."""
     for one in dataclasses.fields(config):
-        parser.add_argument(f"--{one.name}", help=one.metadata["help"].en, metavar="VALUE")
+        words = {"help": one.metadata["help"].en, "metavar": "VALUE"}
+        parser.add_argument(f"--{one.name}", action=_Once, **words)
 
 
 def markdown_table(config: type, language: str = "en") -> str:
@@ -108,6 +116,24 @@ def unknown_option(name: str, known: dict[str, Any]) -> UserError:
         f"没有叫 {quoted(name)} 的选项。{hint_zh}全部选项见 README。",
         field=name,
     )
+
+
+def twice(name: str) -> UserError:
+    """Whoever writes it again may have forgotten the first, and the last would win unseen."""
+    return UserError(
+        f"{name} stands twice; leave one of the two out.",
+        f"{name} 写了两次；请去掉一个。",
+        field=name,
+    )
+
+
+def check_once(names: list[str]) -> None:
+    """Raises UserError for an option that stands twice."""
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise twice(name)
+        seen.add(name)
 
 
 def coerce(name: str, value: Any, kind: Any, joined_by: str = "") -> Any:
