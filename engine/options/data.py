@@ -73,8 +73,8 @@ class Data:
         "",
         ("Fixed questions", "固定提问"),
         (
-            "one a line; answered at every evaluation, so you hear it change",
-            "每行一个；每次评估时回答，听它怎样变化",
+            "one a line; answered as often as it is evaluated, so you hear it change",
+            "每行一个；按评估的间隔回答，听它怎样变化",
         ),
         lines=3,
         joined_by="\n",

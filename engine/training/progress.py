@@ -131,10 +131,10 @@ class Progress(TrainerCallback):
 
 
 class Samples(TrainerCallback):
-    """Answers the fixed questions at the start, at every evaluation and at the end, greedily: no
-    randomness is used up. The base answers once, at the start, where the adapter can be switched
-    off; its rows say "voice": "base". Where processes share a model, all of them answer and one
-    writes.
+    """Answers the fixed questions at the start, at every evaluation (where nothing is held back,
+    when one would be due) and at the end, greedily: no randomness is used up. The base answers
+    once, at the start, where the adapter can be switched off; its rows say "voice": "base". Where
+    processes share a model, all of them answer and one writes.
     """
 
     def __init__(self, path: Path, config: TrainConfig, tokenizer, progress: Progress):
@@ -151,6 +151,10 @@ class Samples(TrainerCallback):
                 self._answer(model, 0, voice=BASE)
         self.progress.set_aside(time.monotonic() - begin)
         if state.global_step == 0:
+            self.on_evaluate(args, state, control, model)
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if args.eval_strategy == "no" and state.global_step % args.eval_steps == 0:
             self.on_evaluate(args, state, control, model)
 
     def on_evaluate(self, args, state, control, model=None, **kwargs):

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.usefixtures("same_signals")
 
 KINDS = {
     "lora": {"load_best_model_at_end": True, "loraplus_lr_ratio": 4.0, "sample_prompts": "Hi"},
-    "nf4": {"load_in_4bit": True, "gradient_checkpointing": True, "eval_size": 0.0},
+    "nf4": {
+        **{"load_in_4bit": True, "gradient_checkpointing": True, "eval_size": 0.0},
+        "sample_prompts": "Hi",
+    },
     "full": {"peft_type": "full", "learning_rate": 1e-4, "sample_prompts": "Hi"},
 }
 STEPS = 4
@@ -129,8 +132,9 @@ def test_resumed_is_the_same_to_the_last_bit(kind, together):
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-@pytest.mark.parametrize("kind", ["lora", "full"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_fixed_questions_are_answered_once_and_the_same(kind, together, alone):
+    """With evaluations and without."""
     ours, theirs = together[kind], alone[kind]
     assert (ours / "samples.jsonl").read_text() == (theirs / "samples.jsonl").read_text()
 

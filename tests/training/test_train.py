@@ -150,13 +150,21 @@ def test_the_end_is_looked_back_on(at_home):
     assert card["best"]["step"] == min((s for s in evals if s), key=evals.get)
 
 
-def test_without_validation_the_questions_are_asked_at_both_ends(config):
-    path = begun(config, eval_size=0, max_steps=2, sample_prompts="你好")
+@pytest.mark.parametrize(
+    ("eval_steps", "steps"), [(2, [0, 2, 4, 5]), (5, [0, 5]), (0, [0, 1, 2, 3, 4, 5])]
+)
+def test_without_validation_the_questions_are_asked_as_often(config, eval_steps, steps):
+    """When an evaluation would be due, and once at the end."""
+    path = begun(config, eval_size=0, max_steps=5, eval_steps=eval_steps, sample_prompts="你好")
     assert train(path) == 0
     samples = runs.get(path.name).samples()
-    assert [(one["step"], one.get("voice", "")) for one in samples] == [
-        *((0, "base"), (0, ""), (2, "")),
-    ]
+    asked = [(one["step"], one.get("voice", "")) for one in samples]
+    assert asked == [(0, "base"), *((step, "") for step in steps)]
+    losses = curve(path, "loss")
+    silent = begun(config, eval_size=0, max_steps=5, sample_prompts="")
+    assert train(silent) == 0
+    assert curve(silent, "loss") == losses
+    assert runs.get(silent.name).samples() == []
 
 
 def test_same_seed_same_run(at_home, config, runs_folder, monkeypatch):

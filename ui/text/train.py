@@ -67,7 +67,8 @@ WORDS = {
     "train_curves": Sentence("Learning rate and gradient norm", "学习率与梯度范数"),
     "train_answers": Sentence("Answers to the fixed questions", "固定提问的回答"),
     "train_answers_none": Sentence(
-        "Nothing yet: they are asked at every evaluation.", "还没有：每次评估时会问一遍。"
+        "Nothing yet: they are asked at the start and every few steps.",
+        "还没有：开始时会问一遍，之后每隔几步再问。",
     ),
     "train_no_questions": Sentence(
         "No fixed questions were given. Next time, take some from the data (Advanced, Data).",
