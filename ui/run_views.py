@@ -116,13 +116,32 @@ def plot_says(points: list[tuple], language: str) -> str:
 
 
 def memory(metrics: list[dict], language: str) -> str:
-    """What the run uses now and used at most, drawn against its peak."""
+    """What the run uses now, keeps reserved and used at most, drawn against its peak; of several
+    devices each, against the largest peak."""
     now = newest(metrics, "memory")
     if not now:
         return cards.nothing()
-    own, peak = now.get("own_gib") or 0.0, now.get("peak_gib") or 0.0
-    words = say("train_memory_measured", language, own=cards.gib(own), peak=cards.gib(peak))
-    return cards.card(words, cards.bar([(own, "var(--g-accent)")], max(own, peak), words))
+    own, peak = now["own_gib"], now["peak_gib"]
+    older = {"now_gib": own, "reserved_gib": own, "peak_gib": peak}  # a row of an older run
+    devices = now.get("devices") or [older]
+    drawn = [_memory_of(one, max(own, peak), language) for one in devices]
+    if len(drawn) == 1:
+        return cards.card(*drawn[0])
+    lines = [
+        cards.paragraph(f"{one['device']} · {words}", "small") + bar
+        for one, (words, bar) in zip(devices, drawn, strict=True)
+    ]
+    return cards.card(say("train_memory_devices", language), *lines)
+
+
+def _memory_of(device: dict, most: float, language: str) -> tuple[str, str]:
+    """In words, and drawn against `most`. RAM is not reserved beforehand."""
+    now, reserved = device["now_gib"], device["reserved_gib"]
+    key = "train_memory_measured" if now == reserved else "train_memory_reserved"
+    figures = {"own": now, "reserved": reserved, "peak": device["peak_gib"]}
+    words = say(key, language, **{name: cards.gib(value) for name, value in figures.items()})
+    parts = [(now, "var(--g-accent)"), (reserved - now, "var(--g-pale)")]
+    return words, cards.bar(parts, most, words)
 
 
 def log(run: Run, language: str) -> str:

@@ -7,6 +7,7 @@ import psutil
 from engine.config import TrainConfig
 from engine.hardware import GIB
 from engine.options.adapter import PROMPTS
+from engine.training import ranks
 from engine.training.activations import kept_by_layers, of_the_loss
 from engine.training.levers import Levers
 from engine.training.shape import Shape
@@ -100,22 +101,64 @@ def _shared_out(
     }
 
 
-def measured() -> dict[str, Any]:
-    """Memory of this process now and at its peak: on the GPU as allocated by torch, else RAM."""
+def measured(together: bool = False) -> dict[str, Any]:
+    """What this process uses, by device and the most of any: on a GPU what tensors take now, what
+    torch has reserved for them and the most that was; else its RAM. It is asked of the host, which
+    waits for no GPU.
+
+    `together`: of all processes of the run, which have to ask together then. They wait for each
+    other at every step anyway.
+    """
+    name, devices = _in_use()
+    if together and ranks.count() > 1:
+        from accelerate.utils import gather_object
+
+        devices = gather_object(devices)
+    return {
+        "device": f"{len(devices)} x {name}" if len(devices) > 1 else name,
+        "own_gib": max(one["reserved_gib"] for one in devices),
+        "peak_gib": max(one["peak_gib"] for one in devices),
+        "devices": devices,
+    }
+
+
+def _in_use() -> tuple[str, list[dict[str, Any]]]:
+    """What this process computes on, and the record of each device that has something of it."""
     import torch
 
-    if torch.cuda.is_initialized():  # a run on the processor leaves the cards alone
-        return {
-            "device": torch.cuda.get_device_name(),
-            "own_gib": round(torch.cuda.memory_reserved() / GIB, 3),
-            "peak_gib": round(torch.cuda.max_memory_reserved() / GIB, 3),
-        }
+    if not torch.cuda.is_initialized():  # a run on the processor leaves the cards alone
+        return "RAM", [_ram()]
+    mine, count = torch.cuda.current_device(), torch.cuda.device_count()
+    used = [at for at in range(count) if at == mine or torch.cuda.max_memory_reserved(at)]
+    return torch.cuda.get_device_name(mine), [
+        _record(
+            f"{torch.cuda.get_device_name(at)} (cuda:{at})",
+            torch.cuda.memory_allocated(at),
+            torch.cuda.memory_reserved(at),
+            torch.cuda.max_memory_reserved(at),
+        )
+        for at in used
+    ]
+
+
+def _ram() -> dict[str, Any]:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts KiB
     now = psutil.Process().memory_info().rss
-    return {
-        "device": "RAM",
-        "own_gib": round(now / GIB, 3),
-        "peak_gib": round(peak / GIB, 3),
-    }
+    return _record("RAM", now, now, peak)
+
+
+def _record(device: str, now: int, reserved: int, peak: int) -> dict[str, Any]:
+    """Of bytes."""
+    sizes = {"now_gib": now, "reserved_gib": reserved, "peak_gib": peak}
+    return {"device": device} | {name: round(size / GIB, 3) for name, size in sizes.items()}
+
+
+def in_words(memory: dict[str, Any]) -> str:
+    """A line of the log."""
+    return "Memory: " + "; ".join(
+        f"{one['device']} now {one['now_gib']:.2f} GiB, reserved {one['reserved_gib']:.2f}, "
+        f"peak {one['peak_gib']:.2f}"
+        for one in memory["devices"]
+    )

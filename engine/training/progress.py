@@ -16,7 +16,7 @@ from engine.training import checkpoints, ranks, run_files, runs
 from engine.training.answers import BASE
 from engine.training.kinds import is_count
 from engine.training.live_files import read_lines
-from engine.training.memory import measured
+from engine.training.memory import in_words, measured
 from engine.training.once import greedy_answers
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Progress(TrainerCallback):
                     "请把学习率降到三分之一再开始。",
                     field="learning_rate",
                 )
-        memory = measured()
+        memory = measured(together=True)
         row |= {
             "step": state.global_step,
             "seconds": round(self._seconds(self.trainer.logged_at), 2),
@@ -84,6 +84,8 @@ class Progress(TrainerCallback):
         self._latest |= {"tokens_per_second": self._speed(), "peak_gib": memory["peak_gib"]}
         if ranks.is_main():
             append_json_line(self.path / "metrics.jsonl", row)
+            if "eval_loss" in row:
+                print(in_words(memory), flush=True)
         self._write_status(state)
 
     def on_save(self, args, state, control, **kwargs):

@@ -46,6 +46,17 @@ _STATUS: Kinds = {
     **dict.fromkeys(("peak_gib", "predicted_gib", "loss", "eval_loss"), maybe(is_number)),
 }
 _MEMORY: Kinds = {"device": is_text, "own_gib": is_number, "peak_gib": is_number}
+_DEVICE: Kinds = {
+    "device": is_text,
+    **dict.fromkeys(("now_gib", "reserved_gib", "peak_gib"), is_number),
+}
+
+
+def _is_memory(value: Any) -> bool:
+    """Rows of older runs do not say it by device."""
+    return has(_MEMORY)(value) and each(has(_DEVICE))(value.get("devices", []))
+
+
 _METRICS: Kinds = {
     "step": is_count,
     "tokens": is_count,
@@ -53,7 +64,7 @@ _METRICS: Kinds = {
     "epoch": is_number,
     "tokens_per_second": maybe(is_number),
     **dict.fromkeys(("loss", "eval_loss", "learning_rate", "grad_norm"), maybe(is_figure)),
-    "memory": has(_MEMORY),
+    "memory": _is_memory,
 }
 _SAMPLE: Kinds = {"step": is_count, "prompt": is_text, "answer": is_text}
 _DROPPED: Kinds = {"reason": is_text, "reason_zh": is_text, "rows": is_count}

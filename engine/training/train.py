@@ -27,7 +27,7 @@ from engine.models.sources.fetch import fetch, said
 from engine.training import checkpoints, ranks, runs
 from engine.training.assemble import build_model, build_trainer, keep_placement, task_of
 from engine.training.data import prepare, steps
-from engine.training.memory import measured
+from engine.training.memory import in_words, measured
 from engine.training.ran_out import ran_out
 from engine.training.report import write_report
 from engine.training.resuming import continue_from, keep_facts, require_same_options
@@ -109,16 +109,18 @@ def _learn(path, config, device, tokenizer, prepared, max_steps, ends_at) -> Non
     require_same_options(checkpoint, model, config)
     continue_from(path, checkpoint, trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    state = whole_state(model)
+    state, memory = whole_state(model), measured(together=True)
     if ranks.is_main():
-        _finish(path, config, trainer, tokenizer, first, state, stopping, progress)
+        if not prepared.evaluation:  # else each evaluation has said it
+            print(in_words(memory), flush=True)
+        _finish(path, config, trainer, tokenizer, first, state, stopping, progress, memory)
     if ranks.is_main() or ranks.shares_the_model(config):
         look_back(path, model, tokenizer, config, prepared, trainer.loss_over, trainer.agreed)
     if ranks.is_main():
         _report(path)
 
 
-def _finish(path, config, trainer, tokenizer, first, state, stopping, progress) -> None:
+def _finish(path, config, trainer, tokenizer, first, state, stopping, progress, memory) -> None:
     """What was trained is saved, and the status says that it is over and why."""
     _save(path, config, trainer.model, tokenizer, first, state)
     message = stopping.message(trainer.state)
@@ -130,7 +132,7 @@ def _finish(path, config, trainer, tokenizer, first, state, stopping, progress) 
         message_zh=message.zh,
         seconds=round(progress.seconds, 2),
         seconds_left=0.0,
-        peak_gib=measured()["peak_gib"],
+        peak_gib=memory["peak_gib"],
     )
 
 

@@ -151,3 +151,8 @@ def test_what_it_learned_is_measured_the_same(together, alone):
 def test_the_page_is_told_where_the_model_lies(together):
     placed = json.loads((together["lora"] / "placement.json").read_text())
     assert placed == {"": "2 GPUs, a share on each"}
+
+
+def test_the_memory_of_each_process_is_known(together):
+    rows = runs.view(together["lora"]).metrics()
+    assert {len(row["memory"]["devices"]) for row in rows} == {2}

@@ -96,7 +96,14 @@ def test_metrics_have_one_row_a_step_and_one_an_evaluation(at_home):
     assert [row["step"] for row in evaluations] == [0, 4, 8]
     assert all(row.keys() == METRICS | {"loss", "learning_rate", "grad_norm"} for row in losses)
     assert all(row.keys() == METRICS | {"eval_loss"} for row in evaluations)
-    assert all(row["memory"].keys() == {"device", "own_gib", "peak_gib"} for row in rows)
+    for row in rows:
+        memory = row["memory"]
+        own, peak = memory["own_gib"], memory["peak_gib"]
+        (ram,) = memory["devices"]
+        assert memory == {"device": "RAM", "own_gib": own, "peak_gib": peak, "devices": [ram]}
+        assert ram == {
+            **{"device": "RAM", "now_gib": own, "reserved_gib": own, "peak_gib": peak},
+        }
     tokens = [row["tokens"] for row in losses]
     assert tokens == sorted(set(tokens))
 

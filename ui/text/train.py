@@ -38,6 +38,11 @@ WORDS = {
     "train_memory_measured": Sentence(
         "Memory now {own} GiB, at its peak {peak} GiB", "当前占用 {own} GiB，最高 {peak} GiB"
     ),
+    "train_memory_reserved": Sentence(
+        "Memory now {own} GiB, reserved {reserved} GiB, at its peak {peak} GiB",
+        "当前占用 {own} GiB，已预留 {reserved} GiB，最高 {peak} GiB",
+    ),
+    "train_memory_devices": Sentence("Memory of each device", "各设备的显存"),
     "train_start": Sentence("Start training", "开始训练"),
     "train_starting": Sentence("Checking everything and starting …", "正在检查并启动……"),
     "train_busy": Sentence(
