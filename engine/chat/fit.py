@@ -10,7 +10,8 @@ from peft import PeftType
 from safetensors import SafetensorError
 
 from engine.errors import Sentence, UserError, first_line
-from engine.models.adapter import base_of, same_base
+from engine.models.adapter import base_of, read_json, same_base
+from engine.models.adapter_state import STARTS_THAT_KEEP_THE_BASE
 
 
 @contextlib.contextmanager
@@ -51,6 +52,43 @@ def refuse_broken(name: str, tensors: Iterable[torch.Tensor]) -> None:
         "learning_rate.",
         f"{name} 无法发声：它的权重里有不是数字的值（NaN 或无穷大），多半是训练发散了。"
         "请选更早的检查点，或降低 learning_rate 重新训练。",
+        field="adapter",
+    )
+
+
+@contextlib.contextmanager
+def sparing(name: str, own: dict[str, torch.nn.Parameter], keys: Iterable[str]) -> Iterator[None]:
+    """While an adapter of these keys is put on a base of `own` weights: what it overwrites of them
+    is put back, and it is refused with a UserError."""
+    plain = {key.removeprefix("base_model.model.").replace(".base_layer.", ".") for key in keys}
+    kept = [(own[key], own[key].detach().to("cpu", copy=True)) for key in plain & own.keys()]
+    changed = []
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for weight, before in kept:
+                if not torch.equal(weight.cpu(), before):
+                    changed.append(weight)
+                    weight.copy_(before)
+    if changed:
+        raise _rewrites(name, f"{len(changed)} tensors", f"{len(changed)} 个张量")
+
+
+def refuse_rewriting(name: str, folder: Path) -> None:
+    """Raises UserError for an adapter at whose start PEFT rewrites the weights under it."""
+    start = read_json(folder / "adapter_config.json").get("init_lora_weights")
+    if isinstance(start, str) and start not in STARTS_THAT_KEEP_THE_BASE:
+        raise _rewrites(name, f"init_lora_weights {start}", f"init_lora_weights {start}")
+
+
+def _rewrites(name: str, en: str, zh: str) -> UserError:
+    return UserError(
+        f"The adapter {name} rewrites weights of the base itself ({en}), as trained biases do, so "
+        "the base could not speak beside it. Merge it into its base (PEFT's merge_and_unload) and "
+        "load what comes out as a base of its own.",
+        f"适配器 {name} 会改写底座自身的权重（{zh}），例如训练过的偏置，底座就无法与它同台发声。"
+        "请先把它合并进底座（PEFT 的 merge_and_unload），再把合并后的模型作为底座载入。",
         field="adapter",
     )
 

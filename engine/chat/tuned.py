@@ -14,7 +14,14 @@ from peft import PeftModel, load_peft_weights
 from transformers import DynamicCache
 
 from engine.chat.cache import growing_cache
-from engine.chat.fit import in_words, refuse_broken, refuse_part, refuse_unknown
+from engine.chat.fit import (
+    in_words,
+    refuse_broken,
+    refuse_part,
+    refuse_rewriting,
+    refuse_unknown,
+    sparing,
+)
 from engine.errors import UserError
 from engine.hardware import GIB, Device, memory_now
 from engine.models.adapter import method_of, only_task, weights
@@ -44,6 +51,7 @@ class Tuned:
         self._device, self._called = device, called
         # PEFT wraps in many ways, also a wrapper in another: what was there undoes them all.
         self._parts = [(module, dict(module._modules)) for module in base.modules()]
+        self._own = dict(base.named_parameters(remove_duplicate=False))
         self._takes = inspect.signature(base.forward).parameters
         # What the base calls what it has heard; Mamba keeps no keys and values.
         self.cache_name = "cache_params" if "cache_params" in self._takes else "past_key_values"
@@ -185,6 +193,7 @@ class Tuned:
             refuse_broken(name, model.parameters())
             self._models[name] = model
             return
+        refuse_rewriting(name, folder)
         with on_todays_modules(folder, self.base) as here:
             weights = load_peft_weights(str(here), device="cpu")
             refuse_broken(name, weights.values())
@@ -192,10 +201,11 @@ class Tuned:
                 self._prompts[name] = self._wrapped(name, here).eval()
                 only_task(self._prompts[name])
                 return
-            if self._layers is None:
-                self._layers = self._wrapped(name, here)
-            # The first one's again: only this says what of it found no place.
-            found = self._layers.load_adapter(here, adapter_name=_module_name(name))
+            with sparing(name, self._own, weights):
+                if self._layers is None:
+                    self._layers = self._wrapped(name, here)
+                # The first one's again: only this says what of it found no place.
+                found = self._layers.load_adapter(here, adapter_name=_module_name(name))
         refuse_part(name, folder, self._called, len(weights), found)
 
     def _wrapped(self, name: str, folder: Path) -> PeftModel:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # The others that PEFT 0.21 knows (pissa, olora, corda, loftq, lora_ga) rewrite the base's weights,
 # so that what is left without the adapter is not the base.
-_STARTS_THAT_KEEP_THE_BASE = (True, False, "gaussian", "eva", "orthogonal")
+STARTS_THAT_KEEP_THE_BASE = (True, False, "gaussian", "eva", "orthogonal")
 _SUMS = ("LOHA", "LOKR", "VERA", "FOURIERFT")  # besides LoRA and AdaLoRA
 
 
@@ -25,7 +25,7 @@ def can_switch_off(model: "PreTrainedModel") -> bool:
 def _keeps_the_base(config: Any) -> bool:
     start = getattr(config, "init_lora_weights", True)
     trains_biases = getattr(config, "bias", "none") not in (None, "none")
-    return start in _STARTS_THAT_KEEP_THE_BASE and not trains_biases
+    return start in STARTS_THAT_KEEP_THE_BASE and not trains_biases
 
 
 def update_norms(model: "PreTrainedModel", adapter: str = "default") -> dict[str, float]:

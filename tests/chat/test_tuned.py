@@ -4,7 +4,9 @@ import json
 
 import pytest
 import torch
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from engine.chat.voices import BASE, Voices
 from engine.config import TrainConfig
@@ -119,8 +121,6 @@ def test_a_voice_of_trained_words_leaves_the_base_as_it_was(
 ):
     """PEFT wraps a layer of its own in another there, in the embedding and in the head that is tied
     to it: both come off, and the next adapter goes on."""
-    from peft import PeftModel
-
     mine = make_adapter(tmp_path / "mine", 1, trainable_token_indices=[5, 300])
     file = mine / "adapter_model.safetensors"
     words = {key: tensor + tensor.sign() for key, tensor in load_file(file).items()}
@@ -138,3 +138,74 @@ def test_a_voice_of_trained_words_leaves_the_base_as_it_was(
     folder, said = make("lora")
     voices.use({"lora": folder})
     torch.testing.assert_close(heard(voices, "lora"), said, atol=1e-4, rtol=1e-4)
+
+
+EMBEDDING = {"target_modules": ["q_proj", "embed_tokens"]}
+REWRITES = (
+    "The adapter mine rewrites weights of the base itself ({what}), as trained biases do, so the "
+    "base could not speak beside it. Merge it into its base (PEFT's merge_and_unload) and load "
+    "what comes out as a base of its own."
+)
+
+
+@pytest.fixture(scope="module")
+def biased(tiny_model_folder, tmp_path_factory, tokenizer):
+    """The tiny model as a Qwen2, whose queries, keys and values have biases."""
+    torch.manual_seed(0)
+    config = Qwen2Config.from_dict(
+        json.loads((tiny_model_folder / "config.json").read_text()) | {"model_type": "qwen2"}
+    )
+    model = Qwen2ForCausalLM(config)
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter)
+    folder = tmp_path_factory.mktemp("models") / "biased"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "lora", "trained", "count"),
+    [
+        (["mine"], {"bias": "lora_only"}, "bias", 4),
+        (["mine"], {"bias": "all"}, "bias", 6),
+        (["mine"], EMBEDDING, "embed_tokens.base_layer.weight", 1),
+        (["two", "mine"], EMBEDDING, "embed_tokens.base_layer.weight", 1),
+    ],
+)
+def test_what_an_adapter_overwrites_of_the_base_is_put_back(
+    biased, tmp_path, cpu, names, lora, trained, count
+):
+    """PEFT saves trained biases, and whole embeddings, under the base's names, and loads them over
+    the base's own. Such an adapter is refused, and loaded where it changes nothing of the base."""
+    voices = Voices(str(biased), cpu, Quantization())
+    base = heard(voices, BASE)
+    config = {"r": 4, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}
+    config = LoraConfig(**(config | lora), init_lora_weights=False)
+    model = get_peft_model(load_base(str(biased), cpu, Quantization()), config)
+    folders = {name: tmp_path / name for name in names}
+    for folder in folders.values():
+        model.save_pretrained(folder)
+    voices.use(folders)
+    assert torch.equal(heard(voices, BASE), base)
+    file = folders["mine"] / "adapter_model.safetensors"
+    state = load_file(file)
+    changed = {key: one + key.endswith(trained) for key, one in state.items()}
+    save_file(changed, file)
+    with pytest.raises(UserError) as raised:
+        voices.use(folders)
+    assert str(raised.value) == REWRITES.format(what=f"{count} tensors")
+    assert torch.equal(heard(voices, BASE), base)
+
+
+def test_an_adapter_that_begins_by_rewriting_the_base_is_refused(voices, make_adapter, tmp_path):
+    """A PiSSA not saved as a plain LoRA: PEFT takes its start out of the base's weights."""
+    base = heard(voices, BASE)
+    mine = make_adapter(tmp_path / "mine", 1)
+    config = json.loads((mine / "adapter_config.json").read_text())
+    (mine / "adapter_config.json").write_text(json.dumps(config | {"init_lora_weights": "pissa"}))
+    with pytest.raises(UserError) as raised:
+        voices.use({"mine": mine})
+    assert str(raised.value) == REWRITES.format(what="init_lora_weights pissa")
+    assert torch.equal(heard(voices, BASE), base)
