@@ -41,6 +41,7 @@ def lay_out() -> Duet:
                     made["voices"][side] = gr.Dropdown(
                         [(t("duet_base"), BASE)],
                         value=BASE,
+                        allow_custom_value=True,
                         show_label=False,
                         info=t("duet_voice"),
                         elem_id=f"duet_{side}_voice",
@@ -81,13 +82,11 @@ def wire(made: Duet, sampling: dict, status: gr.HTML, model: dict) -> None:
         lang = language(request)
         known_cards = character_box.choices(lang)[1:]
         ids = [id for _, id in known_cards]
-        runs = [(name, one) for name, one in cast.choices(lang)[1:] if "/" not in one]
-        heard = [(say("duet_base", lang), BASE), *runs]
-        known = [value for _, value in heard]
+        heard = [(say("duet_base", lang), BASE), *cast.choices(lang)[1:]]
         picked = [one if one in ids else ids[n % len(ids)] for n, one in enumerate((first, second))]
-        spoken = [one if one in known else BASE for one in (voice, other)]
+        spoken = [BASE if cast.is_gone(one) else one for one in map(_asked, (voice, other))]
         return [gr.Dropdown(known_cards, value=one) for one in picked] + [
-            gr.Dropdown(heard, value=one) for one in spoken
+            gr.Dropdown(heard, value=one, allow_custom_value=True) for one in spoken
         ]
 
     def begin():
@@ -102,11 +101,10 @@ def wire(made: Duet, sampling: dict, status: gr.HTML, model: dict) -> None:
 
     def talk(request: gr.Request, first, second, voice, other, opening, turns, *values):
         lang = language(request)
+        voices = [_asked(voice), _asked(other)]
         asked = {n: number(n, v) for n, v in zip(sampling, values, strict=True)}
         try:
-            yield from _talk(
-                made, status, (first, second), (voice, other), opening, turns, asked, lang
-            )
+            yield from _talk(made, status, (first, second), voices, opening, turns, asked, lang)
         except UserError as error:
             yield {
                 made.said: cards.sentence(error.sentence.in_language(lang)),
@@ -121,6 +119,10 @@ def wire(made: Duet, sampling: dict, status: gr.HTML, model: dict) -> None:
     talked = started.then(talk, asked, [made.chat, made.said, status], **model)
     talked.then(ready, None, buttons, **QUICK)
     made.stop.click(duet.stop, None, None, **QUICK)
+
+
+def _asked(typed: str | None) -> str:
+    return (typed or "").strip() or BASE
 
 
 def _talk(made: Duet, status: gr.HTML, ids, voices, opening, turns, sampling, lang):

@@ -7,11 +7,11 @@ from typing import Any
 
 from engine.characters.card import Character
 from engine.chat import client
+from engine.chat.adapters import common_base, find
 from engine.chat.conversations import Message
 from engine.config import default_config
 from engine.dataset.prompt import with_system
 from engine.errors import UserError
-from engine.training import runs
 
 BASE = "base"
 MOST_TURNS = 20
@@ -20,34 +20,20 @@ _stopping = threading.Event()
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """A voice that is loaded ("base" or the id of a run), and the card that it plays."""
+    """A loaded voice ("base", or as in engine.chat.adapters), and the card that it plays."""
 
     voice: str
     card: Character
 
 
 def load(voices: Sequence[str]) -> dict[str, Any]:
-    """Loads both voices ("base" or ids of runs) as engine.chat.client.load. Raises UserError for
-    voices that were trained on different bases."""
-    configs = {voice: runs.get(voice).config for voice in voices if voice != BASE}
-    bases = {
-        (one.model_name_or_path, one.load_in_4bit, one.load_in_8bit) for one in configs.values()
-    }
-    if len(bases) > 1:
-        names = " / ".join(sorted({one.model_name_or_path for one in configs.values()}))
-        raise UserError(
-            f"These two voices do not share a base ({names}), or not in one precision; choose two "
-            "that do.",
-            f"这两个声音的基础模型（{names}）或精度不同；请选择基础模型相同的两个。",
-            field="adapter",
-        )
-    config = next(iter(configs.values()), default_config())
-    return client.load(
-        config.model_name_or_path,
-        list(configs),
-        load_in_4bit=config.load_in_4bit,
-        load_in_8bit=config.load_in_8bit,
-    )
+    """Loads both voices ("base", or as in engine.chat.adapters) as engine.chat.client.load. Raises
+    UserError for voices that were trained on different bases."""
+    tuned = {voice: find(voice) for voice in voices if voice != BASE}
+    config = default_config()
+    base = (config.model_name_or_path, config.load_in_4bit, config.load_in_8bit)
+    name, in_4bit, in_8bit = common_base(list(tuned.values())) if tuned else base
+    return client.load(name, list(tuned), load_in_4bit=in_4bit, load_in_8bit=in_8bit)
 
 
 def converse(

@@ -1,15 +1,13 @@
 """Two characters in turn: who hears what as whom, and how it ends."""
 
-from dataclasses import replace
-from types import SimpleNamespace
-
 import pytest
 
 from engine.characters.card import character
 from engine.chat import client, duet
 from engine.chat.duet import Speaker, converse
-from engine.config import default_config
+from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.training import checkpoints, runs
 
 MARA = character("mara", {"name": "Mara", "persona": "{{char}} and {{user}}", "greeting": "Aye."})
 TOM = character("tom", {"name": "Tom", "sampling": {"temperature": 0}})
@@ -94,22 +92,23 @@ def test_stop_between_lines_and_within_one_ends_it(asked, monkeypatch):
     assert [(one["text"], one["stopped_by"]) for one in lines] == [("Aye.", ""), ("li", "stop")]
 
 
-def test_voices_of_two_bases_cannot_meet(monkeypatch):
-    """One base with both adapters is loaded; the base itself joins any."""
-    models = {"run-1": "sprout", "run-2": "sprout", "run-3": "other"}
-    monkeypatch.setattr(
-        duet.runs,
-        "get",
-        lambda id: SimpleNamespace(
-            config=replace(default_config(), model_name_or_path=models[id], load_in_8bit=True)
-        ),
+def test_voices_of_two_bases_cannot_meet(make_adapter, tmp_path, monkeypatch):
+    """One base with both adapters is loaded; the base itself joins any. They are runs, checkpoints
+    that these kept, and folders."""
+    run = runs.create(TrainConfig(model_name_or_path="sprout", load_in_8bit=True))
+    checkpoints.seal(make_adapter(run / "checkpoint-40", 1), {})
+    make_adapter(run / "adapter", 2)
+    folder, other = (
+        str(make_adapter(tmp_path / base, 3, base_model=base)) for base in ("sprout", "other")
     )
+    step = f"{run.name}/checkpoint-40"
     monkeypatch.setattr(client, "load", lambda *asked, **how: (*asked, how["load_in_8bit"]))
-    assert duet.load(("run-1", "run-2")) == ("sprout", ["run-1", "run-2"], True)
-    assert duet.load(("base", "run-3")) == ("other", ["run-3"], True)
+    assert duet.load((run.name, step)) == ("sprout", [run.name, step], True)
+    assert duet.load((step, folder)) == ("sprout", [step, folder], True)
+    assert duet.load(("base", other)) == ("other", [other], False)
     assert duet.load(("base", "base")) == ("sprout", [], False)
-    with pytest.raises(UserError, match=r"do not share a base \(other / sprout\)"):
-        duet.load(("run-1", "run-3"))
+    with pytest.raises(UserError, match="was trained on sprout and other on other; only voices of"):
+        duet.load((run.name, other))
 
 
 def test_who_has_nothing_to_say_ends_it_and_who_cannot_begin_is_told(monkeypatch):

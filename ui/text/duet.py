@@ -10,7 +10,10 @@ WORDS = {
     ),
     "duet_first": Sentence("The one who begins", "先开口的"),
     "duet_second": Sentence("The other", "另一方"),
-    "duet_voice": Sentence("voice", "声音"),
+    "duet_voice": Sentence(
+        "voice; an adapter's folder or its Hub id can be typed",
+        "声音；也可以输入适配器的文件夹或 Hub 名字",
+    ),
     "duet_card": Sentence("character", "角色"),
     "duet_base": Sentence("the base", "原模型"),
     "duet_opening": Sentence("First line", "第一句话"),
