@@ -214,10 +214,13 @@ def _broken(file: Path, en: str, zh: str) -> UserError:
 
 
 def base_of(folder: Path) -> str:
-    """The base that an adapter was trained on, as its greenroom.json or else PEFT's file names it;
-    "" where neither does. Raises UserError as `read_card`."""
+    """The base that an adapter was trained on, as its greenroom.json, a checkpoint's run, or else
+    PEFT's file names it; "" where none does. Raises UserError as `read_card`."""
     file, key = folder / "greenroom.json", "base_model"
     if key not in read_card(folder):
+        trained = config_of_run(folder)
+        if trained:  # PEFT has written the folder of this machine's cache
+            return trained.model_name_or_path
         file, key = folder / "adapter_config.json", "base_model_name_or_path"
     named = (read_json(file).get(key) if file.is_file() else None) or ""
     if not isinstance(named, str):

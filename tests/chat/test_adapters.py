@@ -8,8 +8,10 @@ import pytest
 from engine.__main__ import main
 from engine.chat import adapters
 from engine.chat.adapters import common_base, find, known
+from engine.chat.voices import Voices
 from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.models.load import Quantization, locate
 from engine.places import DATA_DIR
 from engine.training import checkpoints, runs
 
@@ -51,6 +53,18 @@ def test_a_checkpoint_that_is_not_whole_or_not_there_is_a_sentence(run, step):
     with pytest.raises(UserError, match=f"does not keep checkpoint-{step}") as raised:
         find(f"{run().name}/checkpoint-{step}")
     assert raised.value.field == "adapter"
+
+
+def test_a_checkpoint_speaks_on_the_hub_base_of_its_run(run, hub_server, tiny_model_folder, cpu):
+    """PEFT names that base by the folder of this machine's cache."""
+    hub_server.add_folder("some/base", tiny_model_folder)
+    checkpoint = run(model_name_or_path="some/base") / "checkpoint-40"
+    config = json.loads((checkpoint / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = locate("some/base")
+    (checkpoint / "adapter_config.json").write_text(json.dumps(config))
+    voices = Voices("some/base", cpu, Quantization())
+    voices.use({"one": checkpoint})
+    assert voices.names == ["base", "one"]
 
 
 def test_checkpoints_that_do_not_fit_the_unchanged_base_are_not_offered(run):
