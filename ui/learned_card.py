@@ -13,10 +13,8 @@ GOOD = ("learned", "learned_known", "learned_doubles")
 
 
 def html(run: Run, language: str) -> str:
-    """Empty until the run is over; while it is measured, that is said."""
+    """Empty until it is measured."""
     card = verdict.read(run.path, run.step)
-    if not card and run.alive and run.state in ("finished", "stopped"):
-        return cards.card("", cards.waiting(say("learned_measuring", language)))
     if not card:
         return cards.nothing()
     kind = "good" if card.get("verdict") in GOOD else "mixed"

@@ -1,6 +1,8 @@
 """The report of a run, to be sent to somebody: report.md, report.zh.md and their pictures."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import Sentence
 from engine.training import runs
@@ -11,10 +13,19 @@ from engine.training.report_parts import PARTS
 _RAW, _SMOOTHED, _EVAL = "#a5a79d", "#2f8a6a", "#c8940a"
 
 
-def write_report(path: Path) -> None:
+class Ending(NamedTuple):
+    """How a run ends, which its status does not say before it has its report."""
+
+    state: str
+    message: Sentence
+
+
+def write_report(path: Path, ending: Ending | None = None) -> None:
     """Writes report.md and curves.svg, and both in Chinese (report.zh.md, curves.zh.svg); without a
     point to draw there is no picture."""
     run = runs.view(path)
+    if ending:
+        run = replace(run, state=ending.state, message=ending.message)
     for language, ending in (("en", ""), ("zh", ".zh")):
         picture = curves(run.metrics(), language)
         shown = []

@@ -98,7 +98,7 @@ def _slots(path: Path, seconds_left: float | None) -> None:
             traceback.print_exc()
             if runs.status_of(path).get("state") == "running":
                 raise not_lent(error) from error
-            return  # it had ended, and was only looking at what it has learned
+            return  # it had ended
         after = runs.status_of(path)
         if after["state"] == "running" and after.get("step", 0) == before.get("step", 0):
             raise UserError(

@@ -29,7 +29,7 @@ from engine.training.assemble import build_model, build_trainer, keep_placement,
 from engine.training.data import prepare, steps
 from engine.training.memory import in_words, measured
 from engine.training.ran_out import ran_out
-from engine.training.report import write_report
+from engine.training.report import Ending, write_report
 from engine.training.resuming import continue_from, keep_facts, require_same_options
 from engine.training.stopping import Stopping
 from engine.training.until import TimeIsUp, Until
@@ -38,6 +38,10 @@ _STOPPED_FETCHING = Sentence(
     "It was stopped while the base was being downloaded. What has arrived is kept; resume goes on "
     "from there.",
     "下载底座时被停下。已下载的部分会保留，点“继续训练”会接着下载。",
+)
+
+_LOOKING_BACK = Sentence(
+    "Trained and saved. Looking back: did it learn?", "训练完成并已保存。正在检查学得怎样……"
 )
 
 
@@ -108,42 +112,50 @@ def _learn(path, config, device, tokenizer, prepared, max_steps, ends_at) -> Non
     checkpoint = checkpoints.last_complete(path)
     require_same_options(checkpoint, model, config)
     continue_from(path, checkpoint, trainer)
+    if checkpoint and checkpoints.step_of(checkpoint) >= progress.max_steps:
+        trainer._run_epoch = lambda **_: None  # Trainer would take one more step
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     state, memory = whole_state(model), measured(together=True)
     if ranks.is_main():
         if not prepared.evaluation:  # else each evaluation has said it
             print(in_words(memory), flush=True)
-        _finish(path, config, trainer, tokenizer, first, state, stopping, progress, memory)
+        ending = _save_end(
+            path, config, trainer, tokenizer, first, state, stopping, progress, memory
+        )
     if ranks.is_main() or ranks.shares_the_model(config):
         look_back(path, model, tokenizer, config, prepared, trainer.loss_over, trainer.agreed)
     if ranks.is_main():
-        _report(path)
+        _end(path, ending)
 
 
-def _finish(path, config, trainer, tokenizer, first, state, stopping, progress, memory) -> None:
-    """What was trained is saved, and the status says that it is over and why."""
+def _save_end(path, config, trainer, tokenizer, first, state, stopping, progress, memory) -> Ending:
+    """What was trained is saved, and how the run ends: its status says that last, so that a process
+    that is killed before leaves a run that can be resumed and reports then."""
     _save(path, config, trainer.model, tokenizer, first, state)
-    message = stopping.message(trainer.state)
-    stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
     runs.write_status(
         path,
-        state="stopped" if stopped else "finished",
-        message=message.en,
-        message_zh=message.zh,
+        message=_LOOKING_BACK.en,
+        message_zh=_LOOKING_BACK.zh,
         seconds=round(progress.seconds, 2),
-        seconds_left=0.0,
-        peak_gib=memory["peak_gib"],
+        seconds_left=None,
+        # Resumed for its report alone it has taken less than before.
+        peak_gib=max(memory["peak_gib"], runs.status_of(path).get("peak_gib") or 0.0),
     )
+    stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
+    return Ending("stopped" if stopped else "finished", stopping.message(trainer.state))
 
 
-def _report(path: Path) -> None:
-    """The run is over and saved: whatever goes wrong here is said in the log and harms nothing."""
+def _end(path: Path, ending: Ending) -> None:
+    """The run is over and saved: whatever goes wrong with its report is said in the log and harms
+    nothing."""
     try:
-        write_report(path)
+        write_report(path, ending)
     except Exception as error:
         traceback.print_exc()
         what = f"{type(error).__name__}: {error}"
         print(f"The report could not be written ({what}); the run is whole without it.", flush=True)
+    en, zh = ending.message
+    runs.write_status(path, state=ending.state, message=en, message_zh=zh, seconds_left=0.0)
 
 
 def model_is_here(path: Path, name: str) -> bool:

@@ -48,7 +48,7 @@ def test_a_run_folder_elsewhere_ends_well_and_has_its_report(config, tmp_path):
 
 
 def test_a_report_that_cannot_be_written_fails_no_run(config, monkeypatch, capsys):
-    def full(path):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("engine.training.train.write_report", full)

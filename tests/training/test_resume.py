@@ -195,6 +195,47 @@ def _dies(*_):
     raise Killed
 
 
+@pytest.mark.parametrize("moment", ["look_back", "write_report"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"packing": False, "load_best_model_at_end": True}],
+    ids=["few steps an epoch", "an epoch that is not over"],
+)
+def test_killed_before_its_report_it_ends_at_once_with_it(
+    config, whole, monkeypatch, moment, changes
+):
+    """All is trained and saved: resumed it takes no step more, and is what it would have been."""
+    path = begun(config, **changes)
+    seen = []
+
+    def dies(*_):
+        seen.append(runs.get(path.name))
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"engine.training.train.{moment}", dies)
+        patch.setattr("engine.training.living.is_training", lambda *_: True)
+        with pytest.raises(Killed):
+            train(path)
+    assert [(one.state, one.message.en) for one in seen] == [
+        ("running", "Trained and saved. Looking back: did it learn?")
+    ]
+    left = runs.get(path.name)
+    assert (left.state, left.alive, left.can_resume, left.has_adapter) == (
+        *("failed", False, True, True),
+    )
+    assert not (path / "report.md").exists()
+    runs.write_status(path, peak_gib=999.0)  # that of training, to which reporting does not come
+    assert train(path) == 0
+    assert_same(path, whole(**changes))
+    run, other = runs.get(path.name), runs.view(whole(**changes))
+    assert (run.state, run.step, run.message) == ("finished", STEPS, other.message)
+    assert (run.can_resume, run.seconds_left, run.peak_gib) == (False, None, 999.0)
+    titles = [runs.report(path.name), (whole(**changes) / "report.md").read_text()]
+    assert "\nFinished: tiny on small" in titles[0]
+    assert re.findall("^#.*", titles[0], re.M)[1:] == re.findall("^#.*", titles[1], re.M)[1:]
+
+
 FULL = r"The disk with .* is full, so the run stopped; checkpoint-2 is whole\. Free some room"
 
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -59,19 +57,6 @@ def test_a_base_that_was_not_heard_has_no_bar(card):
 
 def test_no_card_yet_or_of_an_earlier_session_is_no_block(card):
     assert card(step=9) == cards.nothing()
-
-
-def test_while_it_is_measured_that_is_said():
-    """The run is over and its process lives, which its command line tells."""
-    path = runs.create(TrainConfig())
-    command = [sys.executable, "-c", "input()", str(path)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)
-    runs.write_status(path, state="finished", step=4, pid=process.pid)
-    html = learned_card.html(runs.get(path.name), "en")
-    process.stdin.close()
-    process.wait()
-    assert "Looking back: did it learn?" in html
-    assert learned_card.html(runs.get(path.name), "en") == cards.nothing()
 
 
 def test_a_failed_measurement_is_one_sentence():

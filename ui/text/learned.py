@@ -4,9 +4,6 @@ from engine.errors import Sentence
 
 WORDS = {
     "learned_title": Sentence("Did it learn?", "学会了吗？"),
-    "learned_measuring": Sentence(
-        "Trained and saved. Looking back: did it learn?", "训练完成并已保存。正在检查学得怎样……"
-    ),
     "learned_base": Sentence("base", "底座"),
     "learned_adapter": Sentence("with adapter", "加适配器"),
     "learned_not_measured": Sentence("not measured", "没有测量"),
