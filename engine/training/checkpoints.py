@@ -16,12 +16,14 @@ from zipfile import BadZipFile, ZipFile
 
 from safetensors import SafetensorError, safe_open
 
+from engine.errors import Sentence
 from engine.training.kinds import Kinds, is_count, is_number, kept
 from engine.training.live_files import read_json
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 _MARKER = "complete.json"
 _FACTS: Kinds = {"tokens_seen": is_count, "seconds": is_number}
+_LEAST_ROOM = 64 * 1024  # bytes
 # EFBIG: a limit on the size of files, as `ulimit -f` sets it.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # safetensors and torch say it in words of their own, with no errno to read.
@@ -145,6 +147,25 @@ def is_full_disk(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def left_by_full_disk(path: Path) -> bool:
+    """Whether a run whose process said nothing at its end seems to have had no room for it: its
+    last status could not be written, or the next could not be."""
+    return (path / "status.json.new").exists() or shutil.disk_usage(path).free < _LEAST_ROOM
+
+
+def full_disk(path: Path) -> Sentence:
+    """Of a run that found no room."""
+    last = last_complete(path)
+    kept = f"{last.name} is whole" if last else "no checkpoint had been saved yet"
+    kept_zh = f"{last.name} 完好" if last else "此前还没有保存过检查点"
+    return Sentence(
+        f"The disk with {path.parent} is full, so the run stopped; {kept}. Free some room, for "
+        "instance by deleting old runs, then resume.",
+        f"{path.parent} 所在的磁盘已满，训练停止；{kept_zh}。"
+        "请腾出空间（例如删除旧的训练）再继续。",
+    )
 
 
 def _folders(path: Path) -> list[Path]:

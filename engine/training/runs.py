@@ -18,7 +18,7 @@ from engine import visitors
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError
 from engine.places import runs_dir
-from engine.training import line, living, run_files
+from engine.training import checkpoints, line, living, run_files
 from engine.training.live_files import read_json, tail
 from engine.training.run_files import ACTIVE
 
@@ -222,7 +222,7 @@ def view(path: Path) -> Run:
         message = Sentence(*(" ".join(words) for words in zip(*damage, strict=True)))
     elif state in ACTIVE:
         if not alive:
-            state, message = "failed", _LEFT_WAITING if state == "queued" else _died(path)
+            state, message = "failed", _why_it_died(path, state)
         elif (path / "stop").exists():
             state = "stopping"
     turn_at = status.get("turn_at", 0.0)
@@ -266,7 +266,11 @@ _LEFT_WAITING = Sentence(
 )
 
 
-def _died(path: Path) -> Sentence:
+def _why_it_died(path: Path, state: str) -> Sentence:
+    if checkpoints.left_by_full_disk(path):
+        return checkpoints.full_disk(path)
+    if state == "queued":
+        return _LEFT_WAITING
     last = tail(path / "train.log", 3) or "(the log is empty)"
     return Sentence(
         f"Its process ended without a word; memory may have run out. Resume it from its last "

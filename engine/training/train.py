@@ -207,17 +207,7 @@ def _full(path: Path) -> int:
     """The sentence for a full disk; room for it comes from the checkpoint that did not fit."""
     shutil.rmtree(path / "adapter.new", ignore_errors=True)
     checkpoints.remove_unfinished(path)
-    last = checkpoints.last_complete(path)
-    kept = f"{last.name} is whole" if last else "no checkpoint had been saved yet"
-    kept_zh = f"{last.name} 完好" if last else "此前还没有保存过检查点"
-    return _failed(
-        path,
-        f"The disk with {path.parent} is full, so the run stopped; {kept}. Free some room, for "
-        "instance by deleting old runs, then resume.",
-        f"{path.parent} 所在的磁盘已满，训练停止；{kept_zh}。"
-        "请腾出空间（例如删除旧的训练）再继续。",
-        2,
-    )
+    return _failed(path, *checkpoints.full_disk(path), 2)
 
 
 def _failed(path: Path, en: str, zh: str, status: int) -> int:

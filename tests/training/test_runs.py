@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,6 +61,39 @@ def test_running_with_a_dead_process_is_failed_with_the_logs_last_lines(path):
     assert (run.state, run.alive, run.can_resume) == ("failed", False, True)
     assert run.message.en.endswith("The log ends: two\nthree\nKilled at four")
     assert run.message.zh.endswith("two\nthree\nKilled at four")
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "stopping"])
+@pytest.mark.parametrize(("free", "torn"), [(64 * 1024 - 1, False), (1 << 40, True)])
+def test_a_process_that_found_no_room_for_its_last_word_is_not_said_to_lack_memory(
+    path, monkeypatch, state, free, torn
+):
+    """There is still none, or the status that it could not write lies there. When there is room
+    again and a status was written, what is said is no longer that."""
+    runs.write_status(path, state=state, pid=dead_pid())
+    usual = runs.get(path.name).message
+    (path / "checkpoint-2").mkdir()
+    for name in ("complete.json", "trainer_state.json"):
+        (path / "checkpoint-2" / name).write_text('{"a": 1}')
+    if torn:
+        (path / "status.json.new").write_text('{"sta')
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    run = runs.get(path.name)
+    assert (run.state, run.alive, run.can_resume) == ("failed", False, True)
+    assert run.message == (
+        f"The disk with {path.parent} is full, so the run stopped; checkpoint-2 is whole. Free "
+        "some room, for instance by deleting old runs, then resume.",
+        f"{path.parent} 所在的磁盘已满，训练停止；checkpoint-2 完好。"
+        "请腾出空间（例如删除旧的训练）再继续。",
+    )
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=64 * 1024))
+    runs.write_status(path, state=state)
+    assert runs.get(path.name).message == usual
+
+
+def test_a_living_run_that_writes_its_status_is_not_out_of_room(living):
+    (living / "status.json.new").write_text("")
+    assert (runs.get(living.name).state, runs.get(living.name).message) == ("running", ("", ""))
 
 
 def test_a_process_id_used_again_by_another_program_is_dead(path):
