@@ -109,8 +109,8 @@ def loaded(status: dict | None, lang: str) -> str:
         device=status["device"],
     )
     reason = both(status["dtype_reason"]).in_language(lang)
-    note = status.get("template_note")
-    more = cards.paragraph(both(note).in_language(lang), "soft") if note else ""
+    notes = [status.get("template_note"), *status.get("notes", ())]
+    more = "".join(cards.paragraph(both(n).in_language(lang), "soft") for n in notes if n)
     checked = _base_check(status.get("base_check"), lang)
     return f'<p class="soft" title="{escape(reason)}">{escape(words)}</p>{checked}{more}'
 

@@ -30,7 +30,7 @@ def load(
     load_in_8bit: bool = False,
 ) -> dict[str, Any]:
     """Loads a base with the adapters of these voices (see `engine.chat.adapters`) and says what it
-    takes: model, voices ["base", id ...], footprint_gib, precision, device, dtype_reason.
+    takes: model, voices ["base", id ...], footprint_gib, precision, device, dtype_reason, notes.
 
     Does nothing when just that is loaded already. Raises UserError.
     """

@@ -79,6 +79,7 @@ def load(
         "device": _voices.device.name,
         "dtype_reason": _voices.device.reason._asdict(),
         "template_note": _voices.template_note and _voices.template_note._asdict(),
+        "notes": [note._asdict() for note in _voices.notes],
     }
 
 

@@ -17,7 +17,7 @@ from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
 from engine.chat.tuned import BASE, Tuned
 from engine.dataset.tokens import end_of_turn_ids
-from engine.errors import UserError
+from engine.errors import Sentence, UserError
 from engine.hardware import Device, pick_device
 from engine.models import few_rows
 from engine.models.adapter import base_of, is_own, read_card, same_base
@@ -47,6 +47,7 @@ class Voices:
         self.tuned = Tuned(self.base, device, {})
         ends = end_of_turn_ids(self.tokenizer, self.base.generation_config)
         self.manners = {BASE: Manner(self.tokenizer, ends, "")}
+        self.notes: list[Sentence] = []  # on the adapters
         self._untouched = self._heard()
         self.base_check = {"same": True, "difference": 0.0}
         self._captured: Captured | None = None
@@ -70,13 +71,13 @@ class Voices:
         self.tuned.remove()
         self.tuned, self.names = Tuned(self.base, self.device, {}), [BASE]
         self.manners = {BASE: self.manners[BASE]}
-        for folder in adapters.values():
-            self._check(folder)
+        found, self.notes = [self._check(name, one) for name, one in adapters.items()], []
         manners = {
             name: manner_of(self.manners[BASE], folder, read_card(folder))
             for name, folder in adapters.items()
         }
         self.tuned = Tuned(self.base, self.device, adapters, self.model_name)
+        self.notes = [note for note in found if note]
         self.manners |= manners
         self.names += adapters
         self._warm()
@@ -205,18 +206,27 @@ class Voices:
         """The base's, with the chat template that the adapter was trained in."""
         return self.manners[name].tokenizer
 
-    def _check(self, folder: Path) -> None:
+    def _check(self, name: str, folder: Path) -> Sentence | None:
+        """What is to be said where the base may be another than the adapter was trained on. Raises
+        UserError where it is."""
         trained_on = base_of(folder)
+        if not trained_on or same_base(trained_on, self.model_name):
+            return None
         if not is_own(folder) and Path(self.model_name).is_dir():
-            return  # one made elsewhere names its base as it was called there; PEFT sees its shapes
-        if trained_on and not same_base(trained_on, self.model_name):
-            raise UserError(
-                f"This adapter was trained on {trained_on}, not on {self.model_name}; load it with "
-                f"{trained_on}.",
-                f"这个适配器是在 {trained_on} 上训练的，不是 {self.model_name}；"
-                f"请用 {trained_on} 载入。",
-                field="adapter",
+            # One made elsewhere names its base as it was called there; PEFT sees its shapes.
+            return Sentence(
+                f"{name} says it was trained on {trained_on} and speaks on {self.model_name} here. "
+                "It fits, but if that is another model, its answers are not what was trained.",
+                f"{name} 写明是在 {trained_on} 上训练的，这里装在 {self.model_name} 上。"
+                "形状相配，但若不是同一个模型，它的回答就不是训练的结果。",
             )
+        raise UserError(
+            f"This adapter was trained on {trained_on}, not on {self.model_name}; load it with "
+            f"{trained_on}.",
+            f"这个适配器是在 {trained_on} 上训练的，不是 {self.model_name}；"
+            f"请用 {trained_on} 载入。",
+            field="adapter",
+        )
 
 
 def _named(folders: list[Path]) -> dict[str, Path]:

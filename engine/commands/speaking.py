@@ -1,6 +1,7 @@
 """The voices that a command line asks for: base and adapters, how they sample, what they read."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,10 @@ def load(options: argparse.Namespace) -> "Voices":
 
     quantization = Quantization(options.load_in_4bit, options.load_in_8bit)
     download(base(options))
-    return Voices.load(base(options), adapters, quantization)
+    voices = Voices.load(base(options), adapters, quantization)
+    for note in voices.notes:
+        print(note.en, file=sys.stderr)
+    return voices
 
 
 def system_prompts(

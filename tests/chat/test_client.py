@@ -24,6 +24,7 @@ def test_load_chat_stop_and_unload(tiny_model_folder, make_adapter):
     loaded = client.load(str(tiny_model_folder), [run.name])
     assert loaded["voices"] == ["base", run.name]
     assert (loaded["model"], loaded["template_note"]) == (str(tiny_model_folder), None)
+    assert loaded["notes"] == []
     assert loaded["footprint_gib"] > 0
     assert client.status() == loaded
     settings = {"temperature": 0, "max_new_tokens": 5}

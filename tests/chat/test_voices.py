@@ -210,6 +210,33 @@ def test_a_foreign_adapter_that_does_not_fit_is_refused_with_both_names(
     assert told.endswith(" It was trained on Qwen/Qwen3-0.6B; load it with that.")
 
 
+def test_a_foreign_adapter_that_names_another_base_is_loaded_with_a_word(
+    voices, adapters, tiny_model_folder, tmp_path
+):
+    """A folder may be a copy of the base that it names: it speaks, and both names are said."""
+    foreign = shutil.copytree(adapters["one"], tmp_path / "foreign")
+    (foreign / "greenroom.json").unlink()
+    config = json.loads((foreign / "adapter_config.json").read_text())
+    for base, notes in (
+        (str(tiny_model_folder), []),
+        (
+            "Qwen/Qwen3-0.6B",
+            [
+                "foreign says it was trained on Qwen/Qwen3-0.6B and speaks on "
+                f"{tiny_model_folder} here. It fits, but if that is another model, its answers "
+                "are not what was trained."
+            ],
+        ),
+    ):
+        said = json.dumps(config | {"base_model_name_or_path": base})
+        (foreign / "adapter_config.json").write_text(said)
+        voices.use({"foreign": foreign, "two": adapters["two"]})
+        assert voices.names == [BASE, "foreign", "two"]
+        assert [one.en for one in voices.notes] == notes
+    voices.use(adapters)
+    assert voices.notes == []
+
+
 def test_a_voice_that_is_not_loaded_is_a_sentence(voices):
     with pytest.raises(UserError, match="The voice three is not loaded; loaded are base, one, two"):
         last(voices, ["three"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import signal
 import sys
 
@@ -52,11 +53,26 @@ def test_two_voices_over_a_pipe(say, adapter, tiny_model_folder):
     assert (status, out) == (0, f"base: {base}\nadapter: {tuned}\n")
 
 
+def test_a_foreign_adapter_of_another_base_is_said_beside_the_answers(
+    say, adapter, tiny_model_folder, tmp_path
+):
+    """On stderr; in a folder the base may lie under any name."""
+    foreign = shutil.copytree(adapter, tmp_path / "foreign")
+    (foreign / "greenroom.json").unlink()
+    config = json.loads((foreign / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = "Qwen/Qwen3-0.6B"
+    (foreign / "adapter_config.json").write_text(json.dumps(config))
+    status, out, err = say("Hello\n", "--adapter", foreign, "--model", tiny_model_folder)
+    assert (status, [line.split(":")[0] for line in out.splitlines()]) == (0, ["base", "foreign"])
+    assert (
+        f"foreign says it was trained on Qwen/Qwen3-0.6B and speaks on {tiny_model_folder} here."
+        in err
+    )
+
+
 def test_runs_characters_and_what_was_trained_with(say, adapter, tiny_model_folder):
     """A run's id will do; without a character its own system prompt stands before, as in training
     without the line end that YAML leaves."""
-    import shutil
-
     run = runs.create(TrainConfig(model_name_or_path=str(tiny_model_folder)))
     shutil.copytree(adapter, run / "adapter")
     card = run / "adapter" / "greenroom.json"

@@ -174,3 +174,25 @@ def test_the_base_check_is_said():
     assert "The base is itself" in answers.loaded(status | {"base_check": check}, "en")
     check = {"difference": 0.0123, "same": False}
     assert "by up to 0.012 from" in answers.loaded(status | {"base_check": check}, "en")
+
+
+def test_what_is_to_be_said_of_model_and_adapters_stands_below():
+    """Of the base's template first, then of each adapter, in the page's language."""
+    status = {
+        "model": "sprout",
+        "voices": ["base"],
+        "footprint_gib": 0.5,
+        "precision": "float32",
+        "device": "CPU",
+        "dtype_reason": {"en": "why", "zh": "因"},
+        "template_note": {"en": "no template", "zh": "没有模板"},
+        "notes": [{"en": "a <b>", "zh": "甲"}, {"en": "c", "zh": "乙"}],
+    }
+    assert answers.loaded(status, "en").endswith(
+        '<p class="soft">no template</p><p class="soft">a &lt;b&gt;</p><p class="soft">c</p>'
+    )
+    assert answers.loaded(status, "zh").endswith(
+        '<p class="soft">没有模板</p><p class="soft">甲</p><p class="soft">乙</p>'
+    )
+    plain = answers.loaded(status | {"template_note": None, "notes": []}, "en")
+    assert plain.count("<p") == 1
