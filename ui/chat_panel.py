@@ -17,6 +17,11 @@ from ui.own_settings import Own
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("chat.css").read_text(encoding="utf-8")
+# What is half typed, which Gradio refuses with a traceback, is told as what it will become.
+IN_RANGE = f"""(character, system, temperature, seed) => {{
+  const [low, high] = {[*RANGES["temperature"][:2]]};
+  return [character, system, Math.min(Math.max(temperature ?? low, low), high), seed];
+}}"""
 SLIDERS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens")
 
 
@@ -70,8 +75,7 @@ def build() -> Panel:
             )
         sampling["seed"] = gr.Number(
             value=DEFAULTS["seed"],
-            precision=0,
-            minimum=0,
+            precision=0,  # without a range: Gradio would refuse before the engine can say why
             label=t("chat_seed"),
             info=t("chat_seed_help"),
             elem_id="chat_seed",
@@ -121,7 +125,13 @@ def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML, asked: gr.State) -> 
     )
     told = [panel.box.picker, panel.system, panel.sampling["temperature"], panel.sampling["seed"]]
     gr.on(
-        [one.change for one in told], summed_up, told, summary, trigger_mode="always_last", **QUICK
+        [one.change for one in told],
+        summed_up,
+        told,
+        summary,
+        js=IN_RANGE,
+        trigger_mode="always_last",
+        **QUICK,
     )
 
 

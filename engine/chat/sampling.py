@@ -44,8 +44,8 @@ def checked(settings: dict[str, float]) -> dict[str, float]:
         number = isinstance(value, int | float) and low <= value <= high
         if not number or (isinstance(step, int) and value != int(value)):
             raise UserError(
-                f"{name} is {value}; it must be a number from {low:g} to {high:g}.",
-                f"{name} 是 {value}，应为 {low:g} 到 {high:g} 之间的数。",
+                f"{name} is {value}; it must be a number from {low:g} to {high:.10g}.",
+                f"{name} 是 {value}，应为 {low:g} 到 {high:.10g} 之间的数。",
                 field=name,
             )
     asked = DEFAULTS | settings

@@ -224,6 +224,28 @@ def test_an_adapter_that_does_nothing_and_one_of_another_base(
     expect(person.see("chat_2_line")).not_to_contain_text("This adapter changes nothing here")
 
 
+def test_a_setting_out_of_range_is_a_sentence_and_no_traceback(visit, server):
+    """What is half typed is summed up as what the slider makes of it once it is left; a seed below
+    zero, which Gradio would let stand, is refused by the engine when one asks."""
+    before = server.log.stat().st_size
+    person = visit()
+    person.go_to("chat")
+    settings(person)
+    temperature = person.see("chat_temperature", "input[type=number]")
+    for typed, told in (("9", "2"), ("1.5", "1.5"), ("-4", "0"), ("1", "1"), ("", "0")):
+        temperature.fill(typed)
+        expect(person.see("chat_summary")).to_contain_text(f"temperature {told} ·")
+    person.fill("chat_temperature", "0.3")
+    person.fill("chat_seed", "-4")
+    expect(person.see("chat_summary")).to_contain_text("temperature 0.3 · seed -4")
+    person.ask("Hello!")
+    expect(person.see("chat_notice")).to_contain_text(
+        "seed is -4; it must be a number from 0 to 2147483647."
+    )
+    expect(person.see("chat_question", "textarea")).to_have_value("Hello!")
+    assert b"Traceback" not in server.log.read_bytes()[before:]
+
+
 def test_stop_and_clear_end_the_answers(person, finished_run):
     """Answers that would go on for long end at once, say so, and the input is ready again; cleared
     while they go on, they do not come back."""
