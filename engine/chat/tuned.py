@@ -193,8 +193,8 @@ class Tuned:
             refuse_broken(name, model.parameters())
             self._models[name] = model
             return
-        refuse_rewriting(name, folder)
         with on_todays_modules(folder, self.base) as here:
+            refuse_rewriting(name, folder)
             weights = load_peft_weights(str(here), device="cpu")
             refuse_broken(name, weights.values())
             if method in PROMPTS:

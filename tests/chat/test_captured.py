@@ -194,12 +194,12 @@ def test_every_base_of_a_process_is_compiled(tiny_model_folder, cpu, monkeypatch
     compiling = functools.partial(torch.compile, backend=backend)
     monkeypatch.setattr(torch, "compile", compiling)
     monkeypatch.setattr(Graph, "capture", lambda graph, forward: forward(graph._tokens))
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 1)
-    for _ in range(2):
-        programs.clear()
-        model = load_base(str(tiny_model_folder), cpu, Quantization()).eval()
-        Captured(model, None, rows=1, capacity=16).start().wait()
-        assert programs
+    with torch._dynamo.config.patch(recompile_limit=1):
+        for _ in range(2):
+            programs.clear()
+            model = load_base(str(tiny_model_folder), cpu, Quantization()).eval()
+            Captured(model, None, rows=1, capacity=16).start().wait()
+            assert programs
 
 
 def test_a_base_is_loaded_while_nothing_is_captured(tiny_model_folder, cpu, monkeypatch):
