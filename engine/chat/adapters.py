@@ -4,6 +4,7 @@ A voice is known by what it was chosen as: `RUN_ID`, `RUN_ID/checkpoint-40`, `/a
 `owner/name`. Ids and paths from outside are checked here.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def find(voice: str) -> Adapter:
     of_a_run = _RUN.fullmatch(voice)
     if of_a_run:
         return _of_run(voice, runs.get(of_a_run[1]), of_a_run[2])
-    folder = Path(voice).expanduser()
+    folder = Path(os.path.expanduser(voice))  # no error for an unknown person's home
     if folder.is_absolute():
         return _from_elsewhere(voice, folder)
     if _HUB_ID.fullmatch(voice):

@@ -73,8 +73,8 @@ def base(options: argparse.Namespace) -> str:
     if not options.adapter:
         return SPROUT
     first = options.adapter[0]
-    folder = Path(first).expanduser()
-    return require_base(folder, first) if folder.is_dir() else find(first).base
+    folder = on_disk(first)
+    return require_base(folder, first) if folder and folder.is_dir() else find(first).base
 
 
 def load(options: argparse.Namespace) -> "Voices":

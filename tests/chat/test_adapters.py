@@ -84,7 +84,9 @@ def test_a_broken_file_of_a_folder_is_a_sentence(make_adapter, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "typed", ["../x", "calm-otter-0000", "calm-otter-0000/checkpoint-1", "a/b/c", "x y", "", "a"]
+    "typed",
+    ["../x", "calm-otter-0000", "calm-otter-0000/checkpoint-1", "a/b/c", "x y", "", "a"]
+    + ["~nobody-at-all/x"],
 )
 def test_what_is_nothing_is_a_sentence(typed):
     with pytest.raises(UserError, match="There is no run"):
