@@ -129,7 +129,7 @@ class Voices:
             for name, turns in histories.items()
         }
         groups = self.groups(list(speakers.values()))
-        batches = [self._batch(group) for group in groups]
+        batches = self._batches(groups)
         how = {
             one.name: {
                 "together": len(groups) == 1,
@@ -168,6 +168,15 @@ class Voices:
             near = [one for one in some if len(one.prompt_ids) + one.room <= turn]
             groups += [near] * bool(near) + [[one] for one in some if one not in near]
         return groups
+
+    def _batches(self, groups: list[list[Speaker]]) -> list[Batch]:
+        """They take turns, token by token, so one at most goes through the captured step: its cache
+        is one."""
+        batches: list[Batch] = []
+        for group in groups:
+            taken = any(one.captured for one in batches)
+            batches.append(Batch(self.tuned, group) if taken else self._batch(group))
+        return batches
 
     def _batch(self, speakers: list[Speaker]) -> Batch:
         # Rows end side by side, and who has ended goes on beside the others.

@@ -106,13 +106,25 @@ def test_one_voice_ends_before_the_other(kind, make_voices, adapted):
         assert together[BASE]["text"] == generated(voices, LONG, 8).rstrip("\ufffd")
 
 
+ROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 1e4,
+    "original_max_position_embeddings": 48,
+    "short_factor": [1.0] * 4,
+    "long_factor": [1.0 + 3 * n for n in range(4)],
+}
+LONG_ROPE = SIZES | {
+    "bos_token_id": 1,
+    "rope_parameters": ROPE,
+    "original_max_position_embeddings": 48,
+}
+PAST_THE_TURN = [{"role": "user", "content": "sea " * 90}]
+
+
 def test_a_long_row_turns_no_short_one(make_voices):
     """LongRoPE turns all rows of a batch by the longest."""
-    long = {"rope_type": "longrope", "rope_theta": 1e4, "original_max_position_embeddings": 48}
-    factors = {"short_factor": [1.0] * 4, "long_factor": [1.0 + 3 * n for n in range(4)]}
-    both = {"rope_parameters": long | factors, "original_max_position_embeddings": 48}
-    voices = make_voices("phi3", **SIZES, bos_token_id=1, **both)
-    histories = [{BASE: SHORT}, {BASE: [{"role": "user", "content": "sea " * 90}]}, {BASE: LONG}]
+    voices = make_voices("phi3", **LONG_ROPE)
+    histories = [{BASE: SHORT}, {BASE: PAST_THE_TURN}, {BASE: LONG}]
 
     def said(some):
         ended = answer_many(voices, some, max_new_tokens=8, **GREEDY)
@@ -141,6 +153,20 @@ def test_a_window_holds_in_captured_steps_too(make_voices, monkeypatch):
 def speakers_of(voices, histories):
     settings = {"max_new_tokens": 8, "seed": 0}
     return [voices.speaker(BASE, one[BASE], settings) for one in histories]
+
+
+def test_voices_that_share_no_batch_share_no_captured_step(make_voices, adapted, monkeypatch):
+    """They take turns, and its cache is one."""
+    hold_still(monkeypatch)
+    voices = make_voices("phi3", **LONG_ROPE)
+    adapted(voices, ["qkv_proj", "down_proj"])
+    voices.settle()
+    heard = {BASE: PAST_THE_TURN, "one": SHORT}
+    *_, both = voices.answer(heard, max_new_tokens=8, **GREEDY)
+    assert {name: one["captured"] for name, one in both.items()} == {BASE: False, "one": True}
+    for name, turns in heard.items():
+        *_, alone = voices.answer({name: turns}, max_new_tokens=8, **GREEDY)
+        assert both[name]["text"] == alone[name]["text"]
 
 
 def test_who_has_ended_stays_within_the_places_there_are(make_voices, monkeypatch):

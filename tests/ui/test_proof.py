@@ -161,30 +161,26 @@ def test_which_way_the_voices_were_answered():
     assert proof.way(turn("Hello"), [], "en") == '<i class="nothing"></i>'
 
 
+STATUS = {
+    "model": "sprout",
+    "voices": ["base"],
+    "footprint_gib": 0.5,
+    "precision": "float32",
+    "device": "CPU",
+    "dtype_reason": {"en": "why", "zh": "因"},
+}
+
+
 def test_the_base_check_is_said():
-    status = {
-        "model": "sprout",
-        "voices": ["base"],
-        "footprint_gib": 0.5,
-        "precision": "float32",
-        "device": "CPU",
-        "dtype_reason": {"en": "why", "zh": "因"},
-    }
     check = {"difference": 0.0, "same": True}
-    assert "The base is itself" in answers.loaded(status | {"base_check": check}, "en")
+    assert "The base is itself" in answers.loaded(STATUS | {"base_check": check}, "en")
     check = {"difference": 0.0123, "same": False}
-    assert "by up to 0.012 from" in answers.loaded(status | {"base_check": check}, "en")
+    assert "by up to 0.012 from" in answers.loaded(STATUS | {"base_check": check}, "en")
 
 
 def test_what_is_to_be_said_of_model_and_adapters_stands_below():
     """Of the base's template first, then of each adapter, in the page's language."""
-    status = {
-        "model": "sprout",
-        "voices": ["base"],
-        "footprint_gib": 0.5,
-        "precision": "float32",
-        "device": "CPU",
-        "dtype_reason": {"en": "why", "zh": "因"},
+    status = STATUS | {
         "template_note": {"en": "no template", "zh": "没有模板"},
         "notes": [{"en": "a <b>", "zh": "甲"}, {"en": "c", "zh": "乙"}],
     }
