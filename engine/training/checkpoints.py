@@ -23,7 +23,6 @@ from engine.training.live_files import read_json
 _NAME = re.compile(r"checkpoint-(\d+)")
 _MARKER = "complete.json"
 _FACTS: Kinds = {"tokens_seen": is_count, "seconds": is_number}
-_LEAST_ROOM = 64 * 1024  # bytes
 # EFBIG: a limit on the size of files, as `ulimit -f` sets it.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # safetensors and torch say it in words of their own, with no errno to read.
@@ -150,9 +149,10 @@ def is_full_disk(error: BaseException | None) -> bool:
 
 
 def left_by_full_disk(path: Path) -> bool:
-    """Whether a run whose process said nothing at its end seems to have had no room for it: its
-    last status could not be written, or the next could not be."""
-    return (path / "status.json.new").exists() or shutil.disk_usage(path).free < _LEAST_ROOM
+    """Whether a run whose process said nothing at its end found no room for it: the status that it
+    began to write lies there, torn. What is free now says nothing about then."""
+    unsaid = path / "status.json.new"
+    return unsaid.exists() and not read_json(unsaid)
 
 
 def full_disk(path: Path) -> Sentence:
