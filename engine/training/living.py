@@ -1,9 +1,12 @@
 """The process of a run: whether it lives, and which one this is."""
 
 import os
+import time
 from typing import Any
 
 import psutil
+
+_SECONDS_TO_BEGIN = 10
 
 
 def is_training(pid: int | None, run_id: str) -> bool:
@@ -12,9 +15,12 @@ def is_training(pid: int | None, run_id: str) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and any(
-            run_id in part for part in process.cmdline()
-        )
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        command = process.cmdline()
+        # Who starts a process goes on before the kernel has written down its command.
+        begins = not command and time.time() - process.create_time() < _SECONDS_TO_BEGIN
+        return begins or any(run_id in part for part in command)
     except psutil.Error:
         return False
 

@@ -95,12 +95,24 @@ def test_a_living_run_that_writes_its_status_is_not_out_of_room(living):
 
 
 def test_a_process_id_used_again_by_another_program_is_dead(path):
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    code = "print(flush=True); input()"
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe)
+    process.stdout.readline()  # its command can be read only a moment after it was started
     runs.write_status(path, state="running", pid=process.pid)
     state = runs.get(path.name).state
-    process.stdin.close()
-    process.wait()
+    process.communicate()
     assert state == "failed"
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0, "running"), (60, "failed")])
+def test_a_process_without_a_command_is_a_runs_own_only_as_it_begins(
+    living, monkeypatch, seconds, state
+):
+    """Started this moment it has none yet; later on it is the kernel's, which has none ever."""
+    monkeypatch.setattr("psutil.Process.cmdline", lambda _: [])
+    monkeypatch.setattr("psutil.Process.create_time", lambda _: time.time() - seconds)
+    assert runs.get(living.name).state == state
 
 
 def test_a_living_process_is_running_and_stopping_when_asked(living):
