@@ -101,12 +101,13 @@ def test_the_pages_processes_are_this_one_with_its_children():
 def test_what_runs_hold_is_told_apart(monkeypatch):
     """It is free again when they end, so a run that waits for them may count on it."""
     monkeypatch.setattr(hardware, "_gpu_handles", lambda: ())
-    run = psutil.Popen([sys.executable, "-c", "input()", "engine", "train"], stdin=-1)
+    code = "print(flush=True); input()"
+    run = psutil.Popen([sys.executable, "-c", code, "engine", "train"], stdin=-1, stdout=-1)
+    run.stdout.readline()  # its command can be read only a moment after it was started
     found = hardware.run_processes()
     monkeypatch.setattr(hardware, "run_processes", lambda: {run.pid: run})
     (memory,) = memory_now()
-    run.stdin.close()
-    run.wait()
+    run.communicate()
     assert run.pid in found
     assert os.getpid() not in found
     assert 0 < memory.returning_gib < memory.own_gib
