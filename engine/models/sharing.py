@@ -23,7 +23,6 @@ from torch.distributed.fsdp import (
     fully_shard,
     register_fsdp_forward_method,
 )
-from torch.distributed.tensor import DTensor
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from engine.errors import UserError
@@ -90,22 +89,6 @@ def outside_of_layers_whole(model: "PeftModel | PreTrainedModel") -> Iterator[No
         yield
     finally:
         model.reshard()
-
-
-def average_gradients(model: "PeftModel | PreTrainedModel") -> None:
-    """Over all processes, of what each of them has whole; FSDP averages those of what it shares."""
-    trained = [one for one in model.parameters() if one.requires_grad]
-    whole = [one for one in trained if not isinstance(one, DTensor)]
-    if not whole:
-        return
-    for one in whole:
-        if one.grad is None:  # of an expert that this process had no token for
-            one.grad = torch.zeros_like(one)
-    flat = torch.cat([one.grad.flatten() for one in whole])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for one, mean in zip(whole, flat.split([one.numel() for one in whole]), strict=True):
-        one.grad.copy_(mean.view_as(one))
 
 
 def whole_state(model: "PeftModel | PreTrainedModel") -> dict[str, torch.Tensor] | None:

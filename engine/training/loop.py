@@ -13,7 +13,8 @@ from transformers import Trainer
 
 from engine.dataset.packing import Row, count_trained
 from engine.dataset.tokens import IGNORED
-from engine.models.sharing import average_gradients, is_shared
+from engine.models.sharing import is_shared
+from engine.training.averaging import average_gradients
 from engine.training.micro_steps import Batch, Layout
 from engine.training.noise import noisy
 from engine.transfers import Arriving
@@ -35,8 +36,10 @@ class PackedTrainer(Trainer):
 
     The step's loss is that of all its trained tokens, however it is cut: `layout` says into which
     micro-steps, and when memory runs out they are halved and the step, or the evaluation, is taken
-    anew; not where several processes would have to agree on it. `tokens_seen`
-    counts real tokens, no padding. `has_loss_head`: the model answers with the summed loss.
+    anew. Several processes speak with each other before and after their micro-steps alone, so that
+    each halves its own; where they share a model, every layer of which they call together, memory
+    that runs out is an error. `tokens_seen` counts real tokens, no padding. `has_loss_head`: the
+    model answers with the summed loss.
     `logs_late`: the numbers of a plain step, not evaluated, saved or the last, are read and logged
     while the device computes the next, which else would wait for that. `logged_at`
     (time.monotonic()) is when the step that is logged had ended.
@@ -70,10 +73,13 @@ class PackedTrainer(Trainer):
     ) -> torch.Tensor:
         model.train()
         rows = inputs["step"].rows
-        loss = self._fitting(rows, lambda: self._gradients(model, rows))
+        trained = self.of_all(sum(count_trained(one) for one in rows))
+        loss = self._fitting(rows, lambda: self._gradients(rows, trained))
+        if self.args.world_size > 1:
+            average_gradients(self.model)
         self._log_now()
         self.tokens_seen += self.of_all(sum(len(one["input_ids"]) for one in rows))
-        return loss
+        return self.of_all(loss) / trained
 
     def _fitting(self, rows: list[Row], attempt: Callable[[], torch.Tensor]) -> torch.Tensor:
         """What `attempt` makes of `rows`; it is made anew with half of a micro-step as often as
@@ -82,7 +88,7 @@ class PackedTrainer(Trainer):
             try:
                 return attempt()
             except torch.OutOfMemoryError:
-                if self.args.world_size > 1 or not self.layout.halve(rows):
+                if self._shared or not self.layout.halve(rows):
                     raise
             self.model.zero_grad(set_to_none=True)
             torch.cuda.empty_cache()
@@ -123,44 +129,40 @@ class PackedTrainer(Trainer):
         if log:
             log()
 
-    def _gradients(self, model, rows: list[Row]) -> torch.Tensor:
-        """Adds up the gradients of a step's mean loss; returns that, detached."""
-        parts = self._parts(rows)
-        trained = self.of_all(sum(count_trained(one) for one in rows))
+    def _gradients(self, rows: list[Row], trained: int) -> torch.Tensor:
+        """Adds up this process's gradients of a step's mean loss over `trained` tokens of all;
+        returns its summed loss, detached."""
         total = torch.zeros((), device=self.args.device)
-        for number, part in enumerate(parts):
-            last = number == len(parts) - 1
-            at_once = last or self._shared  # else whole gradients would add up on each
-            with nullcontext() if at_once else self.accelerator.no_sync(model):
-                batch = self.layout.batch(part, self.args.device)
-                # A shape of its own is not worth a program of its own.
-                with (
-                    nullcontext() if batch.is_usual else set_stance("force_eager"),
-                    noisy(self.model, self.noise, batch.inputs["position_ids"]),
-                ):
-                    loss = self._loss_sum(model, batch)
-                # The gradients of several devices are averaged, not added.
-                self.accelerator.backward(loss * (self.args.world_size / trained))
+        for part in self._parts(rows):
+            batch = self.layout.batch(part, self.args.device)
+            # A shape of its own is not worth a program of its own.
+            with (
+                nullcontext() if batch.is_usual else set_stance("force_eager"),
+                noisy(self.model, self.noise, batch.inputs["position_ids"]),
+            ):
+                loss = self._loss_sum(batch)
+            # The gradients of several devices are averaged, not added.
+            self.accelerator.backward(loss * (self.args.world_size / trained))
             total += loss.detach()
-        if self._shared:
-            average_gradients(model)
-        return self.of_all(total) / trained
+        return total
 
-    def _loss_sum(self, model, batch: Batch) -> torch.Tensor:
-        """On the Trainer's own device; a model that is spread over several ends on another."""
+    def _loss_sum(self, batch: Batch) -> torch.Tensor:
+        """On the Trainer's own device; a model that is spread over several ends on another. It is
+        the model itself that is called: DDP around it would have the processes wait for each
+        other, and see to gradients that are averaged here."""
         with self.accelerator.autocast():  # Accelerate leaves a shared model without
             if self.has_loss_head:
-                loss = model(**batch.inputs, targets=batch.targets, at=batch.at)
+                loss = self.model(**batch.inputs, targets=batch.targets, at=batch.at)
                 return loss.to(self.args.device)
-            output = model(**batch.inputs, labels=batch.labels)
+            output = self.model(**batch.inputs, labels=batch.labels)
         if not len(batch.targets):  # the mean of nothing is no number
             return (output.logits.sum() * 0).to(self.args.device)
         return (output.loss * len(batch.targets)).to(self.args.device)
 
     def _parts(self, rows: list[Row]) -> list[list[Row]]:
-        """Equally many on every device: each joins in the others' communication."""
+        """Of a shared model equally many on every device: each joins in the others' layers."""
         parts = self.layout.cut(rows)
-        if self.args.world_size == 1:
+        if not self._shared:
             return parts
         most = int(self.accelerator.reduce(self._tensor(len(parts)), "max"))
         return parts + [[_nothing(parts[0][0])] for _ in range(most - len(parts))]
@@ -187,18 +189,18 @@ class PackedTrainer(Trainer):
         model is shared out, in all of them, with the same rows."""
 
         def attempt() -> torch.Tensor:
-            return self._over(self.model, self.layout.cut(rows), before_each)
+            return self._over(self.layout.cut(rows), before_each)
 
         return float(self._fitting(rows, attempt))
 
     def _over(
-        self, model, parts: list[list[Row]], before_each: Callable[[], None] = lambda: None
+        self, parts: list[list[Row]], before_each: Callable[[], None] = lambda: None
     ) -> torch.Tensor:
         """Their summed loss."""
         total = torch.zeros((), device=self.args.device)
         for part in parts:
             before_each()
-            total += self._loss_sum(model, self.layout.batch(part, self.args.device))
+            total += self._loss_sum(self.layout.batch(part, self.args.device))
         return total
 
     @torch.no_grad()
@@ -207,11 +209,10 @@ class PackedTrainer(Trainer):
         """The mean loss over all trained tokens that are held out."""
         rows = list(self.eval_dataset)
         mine = rows[self.args.process_index :: self.args.world_size] or [_nothing(rows[0])]
-        model = self.model_wrapped
-        model.eval()
-        loss = self._fitting(mine, lambda: self._over(model, self._parts(mine)))
+        self.model.eval()
+        loss = self._fitting(mine, lambda: self._over(self._parts(mine)))
         tokens = sum(count_trained(one) for one in mine)
-        model.train()
+        self.model.train()
         metrics = {"eval_loss": float(self.of_all(loss) / self.of_all(tokens))}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(

@@ -13,7 +13,7 @@ import torch
 from engine.config import TrainConfig
 from engine.training import command, runs
 from engine.training.train import train
-from tests.shared_on_processors import ANSWER_TOKENS
+from tests.several_on_processors import ANSWER_TOKENS
 
 pytestmark = pytest.mark.usefixtures("same_signals")
 
@@ -59,7 +59,7 @@ def together(make):
         words.append(f"{again}={made[kind]}@2")
     line = command.arguments(made["lora"], TrainConfig(distributed_type="fsdp"), 2)
     at = line.index("engine")
-    line = [sys.executable, *line[:at], "tests.shared_on_processors", *words]
+    line = [sys.executable, *line[:at], "tests.several_on_processors", *words]
     env = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(line, cwd=command.ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
