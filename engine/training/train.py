@@ -44,6 +44,8 @@ _LOOKING_BACK = Sentence(
     "Trained and saved. Looking back: did it learn?", "训练完成并已保存。正在检查学得怎样……"
 )
 
+_TO_MEND = 2  # the exit status of what a person can mend; 1 is of what is ours
+
 
 def train(path: Path, ends_at: float = math.inf) -> int:
     """Trains the run in `path` and returns an exit status: 0, 2 for a user's mistake, 1 for ours.
@@ -55,13 +57,13 @@ def train(path: Path, ends_at: float = math.inf) -> int:
         signal.signal(signal.SIGTERM, lambda *_: (path / "stop").touch())
     try:
         if ranks.is_main():
-            pid, begun = os.getpid(), _started_at(path)
-            runs.write_status(path, pid=pid, started_at=begun, message="", message_zh="")
+            begun = {"pid": os.getpid(), "started_at": _started_at(path)}
+            runs.write_status(path, state="running", message="", message_zh="", **begun)
         _train(path, ends_at)
     except TimeIsUp as left:
         print(left, flush=True)
     except UserError as error:
-        return _failed(path, error.sentence.en, error.sentence.zh, 2)
+        return _failed(path, error.sentence.en, error.sentence.zh, _TO_MEND)
     except Exception as error:
         if checkpoints.is_full_disk(error):
             return _full(path)
@@ -207,13 +209,16 @@ def _full(path: Path) -> int:
     """The sentence for a full disk; room for it comes from the checkpoint that did not fit."""
     shutil.rmtree(path / "adapter.new", ignore_errors=True)
     checkpoints.remove_unfinished(path)
-    return _failed(path, *checkpoints.full_disk(path), 2)
+    return _failed(path, *checkpoints.full_disk(path), _TO_MEND)
 
 
 def _failed(path: Path, en: str, zh: str, status: int) -> int:
+    # Of several processes each may be the one that knows why, the first to fail: in those that
+    # wait for it a connection breaks then.
+    speaks = ranks.is_main() or status == _TO_MEND
     # On a full disk neither may find room; then the dead process alone says that it failed.
     with contextlib.suppress(OSError):
-        if ranks.is_main():
+        if speaks and runs.status_of(path).get("state") != "failed":
             runs.write_status(path, state="failed", message=en, message_zh=zh)
     with contextlib.suppress(OSError):
         print(en, file=sys.stderr, flush=True)
