@@ -13,6 +13,7 @@ import yaml
 from engine.__main__ import main
 from engine.config import TrainConfig
 from engine.training import command, living, runs
+from engine.training.halved import Halved, keep
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -332,14 +333,19 @@ def test_train_a_file_then_chat_with_its_adapter(ask, config_file, tiny_model_fo
 
 
 def test_several_gpus_are_several_processes(ask, monkeypatch):
-    """When its turn has come, the run hands over to Accelerate's launcher, with its GPUs alone."""
+    """When its turn has come, the run hands over to Accelerate's launcher, with its GPUs alone;
+    and again when memory has run out where smaller micro-steps are left."""
     from engine import hardware
 
     started = []
 
     def call(words, **options):
         started.append((words, {n: os.environ[n] for n in ("CUDA_VISIBLE_DEVICES",)}))
-        return 0
+        if len(started) > 1:
+            return 0
+        keep(path, Halved(512))
+        (path / "stop").touch()  # by the launcher's signal to the other process
+        return 1
 
     monkeypatch.setattr(hardware, "_gpu_handles", lambda: ("a", "b", "c"))
     monkeypatch.setattr("subprocess.call", call)
@@ -350,7 +356,9 @@ def test_several_gpus_are_several_processes(ask, monkeypatch):
     runs.write_status(path, pid=os.getpid())
     monkeypatch.setattr(living, "is_training", lambda pid, run_id: pid == os.getpid())
     assert ask("train", path)[0] == 0
-    ((words, variables),) = started
+    (words, variables), again = started
+    assert again == (words, variables)
+    assert not (path / "stop").exists()
     assert words[1:] == command.arguments(path, TrainConfig(), 2)
     assert variables == {"CUDA_VISIBLE_DEVICES": "0,2"}
     assert (runs.get(path.name).state, runs.get(path.name).gpu_ids) == ("running", [0, 2])

@@ -88,7 +88,7 @@ def _is_finished(path: Path) -> bool:
 
 def _train_folder(path: Path) -> int:
     """Waits for its turn; then trains here, or in several processes when it has several devices."""
-    from engine.training import command, turns
+    from engine.training import command, halved, turns
 
     if os.environ.get("RANK") == "0":
         turns.begin_at_once(path)
@@ -99,7 +99,8 @@ def _train_folder(path: Path) -> int:
         os.environ.update(command.environment(gpus))
         config = TrainConfig.from_yaml(path / "config.yaml")
         if devices.processes(len(gpus), config.device_map) > 1:
-            return subprocess.call(command.launch_line(path, config, gpus), cwd=command.ROOT)
+            line = command.launch_line(path, config, gpus)
+            return halved.launched(path, lambda: subprocess.call(line, cwd=command.ROOT))
     with importing():
         from engine.training.train import train
 

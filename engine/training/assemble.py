@@ -14,7 +14,7 @@ from engine.models.adapter import attach
 from engine.models.load import Quantization, load_base, placement, weights_device
 from engine.models.sharing import is_shared, outside_of_layers_whole, share_out
 from engine.models.targets import renamed_targets
-from engine.training import checkpoints, ranks
+from engine.training import checkpoints, halved, ranks
 from engine.training.arguments import arguments
 from engine.training.data import Prepared, steps
 from engine.training.estimate import model_shape
@@ -82,7 +82,7 @@ def build_trainer(
     evaluates = bool(prepared.evaluation)
     before = checkpoints.facts_of(checkpoints.last_complete(path)).get("seconds", 0.0)
     progress = Progress(path, max_steps, before, config.save_total_limit)
-    layout, levers = _layout(config, device, model, tokenizer, prepared, max_steps)
+    layout, levers = _layout(path, config, device, model, tokenizer, prepared, max_steps)
     args = arguments(
         config, path, device, max_steps, evaluates, autocast=_needs_autocast(config, levers)
     )
@@ -141,14 +141,20 @@ def task_of(config: TrainConfig, device: Device, prepared: Prepared, max_steps: 
 
 
 def _layout(
-    config: TrainConfig, device: Device, model, tokenizer, prepared: Prepared, max_steps: int
+    path: Path,
+    config: TrainConfig,
+    device: Device,
+    model,
+    tokenizer,
+    prepared: Prepared,
+    max_steps: int,
 ) -> tuple[Layout, Levers]:
     """How a step is cut: as large as fits, by the very prediction that the page shows."""
     with outside_of_layers_whole(model):
         foreseen = foresee(config, device, model_shape(config).varlen, max_steps)
         levers = pull(model, config, foreseen)
     outlook = task_of(config, device, prepared, max_steps).outlook(config)
-    size = outlook.capacity
+    size = min(outlook.capacity, halved.kept(path) or outlook.capacity)
     print(f"Micro-steps of up to {size:,} tokens, {outlook.peak_gib:.2f} GiB foreseen", flush=True)
     layout = Layout(
         tokenizer.pad_token_id,

@@ -15,6 +15,7 @@ from engine.dataset.packing import Row, count_trained
 from engine.dataset.tokens import IGNORED
 from engine.models.sharing import is_shared
 from engine.training.averaging import average_gradients
+from engine.training.halved import Halved
 from engine.training.micro_steps import Batch, Layout
 from engine.training.noise import noisy
 from engine.transfers import Arriving
@@ -37,9 +38,9 @@ class PackedTrainer(Trainer):
     The step's loss is that of all its trained tokens, however it is cut: `layout` says into which
     micro-steps, and when memory runs out they are halved and the step, or the evaluation, is taken
     anew. Several processes speak with each other before and after their micro-steps alone, so that
-    each halves its own; where they share a model, every layer of which they call together, memory
-    that runs out is an error. `tokens_seen` counts real tokens, no padding. `has_loss_head`: the
-    model answers with the summed loss.
+    each halves its own; where they share a model, every layer of which they call together, Halved
+    is raised instead. `tokens_seen` counts real tokens, no padding. `has_loss_head`: the model
+    answers with the summed loss.
     `logs_late`: the numbers of a plain step, not evaluated, saved or the last, are read and logged
     while the device computes the next, which else would wait for that. `logged_at`
     (time.monotonic()) is when the step that is logged had ended.
@@ -88,8 +89,10 @@ class PackedTrainer(Trainer):
             try:
                 return attempt()
             except torch.OutOfMemoryError:
-                if self._shared or not self.layout.halve(rows):
+                if not self.layout.halve(rows):
                     raise
+            if self._shared:
+                raise Halved(self.layout.capacity)
             self.model.zero_grad(set_to_none=True)
             torch.cuda.empty_cache()
             print(

@@ -26,8 +26,7 @@ _NOT_FORESEEN = Sentence(
 def ran_out(config: TrainConfig, task: Task, peak_gib: float) -> Sentence:
     """The ladder of the Train tab in a sentence: a few of its rungs, each with what it needs and
     costs."""
-    shared = task.processes > 1 and config.distributed_type == "fsdp"
-    last = config if shared else _one_at_a_time(config)
+    last = _one_at_a_time(config)
     ladder = task.ladder(last)
     enough = [rung for rung in ladder if rung["fits"]]
     rungs = (enough or sorted(ladder, key=lambda rung: rung["peak_gib"]))[:_NAMED]
@@ -48,7 +47,7 @@ def ran_out(config: TrainConfig, task: Task, peak_gib: float) -> Sentence:
 
 
 def _one_at_a_time(config: TrainConfig) -> TrainConfig:
-    """A process with a model of its own has halved its micro-steps by then, as far as that goes."""
+    """Micro-steps have been halved by then, as far as that goes."""
     return dataclasses.replace(
         config,
         per_device_train_batch_size=1,

@@ -24,7 +24,7 @@ from engine.models.adapter import first_state, name_base, save
 from engine.models.load import load_tokenizer
 from engine.models.sharing import whole_state
 from engine.models.sources.fetch import fetch, said
-from engine.training import checkpoints, ranks, runs
+from engine.training import checkpoints, halved, ranks, runs
 from engine.training.assemble import build_model, build_trainer, keep_placement, task_of
 from engine.training.data import prepare, steps
 from engine.training.memory import in_words, measured
@@ -62,6 +62,9 @@ def train(path: Path, ends_at: float = math.inf) -> int:
         _train(path, ends_at)
     except TimeIsUp as left:
         print(left, flush=True)
+    except halved.Halved as smaller:
+        halved.keep(path, smaller)
+        return 1
     except UserError as error:
         return _failed(path, error.sentence.en, error.sentence.zh, _TO_MEND)
     except Exception as error:

@@ -3,6 +3,7 @@ is trained, saved, resumed and said at the end is what one process does with the
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import safetensors.torch
 import torch
 
 from engine.config import TrainConfig
-from engine.training import command, runs
+from engine.training import command, halved, runs
 from engine.training.train import train
 from tests.several_on_processors import ANSWER_TOKENS
 
@@ -49,6 +50,15 @@ def make(short_run, home):
     return begun
 
 
+def launched(*words):
+    """The processes' exit status and what they said."""
+    line = command.arguments("", TrainConfig(distributed_type="fsdp"), 2)
+    line = [sys.executable, *line[: line.index("engine")], "tests.several_on_processors", *words]
+    env = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(line, cwd=command.ROOT, env=env, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def together(make):
     """Runs of two processes: each kind, and two again from the middle."""
@@ -57,12 +67,8 @@ def together(make):
     for kind in ("lora", "full"):
         made[f"{kind} again"] = again = make(kind, distributed_type="fsdp")
         words.append(f"{again}={made[kind]}@2")
-    line = command.arguments(made["lora"], TrainConfig(distributed_type="fsdp"), 2)
-    at = line.index("engine")
-    line = [sys.executable, *line[:at], "tests.several_on_processors", *words]
-    env = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(line, cwd=command.ROOT, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    status, said = launched(*words)
+    assert status == 0, said
     return made
 
 
@@ -156,3 +162,28 @@ def test_the_page_is_told_where_the_model_lies(together):
 def test_the_memory_of_each_process_is_known(together):
     rows = runs.view(together["lora"]).metrics()
     assert {len(row["memory"]["devices"]) for row in rows} == {2}
+
+
+def test_memory_that_runs_out_halves_the_micro_steps_behind_the_last_checkpoint(make):
+    """In the last step, in the last of two processes. They end, and those that come after them
+    learn what a run learns that had the memory: all of its steps are there, once."""
+    plain = {"load_best_model_at_end": False, "sample_prompts": "", "max_steps": 3}
+    path = make("lora", distributed_type="fsdp", per_device_train_batch_size=2, **plain)
+    words, said = [f"{path}!3", str(path)], []
+
+    def launch():
+        status, output = launched(words[len(said)])
+        said.append(output)
+        return status
+
+    assert halved.launched(path, launch) == 0, said
+    run = runs.view(path)
+    assert (run.state, run.step) == ("finished", 3)
+    assert said[0].count("Memory ran out: from its last checkpoint on the run takes") == 1
+    assert "Memory ran out" not in said[1]
+    sizes = [int(re.search("Micro-steps of up to ([0-9]+) tokens", one)[1]) for one in said]
+    assert sizes[1] == halved.kept(path) < sizes[0]
+    assert not (path / "stop").exists()
+    spared = make("lora", per_device_train_batch_size=4, **plain)
+    assert train(spared) == 0
+    assert curves(path) == pytest.approx(curves(spared), abs=1e-4)
