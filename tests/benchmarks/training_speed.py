@@ -7,6 +7,7 @@ second over the steps after the warm-up, and the peak that torch reserved. No fi
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -18,7 +19,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from engine.config import TrainConfig
+from engine.hardware import gpu_count
 from engine.training import runs
 from engine.training.live_files import read_json_lines
 from engine.training.memory import RUNTIME_GIB
@@ -36,6 +40,7 @@ PLAIN = {
 }
 NF4, INT8 = {"load_in_4bit": True}, {"load_in_8bit": True}
 CHECKPOINTING = {"gradient_checkpointing": True, "per_device_train_batch_size": 8}
+BOTH = {"gpu_ids": "0,1"}
 CASES = {  # name: (options, levers that are off)
     "bf16": ({}, ""),
     "bf16, 8,192 tokens": ({"per_device_train_batch_size": 8}, ""),
@@ -47,6 +52,8 @@ CASES = {  # name: (options, levers that are off)
     "NF4": (NF4, ""),
     "NF4, checkpointing, 8,192 tokens": (NF4 | CHECKPOINTING, ""),
     "8-bit": (INT8, ""),
+    "bf16, two GPUs, DDP": (BOTH, ""),
+    "bf16, two GPUs, FSDP": (BOTH | {"distributed_type": "fsdp"}, ""),
 }
 
 
@@ -64,6 +71,9 @@ def main() -> None:
     for name in wanted:
         if name in CASES:
             options, without = CASES[name]
+            if options.keys() & BOTH and gpu_count() < 2:
+                print(f"{chosen.shape} {name}: not measured, there is one GPU", flush=True)
+                continue
             flags = PLAIN | options | {"model_name_or_path": model, "dataset": data}
             print(f"{chosen.shape} {name}: {measure(flags, without, folder).said()}", flush=True)
 
@@ -119,12 +129,12 @@ class Measured:
 
 
 def measure(flags: dict, without: str, folder: Path, steps: int = WARM + STEPS) -> Measured:
-    """Trains until so many steps are logged, and ends the process by its id."""
+    """Trains until so many steps are logged, and ends the processes by their ids."""
     os.environ["RUNS_DIR"] = tempfile.mkdtemp(dir=folder)
     path = runs.create(TrainConfig.from_dict({k: str(v) for k, v in flags.items()}))
     began = time.monotonic()
     with (path / "log").open("wb") as log:
-        process = subprocess.Popen(
+        process = psutil.Popen(
             [sys.executable, "-m", "engine", "train", str(path)],
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -136,7 +146,9 @@ def measure(flags: dict, without: str, folder: Path, steps: int = WARM + STEPS) 
         seen = read_json_lines(path / "metrics.jsonl")
         rows = [row for row in seen if row.get("tokens_per_second")]
     took = time.monotonic() - began
-    process.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
+        for one in [*process.children(recursive=True), process]:
+            one.kill()
     process.wait()
     said = (path / "log").read_text()
     found = re.search(r"([\d.]+) GiB foreseen", said)
