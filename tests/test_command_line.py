@@ -332,6 +332,24 @@ def test_train_a_file_then_chat_with_its_adapter(ask, config_file, tiny_model_fo
     assert answers[0]["checksum"] != answers[1]["checksum"]
 
 
+def test_a_sigterm_is_handed_on_to_the_run(config_file, runs_folder, wait_until):
+    """As `timeout`, `kill %1` or a service manager sends it: to the typed command alone."""
+    words = [sys.executable, "-m", "engine", "train", str(config_file), "--max_steps", "5000"]
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: any(runs_folder.glob("*/metrics.jsonl")), 120, "its first row")
+        process.terminate()
+        assert process.wait(60) == 0
+        (run,) = runs.list_runs()
+        assert (run.state, run.alive, run.has_adapter) == ("stopped", False, True)
+        assert run.step < 5000
+    finally:
+        for run in runs.list_runs():
+            (run.path / "stop").touch()
+        process.kill()
+        process.wait()
+
+
 def test_several_gpus_are_several_processes(ask, monkeypatch):
     """When its turn has come, the run hands over to Accelerate's launcher, with its GPUs alone;
     and again when memory has run out where smaller micro-steps are left."""

@@ -47,13 +47,28 @@ def run(options: argparse.Namespace) -> int:
         except OSError as error:
             raise cannot_write(error) from error
         command = [sys.executable, "-m", "engine", "train", str(path)]
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the run's to answer
-        status = subprocess.call(command, stdout=out.fileno())
-        signal.signal(signal.SIGINT, before)
+        status = _in_its_own_process(command, out.fileno())
     if options.json:
         run = runs.get(path.name) if path.parent == runs.runs_dir() else None
         show(options, {"run": path.name, "state": run and run.state, "path": str(path)})
     return status
+
+
+def _in_its_own_process(command: list[str], out: int) -> int:
+    """Ctrl+C reaches both and is the run's to answer; a SIGTERM reaches this one alone and is
+    handed on, or the run would go on with nobody knowing."""
+    started: list[subprocess.Popen] = []
+    signals = {
+        signal.SIGINT: signal.SIG_IGN,
+        signal.SIGTERM: lambda *_: [one.terminate() for one in started],
+    }
+    before = {number: signal.signal(number, handler) for number, handler in signals.items()}
+    try:
+        started.append(subprocess.Popen(command, stdout=out))
+        return started[0].wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _refuse_options(target: Path, options: argparse.Namespace) -> None:
