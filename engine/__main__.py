@@ -16,7 +16,8 @@ _COMMANDS = (inspect, convert, estimate, train, chat, evaluate, export, models)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0, 2 for a user's mistake (one sentence on stderr), 1 for ours."""
+    """Exit status 0, 2 for a user's mistake (one sentence on stderr), 1 for ours, 130 after
+    Ctrl+C."""
     os.environ.update(child_environment())  # before torch is imported: OpenMP reads it once
     # What libraries tell those who build on them is not for those who train.
     warnings.simplefilter("ignore", FutureWarning)
@@ -29,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 class _Parser(argparse.ArgumentParser):

@@ -350,6 +350,14 @@ def test_a_sigterm_is_handed_on_to_the_run(config_file, runs_folder, wait_until)
         process.wait()
 
 
+def test_ctrl_c_is_no_traceback(ask, monkeypatch):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.commands.inspect.run", interrupted)
+    assert ask("inspect", "lighthouse-keeper") == (130, "", "")
+
+
 def test_several_gpus_are_several_processes(ask, monkeypatch):
     """When its turn has come, the run hands over to Accelerate's launcher, with its GPUs alone;
     and again when memory has run out where smaller micro-steps are left."""
