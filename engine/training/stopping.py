@@ -18,36 +18,55 @@ class Stopping(TrainerCallback):
         self._why: Sentence | None = None
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        wanted = self._config.stop_at_loss
-        if not wanted or "loss" not in (logs or {}):
-            return
-        _, loss = smooth(_line(state, "loss"))[-1]
-        if loss <= wanted:
-            control.should_training_stop = control.should_save = True
-            self._why = Sentence(
-                f"It stopped at step {state.global_step} because the smoothed loss reached "
-                f"{loss:.3f}, as wished (stop_at_loss {wanted:g}).",
-                f"在第 {state.global_step} 步停下：平滑后的 loss 降到 {loss:.3f}，"
-                f"达到了设定值（stop_at_loss {wanted:g}）。",
-            )
+        if "loss" in (logs or {}):
+            self._decide(control, self._loss_reached(state))
 
     def on_evaluate(self, args, state, control, **kwargs):
-        line = _line(state, "eval_loss")
-        best_step, best = min(line, key=lambda one: one[1])
-        after_start = [one for one in line if one[0] > 0]
+        after_start = [one for one in _line(state, "eval_loss") if one[0] > 0]
         if args.load_best_model_at_end and after_start:
             control.should_save |= min(after_start, key=lambda one: one[1])[0] == state.global_step
-        patience = self._config.early_stopping_patience
-        since = sum(step > best_step for step, _ in line)
-        if patience and since >= patience:
+        self._decide(control, self._patience_spent(state))
+
+    def _decide(self, control, why: Sentence | None) -> None:
+        if why:
             control.should_training_stop = control.should_save = True
-            self._why = Sentence(
-                f"It stopped at step {state.global_step} because the eval loss has not fallen "
-                f"below {best:.3f} since step {best_step}, {since} evaluations ago "
-                f"(early_stopping_patience {patience}).",
-                f"在第 {state.global_step} 步停下：自第 {best_step} 步以来评估了 {since} 次，"
-                f"验证 loss 都没有低于 {best:.3f}（early_stopping_patience {patience}）。",
-            )
+            self._why = why
+
+    def ended(self, state: TrainerState) -> bool:
+        """Whether a run has stopped by itself already: then it takes no step more, also one that
+        was killed, or asked to stop, before it could say so."""
+        self._why = self._why or self._patience_spent(state) or self._loss_reached(state)
+        return self._why is not None
+
+    def _loss_reached(self, state: TrainerState) -> Sentence | None:
+        wanted = self._config.stop_at_loss
+        low = [one for one in smooth(_line(state, "loss")) if one[1] <= wanted]
+        if not (wanted and low):
+            return None
+        step, loss = low[-1]
+        return Sentence(
+            f"It stopped at step {step} because the smoothed loss reached {loss:.3f}, as wished "
+            f"(stop_at_loss {wanted:g}).",
+            f"在第 {step} 步停下：平滑后的 loss 降到 {loss:.3f}，"
+            f"达到了设定值（stop_at_loss {wanted:g}）。",
+        )
+
+    def _patience_spent(self, state: TrainerState) -> Sentence | None:
+        patience, line = self._config.early_stopping_patience, _line(state, "eval_loss")
+        if not (patience and line):
+            return None
+        best_step, best = min(line, key=lambda one: one[1])
+        since = sum(step > best_step for step, _ in line)
+        if since < patience:
+            return None
+        last = line[-1][0]
+        return Sentence(
+            f"It stopped at step {last} because the eval loss has not fallen below {best:.3f} "
+            f"since step {best_step}, {since} evaluations ago (early_stopping_patience "
+            f"{patience}).",
+            f"在第 {last} 步停下：自第 {best_step} 步以来评估了 {since} 次，"
+            f"验证 loss 都没有低于 {best:.3f}（early_stopping_patience {patience}）。",
+        )
 
     def message(self, state: TrainerState) -> Sentence:
         """Why it ended early and which step's weights are kept; empty when nothing was special."""

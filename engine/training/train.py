@@ -15,6 +15,7 @@ from pathlib import Path
 import peft
 import torch
 import transformers
+from transformers import TrainerState
 
 from engine.config import TrainConfig
 from engine.errors import Sentence, UserError, first_line
@@ -117,7 +118,7 @@ def _learn(path, config, device, tokenizer, prepared, max_steps, ends_at) -> Non
     checkpoint = checkpoints.last_complete(path)
     require_same_options(checkpoint, model, config)
     continue_from(path, checkpoint, trainer)
-    if checkpoint and checkpoints.step_of(checkpoint) >= progress.max_steps:
+    if checkpoint and _is_over(checkpoint, progress.max_steps, stopping):
         trainer._run_epoch = lambda **_: None  # Trainer would take one more step
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     state, memory = whole_state(model), measured(together=True)
@@ -133,6 +134,12 @@ def _learn(path, config, device, tokenizer, prepared, max_steps, ends_at) -> Non
         _end(path, ending)
 
 
+def _is_over(checkpoint: Path, max_steps: int, stopping: Stopping) -> bool:
+    """Whether no step follows this checkpoint; only the end of its run was not said."""
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    return stopping.ended(state) or state.global_step >= max_steps
+
+
 def _save_end(path, config, trainer, tokenizer, first, state, stopping, progress, memory) -> Ending:
     """What was trained is saved, and how the run ends: its status says that last, so that a process
     that is killed before leaves a run that can be resumed and reports then."""
@@ -146,7 +153,8 @@ def _save_end(path, config, trainer, tokenizer, first, state, stopping, progress
         # Resumed for its report alone it has taken less than before.
         peak_gib=max(memory["peak_gib"], runs.status_of(path).get("peak_gib") or 0.0),
     )
-    stopped = (path / "stop").exists() and trainer.state.global_step < progress.max_steps
+    over = stopping.ended(trainer.state) or trainer.state.global_step >= progress.max_steps
+    stopped = (path / "stop").exists() and not over
     return Ending("stopped" if stopped else "finished", stopping.message(trainer.state))
 
 

@@ -1,5 +1,6 @@
 """A run that ends early says why, keeps the best, and counts on when it is resumed."""
 
+import contextlib
 import json
 
 import pytest
@@ -176,3 +177,34 @@ def test_patience_counts_on_after_a_resume(config):
     assert [row["step"] for row in state["log_history"] if "eval_loss" in row] == list(
         evaluations(again)
     )
+
+
+@pytest.mark.parametrize("how", ["killed", "asked to stop"])
+@pytest.mark.parametrize(
+    "rule",
+    [{"stop_at_loss": 9.0}, {"early_stopping_patience": 1, "learning_rate": LARGE}],
+    ids=["stop_at_loss", "early_stopping_patience"],
+)
+def test_resumed_behind_its_last_step_it_takes_none_more(config, monkeypatch, rule, how):
+    """Its last checkpoint was sealed, and then it died or was asked to stop while it was saved."""
+    whole = trained(config, lr_scheduler_type="constant", **rule)
+    path = runs.create(whole.config)
+
+    def interrupted(*_):
+        if how == "killed":
+            raise KeyboardInterrupt
+        (path / "stop").touch()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_save" if how == "killed" else "whole_state", interrupted)
+        with contextlib.suppress(KeyboardInterrupt):
+            train.train(path)
+    if how == "killed":
+        assert train.train(path) == 0
+    again = runs.get(path.name)
+    assert (again.state, again.step, again.message) == ("finished", whole.step, whole.message)
+    assert whole.step < 12
+    kept, wanted = (
+        load_file(run.path / "adapter" / "adapter_model.safetensors") for run in (again, whole)
+    )
+    assert all(kept[name].equal(wanted[name]) for name in wanted)
