@@ -61,8 +61,11 @@ def begin_at_once(path: Path) -> None:
     """For the first of several processes that Accelerate's launcher has started: whoever started
     the launcher has waited, or did not want to. Raises UserError when another process works on
     this run."""
+    ours = {process.pid for process in psutil.Process().parents()}
     with line.lock(path.parent):
-        _refuse_a_second(path, {process.pid for process in psutil.Process().parents()})
+        _refuse_a_second(path, ours)
+        if runs.status_of(path).get("pid") not in ours:  # no process of this run has waited for it
+            _forget_wishes(path)
         runs.write_status(path, state="running", turn_at=time.time(), message="", message_zh="")
         line.join(path.parent, path.name)
 
@@ -126,13 +129,16 @@ def _enter(path: Path) -> None:
         en, zh = error.sentence
         runs.write_status(path, state="failed", pid=None, message=en, message_zh=zh)
         raise
-    if (
-        runs.status_of(path).get("state") != "queued"
-    ):  # begun by hand: what an earlier session left is over
-        for name in ("stop", "beside"):
-            (path / name).unlink(missing_ok=True)
+    if runs.status_of(path).get("state") != "queued":  # begun by hand
+        _forget_wishes(path)
     runs.write_status(path, state="queued", pid=os.getpid(), message="", message_zh="")
     line.join(path.parent, path.name)
+
+
+def _forget_wishes(path: Path) -> None:
+    """What an earlier session was asked to do is over."""
+    for name in ("stop", "beside"):
+        (path / name).unlink(missing_ok=True)
 
 
 def _take(path: Path) -> list[int] | None:

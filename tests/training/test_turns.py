@@ -150,6 +150,18 @@ def test_begun_by_hand_an_old_stop_file_counts_no_more(standing):
     assert runs.status_of(path)["pid"] == os.getpid()
 
 
+@pytest.mark.parametrize(("waited", "kept"), [(2**22, False), (os.getppid(), True)])
+def test_begun_by_a_launcher_only_its_own_session_is_stopped(runs_folder, waited, kept):
+    """Started by hand an old stop file counts no more; one that was made while the process above
+    the launcher started it does."""
+    path = runs.create(TrainConfig())
+    runs.write_status(path, state="running" if kept else "stopped", pid=waited)
+    (path / "stop").touch()
+    turns.begin_at_once(path)
+    assert (path / "stop").exists() is kept
+    assert runs.status_of(path)["state"] == "running"
+
+
 def test_a_missing_gpu_is_a_failed_run_with_a_sentence(machine):
     machine(40)
     path = runs.create(TrainConfig(gpu_ids="0,3"))
