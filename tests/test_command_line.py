@@ -187,6 +187,18 @@ def test_a_run_takes_no_other_options(ask):
     assert runs.get(path.name).state == "queued"
 
 
+def test_a_run_folder_may_have_any_name(ask, monkeypatch):
+    """A copy that somebody named, which the page does not list."""
+    path = runs.create(TrainConfig()).rename(runs.runs_dir() / "my-best")
+    monkeypatch.setattr(
+        "engine.commands.train._train_folder",
+        lambda path: runs.write_status(path, state="stopped") or 0,
+    )
+    status, out, err = ask("train", path, "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {"run": "my-best", "state": "stopped", "path": str(path)}
+
+
 def test_a_finished_run_says_that_it_is(ask, monkeypatch):
     """Nothing is trained and nothing is written again."""
     path = runs.create(TrainConfig(max_steps=6))

@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
         command = [sys.executable, "-m", "engine", "train", str(path)]
         status = _in_its_own_process(command, out.fileno())
     if options.json:
-        run = runs.get(path.name) if path.parent == runs.runs_dir() else None
-        show(options, {"run": path.name, "state": run and run.state, "path": str(path)})
+        state = runs.view(path).state if path.is_dir() else None  # it may be deleted meanwhile
+        show(options, {"run": path.name, "state": state, "path": str(path)})
     return status
 
 
