@@ -51,6 +51,13 @@ def cannot_write(error: OSError) -> UserError:
 def resume(run_id: str) -> None:
     """Goes on from the last complete checkpoint, or from the beginning when there is none; at the
     end of the line. Raises UserError."""
+    try:
+        _resume(run_id)
+    except OSError as error:
+        raise cannot_write(error) from error
+
+
+def _resume(run_id: str) -> None:
     with line.lock(runs_dir()):
         run = runs.get(run_id)
         if not run.can_resume:
@@ -63,9 +70,9 @@ def resume(run_id: str) -> None:
         devices.wanted(run.config.gpu_ids)
         for name in ("stop", "beside"):
             (run.path / name).unlink(missing_ok=True)
-        runs.write_status(run.path, state="queued", pid=None, message="", message_zh="")
         line.leave(run.path.parent, run_id)
         line.join(run.path.parent, run_id)
+        runs.write_status(run.path, state="queued", pid=None, message="", message_zh="")
         _launch(run.path)
 
 

@@ -61,6 +61,23 @@ def test_a_full_disk_is_a_sentence(started, monkeypatch):
     assert started == []
 
 
+@pytest.mark.parametrize("writer", ["runs.write_status", "line.write"])
+def test_a_full_disk_is_a_sentence_at_resume_too(started, monkeypatch, writer):
+    """Whatever does not fit, the run stands as it stood."""
+    path = runs.create(TrainConfig())
+    runs.write_status(path, state="stopped", message="old")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"engine.training.{writer}", full)
+    with pytest.raises(UserError, match=r"cannot be written into .* .No space left on device."):
+        launch.resume(path.name)
+    assert started == []
+    run = runs.get(path.name)
+    assert (run.state, run.message.en, run.can_resume) == ("stopped", "old", True)
+
+
 def test_what_cannot_work_starts_nothing(started, monkeypatch):
     reason = {"field": "optim", "en": "It needs a GPU.", "zh": "需要显卡。"}
     monkeypatch.setattr("engine.desk.client.estimate", lambda config: {"reasons": [reason]})
