@@ -81,6 +81,8 @@ class Progress(TrainerCallback):
             "memory": memory,
         }
         self._latest |= {k: row[k] for k in ("loss", "eval_loss") if k in row}
+        if "loss" in row:  # neither an evaluation nor what a resumed run finds: see Run.settled
+            self._latest["loss_at"] = time.time()
         self._latest |= {"tokens_per_second": self._speed(), "peak_gib": memory["peak_gib"]}
         if ranks.is_main():
             append_json_line(self.path / "metrics.jsonl", row)

@@ -40,7 +40,7 @@ _STATUS: Kinds = {
     "page": maybe(lambda page: each(is_number)(page) and len(page) == 2 and is_pid(page[0])),
     "gpu_ids": each(is_count),
     **dict.fromkeys(("step", "max_steps"), is_count),
-    **dict.fromkeys(("created_at", "started_at", "updated_at", "turn_at"), is_moment),
+    **dict.fromkeys(("created_at", "started_at", "updated_at", "turn_at", "loss_at"), is_moment),
     "seconds": is_number,
     **dict.fromkeys(("seconds_left", "tokens_per_second"), maybe(is_number)),
     **dict.fromkeys(("peak_gib", "predicted_gib", "loss", "eval_loss"), maybe(is_number)),

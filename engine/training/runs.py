@@ -59,7 +59,7 @@ class Run:
     place: int  # in the line of those that wait, from 1; 0 when it does not wait
     gpu_ids: list[int]  # of engine.devices, while it trains or after; [] when not known
     predicted_gib: float | None  # on each of its devices, as foretold at its start
-    settled: bool  # it has logged a row since its turn came: its memory is taken
+    settled: bool  # it has logged a step since its turn came: its memory is taken
     has_options: bool  # config.yaml can be read whole
 
     @property
@@ -225,7 +225,6 @@ def view(path: Path) -> Run:
             state, message = "failed", _why_it_died(path, state)
         elif (path / "stop").exists():
             state = "stopping"
-    turn_at = status.get("turn_at", 0.0)
     line_now = waiting(path.parent) if state == "queued" else []
     return Run(
         id=path.name,
@@ -249,14 +248,9 @@ def view(path: Path) -> Run:
         place=1 + line_now.index(path.name) if path.name in line_now else 0,
         gpu_ids=status.get("gpu_ids", []),
         predicted_gib=status.get("predicted_gib"),
-        settled=_changed_at(path / "metrics.jsonl") > turn_at,
+        settled=status.get("loss_at", 0.0) > status.get("turn_at", 0.0),
         has_options=not config_damage,
     )
-
-
-def _changed_at(path: Path) -> float:
-    """Epoch seconds; 0 for a file that is not there."""
-    return path.stat().st_mtime if path.is_file() else 0.0
 
 
 _LEFT_WAITING = Sentence(

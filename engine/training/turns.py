@@ -96,13 +96,20 @@ def beside(run_id: str) -> None:
     run = runs.get(run_id)
     if run.state != "queued":
         raise _not_waiting(run)
-    if not _room_beside(run, going(run.path.parent)):
-        need = f"{run.predicted_gib:.1f} GiB" if run.predicted_gib else "?"
-        free = max(memory_now()[number].free_gib for number in devices.usable())
+    others = going(run.path.parent)
+    if run.predicted_gib is None:
         raise UserError(
-            f"{run.name} needs about {need} and {free:.1f} GiB are free beside what trains now; "
-            "it keeps its place in line.",
-            f"{run.name} 大约需要 {need}，而正在训练的之外只剩 {free:.1f} GiB；它会继续排队。",
+            f"How much memory {run.name} needs is not known; it keeps its place in line.",
+            f"不知道 {run.name} 需要多少内存（显存）；它会继续排队。",
+        )
+    if not _room_beside(run, others):
+        need, free = run.predicted_gib, _free_beside(others)
+        least = max(0.0, min(free[one] for one in _asked(run, free)))
+        raise UserError(
+            f"{run.name} needs about {need:.1f} GiB and {least:.1f} GiB are free beside what "
+            "trains now and may still grow; it keeps its place in line.",
+            f"{run.name} 大约需要 {need:.1f} GiB，除去正在训练的及其可能增长的部分，"
+            f"只剩 {least:.1f} GiB；它会继续排队。",
         )
     (run.path / "beside").touch()
 
@@ -191,20 +198,29 @@ def _share(me: Run, standing: list[Run]) -> list[int] | None:
 
 
 def _room_beside(me: Run, others: list[Run]) -> list[int] | None:
-    """Devices with room for the predicted peak of `me` beside what trains there. A run that has
-    not logged a step in this session may still grow to its own peak: that much counts as gone."""
+    """Devices with room for the predicted peak of `me` beside what trains there."""
     if me.predicted_gib is None:
         return None
+    free = _free_beside(others)
+    asked = _asked(me, free)
+    return asked if all(free[one] >= me.predicted_gib for one in asked) else None
+
+
+def _free_beside(others: list[Run]) -> dict[int, float]:
+    """GiB by device. A run that has not logged a step in this session may still grow to its own
+    peak: that much counts as gone."""
     memory = memory_now()
     free = {number: memory[number].free_gib for number in devices.usable()}
     for one in others:
         if not one.settled:
             for number in one.gpu_ids or free:
                 free[number] -= one.predicted_gib or memory[number].total_gib
-    asked = devices.wanted(me.config.gpu_ids)
-    if asked is None:
-        asked = [max(free, key=free.get)]
-    return asked if all(free[one] >= me.predicted_gib for one in asked) else None
+    return free
+
+
+def _asked(me: Run, free: dict[int, float]) -> list[int]:
+    """The devices that `me` names, or else the one with the most room."""
+    return devices.wanted(me.config.gpu_ids) or [max(free, key=free.get)]
 
 
 def _not_waiting(run: Run) -> UserError:

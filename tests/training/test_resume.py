@@ -10,6 +10,7 @@ import re
 import resource
 import shutil
 import sys
+import time
 
 import pytest
 import safetensors.torch
@@ -109,6 +110,18 @@ def test_resumed_equals_uninterrupted(config, whole, monkeypatch, changes):
         assert checkpoints.last_complete(path)
     assert train(path) == 0
     assert_same(path, whole(**changes))
+
+
+def test_settled_is_who_has_logged_a_step_since_its_turn_came(config, monkeypatch):
+    """Neither the evaluation before the first step takes the memory of training, nor does the
+    curve that a resumed run goes on with."""
+    path = begun(config)
+    for killed, rows, settled in [(1, [0], False), (4, [0, 1, 2, 3], True), (3, [0, 1, 2], False)]:
+        runs.write_status(path, turn_at=time.time())
+        with killed_at_step(monkeypatch, killed), pytest.raises(Killed):
+            train(path)
+        run = runs.get(path.name)
+        assert ([row["step"] for row in run.metrics()], run.settled) == (rows, settled)
 
 
 def test_losses_between_two_logs_are_all_in_the_next_row(config, whole, monkeypatch):

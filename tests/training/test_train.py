@@ -82,7 +82,7 @@ def test_status_has_the_keys_of_the_contract(at_home):
     assert status.keys() == {
         *("state", "pid", "step", "max_steps", "message", "message_zh", "updated_at"),
         *("created_at", "started_at", "seconds", "seconds_left", "tokens_per_second"),
-        *("loss", "eval_loss", "peak_gib", "predicted_gib"),
+        *("loss", "loss_at", "eval_loss", "peak_gib", "predicted_gib"),
     }
     assert (status["state"], status["step"], status["max_steps"]) == ("finished", STEPS, STEPS)
     assert (status["message"], status["seconds_left"], status["pid"]) == ("", 0.0, os.getpid())

@@ -1,7 +1,6 @@
 """Whose turn it is: order kept, one run a device, nothing that dies stops the line."""
 
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -238,7 +237,7 @@ def test_beside_another_when_both_peaks_fit(machine, standing, free, begins):
     if begins:
         turns.beside(path.name)
     else:
-        with pytest.raises(UserError, match="needs about 1.0 GiB and 2.9 GiB are free"):
+        with pytest.raises(UserError, match="needs about 1.0 GiB and 0.9 GiB are free"):
             turns.beside(path.name)
     assert took(path) == begins
 
@@ -246,7 +245,7 @@ def test_beside_another_when_both_peaks_fit(machine, standing, free, begins):
 def test_a_run_that_has_logged_has_taken_its_memory_already(machine, standing):
     machine(1.1)
     other = standing("running", on=[0], peak=2.0)
-    (other / "metrics.jsonl").write_text(json.dumps({"step": 1}) + "\n")
+    runs.write_status(other, turn_at=5.0, loss_at=6.0)
     path, waiting = standing(peak=1.0), standing(peak=1.0)
     turns.beside(path.name)
     assert took(path) == [0]
@@ -258,7 +257,7 @@ def test_beside_knows_its_need_or_waits(machine, standing):
     machine(40)
     standing("running", on=[0])
     path = standing(peak=None)
-    with pytest.raises(UserError, match="needs about"):
+    with pytest.raises(UserError, match="How much memory .* needs is not known"):
         turns.beside(path.name)
     (path / "beside").touch()
     assert took(path) is None
