@@ -52,6 +52,7 @@ def resume(run_id: str) -> None:
     """Goes on from the last complete checkpoint, or from the beginning when there is none; at the
     end of the line. Raises UserError."""
     try:
+        runs.ended(run_id)  # not while others wait for the line
         _resume(run_id)
     except OSError as error:
         raise cannot_write(error) from error

@@ -98,6 +98,23 @@ def test_resume_takes_the_stop_file_away(started):
     assert (run.state, run.message.en) == ("queued", "")
 
 
+def test_a_run_that_is_over_is_resumed_or_deleted_while_its_process_ends(started):
+    """Who asks for its state in a loop is quicker than a process that unloads its libraries."""
+    paths = [runs.create(TrainConfig()) for _ in range(2)]
+    for path, act in zip(paths, [launch.resume, runs.delete], strict=True):
+        words = "import sys, time; print(flush=True); time.sleep(0.5)"
+        process = subprocess.Popen(
+            [sys.executable, "-c", words, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        process.stdout.readline()
+        runs.write_status(path, state="stopped", pid=process.pid)
+        assert runs.get(path.name).alive
+        act(path.name)
+        process.communicate()
+    assert started == paths[:1]
+    assert [path.is_dir() for path in paths] == [True, False]
+
+
 def test_a_resumed_run_goes_to_the_end_of_the_line(started, busy):
     """Also when its name stands in line from before; its dead process no longer counts."""
     path = runs.create(TrainConfig())

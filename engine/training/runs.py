@@ -32,6 +32,7 @@ _ANIMALS = (
     "thrush vole curlew dormouse egret fox ibex kestrel magpie"
 ).split()
 _PATIENCE_SECONDS = 60  # how long a queued run may have no process yet
+_SECONDS_TO_END = 10  # how long a process may outlive its last word
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,17 @@ def get(run_id: str) -> Run:
     return view(path)
 
 
+def ended(run_id: str) -> Run:
+    """The run; where it is over by its own word, its process is given a moment to end. Raises
+    UserError as `get`."""
+    deadline = time.monotonic() + _SECONDS_TO_END
+    run = get(run_id)
+    while run.alive and run.state not in ACTIVE and time.monotonic() < deadline:
+        time.sleep(0.1)
+        run = get(run_id)
+    return run
+
+
 def list_runs() -> list[Run]:
     """Those of who asks, newest first."""
     return [run for run in all_runs() if _is_shown(run.path)]
@@ -165,7 +177,7 @@ def rename(run_id: str, name: str) -> None:
 
 def delete(run_id: str) -> None:
     """Raises UserError while the run is alive."""
-    run = get(run_id)
+    run = ended(run_id)
     if run.alive:
         raise UserError(
             f"{run.name} is still training; stop it first.", f"{run.name} 还在训练，请先停止。"
