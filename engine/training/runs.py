@@ -142,7 +142,8 @@ def all_runs() -> list[Run]:
 
 def _is_made(path: Path) -> bool:
     """A run that is being made has no config.yaml yet; one that has begun may have lost it."""
-    return (path / "config.yaml").is_file() or status_of(path).get("state", "queued") != "queued"
+    has_options = os.path.isfile(path / "config.yaml")  # no error for a folder that is closed to us
+    return has_options or status_of(path).get("state", "queued") != "queued"
 
 
 def _is_shown(path: Path) -> bool:
@@ -172,17 +173,37 @@ def rename(run_id: str, name: str) -> None:
         raise UserError(
             "The name is empty; write at least one letter.", "名字是空的，请至少写一个字。", "name"
         )
-    (get(run_id).path / "name").write_text(clean, encoding="utf-8")
+    run = get(run_id)
+    with _changing(run):
+        checkpoints.write_whole(run.path / "name", clean)
 
 
 def delete(run_id: str) -> None:
-    """Raises UserError while the run is alive."""
+    """With what it holds, also where its folder is a link to another disk. Raises UserError while
+    the run is alive, and when something of it stays."""
     run = ended(run_id)
     if run.alive:
         raise UserError(
             f"{run.name} is still training; stop it first.", f"{run.name} 还在训练，请先停止。"
         )
-    shutil.rmtree(run.path)
+    with _changing(run):
+        shutil.rmtree(run.path.resolve())
+        if run.path.is_symlink():
+            run.path.unlink()
+
+
+@contextlib.contextmanager
+def _changing(run: Run):
+    """Raises UserError for what the system refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{run.name} cannot be changed, or deleted whole ({error.strerror}); see whose "
+            f"{run.path} is, and whether the disk is full.",
+            f"无法更改 {run.name}，或没能全部删除（{error.strerror}）；"
+            f"请检查 {run.path} 属于谁、磁盘是否已满。",
+        ) from error
 
 
 def report(run_id: str, language: str = "en") -> str:

@@ -1,10 +1,12 @@
 """A run is its folder: what its files and its process say, and nothing else."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -301,6 +303,48 @@ def test_a_run_with_damaged_options_is_listed_and_keeps_its_adapter(path, text, 
     assert raised.value.sentence == run.message
     runs.delete(path.name)
     assert runs.list_runs() == []
+
+
+def test_a_run_on_another_disk_is_deleted_there_too(path, tmp_path):
+    """Moved, with a link where it was."""
+    runs.write_status(path, state="stopped")
+    moved = path.rename(tmp_path / "elsewhere")
+    path.symlink_to(moved)
+    runs.delete(path.name)
+    assert (path.is_symlink(), moved.exists()) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "change", [runs.delete, lambda run_id: runs.rename(run_id, "new")], ids=["delete", "rename"]
+)
+def test_what_the_system_refuses_is_a_sentence(path, monkeypatch, change):
+    runs.write_status(path, state="stopped")
+
+    def refuses(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("shutil.rmtree", refuses)
+    monkeypatch.setattr("os.replace", refuses)
+    with pytest.raises(UserError, match=r"cannot be changed, or deleted whole \(Permission denied"):
+        change(path.name)
+    assert runs.get(path.name).name == path.name[:-5]
+
+
+def test_a_folder_that_is_closed_to_us_hides_no_run(path, monkeypatch):
+    """As a container leaves it that ran as another user."""
+    closed = runs.create(TrainConfig())
+    stat = os.stat
+
+    def refuses(file, **more):
+        if closed in Path(str(file)).parents:
+            raise PermissionError(13, "Permission denied")
+        return stat(file, **more)
+
+    monkeypatch.setattr("os.stat", refuses)
+    (closed / "status.json").unlink()
+    assert [run.id for run in runs.list_runs()] == [path.name]
+    with pytest.raises(UserError, match="There is no run"):
+        runs.get(closed.name)
 
 
 def test_a_damaged_run_hides_no_other(path):
