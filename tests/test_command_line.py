@@ -199,6 +199,17 @@ def test_a_run_folder_may_have_any_name(ask, monkeypatch):
     assert json.loads(out) == {"run": "my-best", "state": "stopped", "path": str(path)}
 
 
+def test_a_run_on_another_disk_waits_in_the_line_of_its_runs(ask, tmp_path, monkeypatch):
+    """Moved, with a link where it was: else two runs would have one device."""
+    begun = []
+    monkeypatch.setattr("engine.commands.train._train_folder", lambda path: begun.append(path) or 0)
+    path = runs.create(TrainConfig())
+    path.symlink_to(path.rename(tmp_path / "elsewhere"))
+    monkeypatch.chdir(path.parent)
+    assert ask("train", path.name)[0] == ask("train", path)[0] == 0
+    assert begun == [path, path]
+
+
 def test_a_finished_run_says_that_it_is(ask, monkeypatch):
     """Nothing is trained and nothing is written again."""
     path = runs.create(TrainConfig(max_steps=6))

@@ -31,7 +31,9 @@ def run(options: argparse.Namespace) -> int:
     out = sys.stderr if options.json else sys.stdout
     target = Path(options.target) if options.target else None
     if target and os.path.isfile(target / "config.yaml"):  # no error for a name that is too long
-        path = target.resolve()
+        # A link stays itself: the line is that of the runs among which it stands.
+        path = Path(os.path.abspath(target))
+        path = path.parent.resolve() / path.name
         _refuse_options(target, options)
         with contextlib.redirect_stdout(out):
             status = 0 if _is_finished(path) else _train_folder(path)
