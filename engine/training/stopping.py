@@ -3,6 +3,8 @@
 All is read from the Trainer's state, which its checkpoints carry: a resumed run counts on.
 """
 
+from pathlib import Path
+
 from transformers import TrainerCallback, TrainerState
 
 from engine.config import TrainConfig
@@ -16,6 +18,12 @@ class Stopping(TrainerCallback):
     def __init__(self, config: TrainConfig):
         self._config = config
         self._why: Sentence | None = None
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """A resumed run may lie elsewhere than where its best was saved."""
+        best = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
+        if state.best_global_step and best.is_dir():
+            state.best_model_checkpoint = str(best)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if "loss" in (logs or {}):

@@ -140,6 +140,29 @@ def test_the_best_is_kept_though_the_last_is_worse(config):
     assert last.message.en == ""
 
 
+def test_the_best_is_kept_of_a_run_that_was_moved(config, tmp_path, monkeypatch):
+    """Killed behind its last checkpoint, and resumed where its folder lies now."""
+    options = {"learning_rate": LARGE, "lr_scheduler_type": "constant"}
+    whole = trained(config, load_best_model_at_end=True, **options)
+    path = runs.create(whole.config)
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_save", dies)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(path)
+    moved = path.rename(tmp_path / path.name)
+    assert train.train(moved) == 0
+    again = runs.view(moved)
+    assert (again.state, again.message) == ("finished", whole.message)
+    kept, wanted = (
+        load_file(run.path / "adapter" / "adapter_model.safetensors") for run in (again, whole)
+    )
+    assert all(kept[name].equal(wanted[name]) for name in wanted)
+
+
 @pytest.mark.parametrize(("method", "rate"), [("p_tuning", 1.0), ("full", 1.0)])
 def test_the_best_is_kept_of_other_methods_too(config, method, rate):
     """P-tuning's encoder must come back with its tokens, a whole model from its own files."""
