@@ -92,9 +92,13 @@ def _wire_ways_on(parts: Parts, chosen: Chosen) -> None:
 def _wire_name(parts: Parts) -> None:
     """A run gets another name."""
 
-    def ask(run_id: str):
-        name = runs.get(run_id).name
-        return gr.Row(visible=True), gr.Row(visible=False), cards.nothing(), gr.Textbox(value=name)
+    def ask(run_id: str, request: gr.Request):
+        try:
+            name = runs.get(run_id).name
+        except UserError as error:  # deleted on another page
+            return {parts.notice: cards.sentence(error.sentence.in_language(language(request)))}
+        opened = {parts.ask_rename: gr.Row(visible=True), parts.ask_delete: gr.Row(visible=False)}
+        return opened | {parts.notice: cards.nothing(), parts.new_name: gr.Textbox(value=name)}
 
     def save(run_id: str, name: str, request: gr.Request):
         lang = language(request)
@@ -121,10 +125,14 @@ def _wire_delete(parts: Parts) -> None:
     """A run is deleted, when that was meant."""
 
     def ask(run_id: str, request: gr.Request):
-        name = runs.get(run_id).name
-        question = say("runs_delete_question", language(request), name=name, id=run_id)
-        question = cards.paragraph(question)
-        return gr.Row(visible=False), gr.Row(visible=True), cards.nothing(), question
+        lang = language(request)
+        try:
+            name = runs.get(run_id).name
+        except UserError as error:  # deleted on another page
+            return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
+        question = cards.paragraph(say("runs_delete_question", lang, name=name, id=run_id))
+        opened = {parts.ask_rename: gr.Row(visible=False), parts.ask_delete: gr.Row(visible=True)}
+        return opened | {parts.notice: cards.nothing(), parts.delete_question: question}
 
     def delete(run_id: str, request: gr.Request):
         lang = language(request)
@@ -162,8 +170,11 @@ def _wire_download(parts: Parts) -> None:
         return {parts.file: str(file), parts.notice: cards.sentence(said, "calm")}
 
     def packing(run_id: str, request: gr.Request):
-        said = say("runs_packing", language(request), name=runs.get(run_id).name)
-        return cards.waiting(said)
+        try:
+            name = runs.get(run_id).name
+        except UserError:  # `pack` says it
+            return cards.nothing()
+        return cards.waiting(say("runs_packing", language(request), name=name))
 
     packed = parts.download.click(packing, parts.selected, parts.notice, **QUICK).then(
         pack, parts.selected, [parts.file, parts.notice], **TELLING
