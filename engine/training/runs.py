@@ -249,10 +249,8 @@ def view(path: Path) -> Run:
     alive = waits or living.is_alive(status, path.name)
     state = status.get("state", "running" if alive else "failed")
     message = Sentence(status.get("message", ""), status.get("message_zh", ""))
-    damage = [one for one in (status_damage, config_damage) if one]
-    if damage:
-        state = state if alive else "failed"
-        message = Sentence(*(" ".join(words) for words in zip(*damage, strict=True)))
+    if damage := config_damage or status_damage:  # who cannot be resumed is not told to
+        state, message = state if alive else "failed", damage
     elif state in ACTIVE:
         if not alive:
             state, message = "failed", _why_it_died(path, state)

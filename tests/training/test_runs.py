@@ -301,6 +301,8 @@ def test_a_run_with_damaged_options_is_listed_and_keeps_its_adapter(path, text, 
     with pytest.raises(UserError) as raised:
         launch.resume(path.name)
     assert raised.value.sentence == run.message
+    runs.write_status(path, step="many")  # both are damaged: it is not told to resume
+    assert runs.list_runs()[0].message == run.message
     runs.delete(path.name)
     assert runs.list_runs() == []
 
