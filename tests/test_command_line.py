@@ -338,6 +338,15 @@ def test_train_a_file_then_chat_with_its_adapter(ask, config_file, tiny_model_fo
     assert report.keys() == {"run", "state", "path"}
     assert "Did it learn?" in err
     run = runs.get(report["run"])
+    lines = err.splitlines()
+    assert f"Run {run.id}, in {run.path}" in lines
+    assert [one.partition(": ")[0] for one in lines if one.startswith("Step ")] == [
+        *("Step 0 of 2", "Step 1 of 2", "Step 2 of 2"),
+    ]
+    assert lines[-2:] == [
+        "Finished after 2 of 2 steps.",
+        f"The adapter is in {run.path / 'adapter'}",
+    ]
     assert (report["state"], report["path"]) == ("finished", str(run.path))
     assert (run.config.lora_r, run.config.max_steps, run.step) == (3, 2, 2)
     status, out, _ = ask(
@@ -358,12 +367,15 @@ def test_train_a_file_then_chat_with_its_adapter(ask, config_file, tiny_model_fo
 def test_a_sigterm_is_handed_on_to_the_run(config_file, runs_folder, wait_until):
     """As `timeout`, `kill %1` or a service manager sends it: to the typed command alone."""
     words = [sys.executable, "-m", "engine", "train", str(config_file), "--max_steps", "5000"]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: any(runs_folder.glob("*/metrics.jsonl")), 120, "its first row")
         process.terminate()
-        assert process.wait(60) == 0
+        said = process.communicate(timeout=60)[0].splitlines()
         (run,) = runs.list_runs()
+        assert said[-3] == f"Stopped after {run.step} of 5000 steps."
+        assert said[-1] == f"To go on: python -m engine train {run.path}"
+        assert process.returncode == 0
         assert (run.state, run.alive, run.has_adapter) == ("stopped", False, True)
         assert run.step < 5000
     finally:

@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
             path = runs.create(config, foretold["peak_gib"])
         except OSError as error:
             raise cannot_write(error) from error
+        print(f"Run {path.name}, in {path}", file=out, flush=True)
         command = [sys.executable, "-m", "engine", "train", str(path)]
         status = _in_its_own_process(command, out.fileno())
     if options.json:

@@ -1,5 +1,6 @@
 """What a run tells the world while it trains: metrics.jsonl, status.json, samples.jsonl, stop."""
 
+import contextlib
 import json
 import math
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from engine.training.loop import PackedTrainer
 
 _STATUS_EVERY_SECONDS = 0.5
+_LINE_EVERY_SECONDS = 5
 _SAMPLE_TOKENS = 60
 
 
@@ -40,6 +42,7 @@ class Progress(TrainerCallback):
         self.seconds_before = seconds_before
         self.trainer: PackedTrainer | None = None  # set when the trainer exists
         self._begin = self._last_status = time.monotonic()
+        self._last_line = 0.0
         self._first_step = 0
         self._tokens_at_begin = 0
         self._aside = 0.0  # seconds spent in evaluation and samples
@@ -86,6 +89,7 @@ class Progress(TrainerCallback):
         self._latest |= {"tokens_per_second": self._speed(), "peak_gib": memory["peak_gib"]}
         if ranks.is_main():
             append_json_line(self.path / "metrics.jsonl", row)
+            self._say(state, row)
             if "eval_loss" in row:
                 print(in_words(memory), flush=True)
         self._write_status(state)
@@ -98,6 +102,20 @@ class Progress(TrainerCallback):
         facts = {"tokens_seen": self.trainer.tokens_seen, "seconds": self.seconds}
         checkpoints.seal(checkpoint, facts)
         checkpoints.rotate(self.path, self.keep, state.best_model_checkpoint)
+
+    def _say(self, state, row: dict[str, Any]) -> None:
+        """How far it is, for the log and a shell; of a fast run not every step."""
+        now = time.monotonic()
+        if "eval_loss" not in row and now - self._last_line < _LINE_EVERY_SECONDS:
+            return
+        self._last_line = now
+        losses = [f"{key.replace('_', ' ')} {row[key]:.3f}" for key in ("loss", "eval_loss")
+                  if key in row]  # fmt: skip
+        left = self._left(state)
+        time_left = "" if left is None else f", {left:,.0f} s left"
+        where = f"Step {state.global_step} of {self.max_steps}"
+        with contextlib.suppress(OSError):  # nobody listens any more
+            print(f"{where}: {', '.join(losses)}{time_left}", flush=True)
 
     def set_aside(self, seconds: float) -> None:
         """Time that must not count against the training speed."""
@@ -116,19 +134,22 @@ class Progress(TrainerCallback):
         tokens = self.trainer.tokens_seen - self._tokens_at_begin
         return round(tokens / training, 1) if tokens and training > 0 else None
 
+    def _left(self, state) -> float | None:
+        """Seconds, as fast as this session has been; None before its first step."""
+        done = state.global_step - self._first_step
+        elapsed = time.monotonic() - self._begin
+        return elapsed / done * (self.max_steps - state.global_step) if done else None
+
     def _write_status(self, at, **changes: Any) -> None:
         self._last_status = time.monotonic()
         if not ranks.is_main():
             return
-        done = at.global_step - self._first_step
-        elapsed = time.monotonic() - self._begin
-        left = elapsed / done * (self.max_steps - at.global_step) if done else None
         runs.write_status(
             self.path,
             step=at.global_step,
             max_steps=self.max_steps,
             seconds=round(self.seconds, 2),
-            seconds_left=left,
+            seconds_left=self._left(at),
             **self._latest,
             **changes,
         )

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -169,6 +170,18 @@ def _end(path: Path, ending: Ending) -> None:
         print(f"The report could not be written ({what}); the run is whole without it.", flush=True)
     en, zh = ending.message
     runs.write_status(path, state=ending.state, message=en, message_zh=zh, seconds_left=0.0)
+    with contextlib.suppress(OSError):  # nobody listens any more
+        _say_end(path, ending)
+
+
+def _say_end(path: Path, ending: Ending) -> None:
+    """For whoever waits at a shell: how it ended, where it is, and how it goes on."""
+    run = runs.view(path)
+    how = f"{ending.state.capitalize()} after {run.step} of {run.max_steps} steps."
+    print(" ".join(filter(None, [how, ending.message.en])), flush=True)
+    print(f"The adapter is in {path / 'adapter'}", flush=True)
+    if ending.state == "stopped":
+        print(f"To go on: python -m engine train {shlex.quote(str(path))}", flush=True)
 
 
 def model_is_here(path: Path, name: str) -> bool:
