@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _STATUS_EVERY_SECONDS = 0.5
 _LINE_EVERY_SECONDS = 5
+_LOSSES = {"loss": "loss", "eval_loss": "eval loss"}
 _SAMPLE_TOKENS = 60
 
 
@@ -109,8 +110,7 @@ class Progress(TrainerCallback):
         if "eval_loss" not in row and now - self._last_line < _LINE_EVERY_SECONDS:
             return
         self._last_line = now
-        losses = [f"{key.replace('_', ' ')} {row[key]:.3f}" for key in ("loss", "eval_loss")
-                  if key in row]  # fmt: skip
+        losses = [f"{said} {row[key]:.3f}" for key, said in _LOSSES.items() if key in row]
         left = self._left(state)
         time_left = "" if left is None else f", {left:,.0f} s left"
         where = f"Step {state.global_step} of {self.max_steps}"
