@@ -15,7 +15,7 @@ from engine.errors import UserError, quoted
 from engine.options.declare import check_once, field_names, twice, unknown_option
 
 _START = ["python", "-m", "engine", "train"]
-_LOOKS_LIKE_A_COMMAND = re.compile(r"(\w+=\S*\s+)*(--|\S*python[\d.]*\s)")
+_LOOKS_LIKE_A_COMMAND = re.compile(r"(\w+=\S*\s+)*(--\w|\S*python[\d.]*\s)")
 _LONGEST = 100_000  # characters; a configuration has a few thousand
 
 

@@ -65,6 +65,12 @@ def test_commands_as_people_write_them(text):
     assert from_text(text) == dataclasses.replace(default_config(), lora_r=3, packing=False)
 
 
+@pytest.mark.parametrize("start", ["---\n", "--- \n", "---\r\n# mine\r\n"])
+def test_yaml_may_begin_with_the_mark_of_a_document(start):
+    """Two of its dashes are those of a flag."""
+    assert from_text(f"{start}lora_r: 3\n") == TrainConfig(lora_r=3)
+
+
 def test_yaml_takes_the_plain_defaults_for_what_it_does_not_say():
     """As `python -m engine train FILE.yaml` does."""
     assert from_text("learning_rate: 2e-5\ngpu_ids: 0\n") == TrainConfig(
