@@ -9,8 +9,10 @@ import warnings
 from typing import Any, NoReturn
 
 from engine.commands import chat, convert, estimate, evaluate, export, inspect, models, train
+from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import child_environment
+from engine.options.declare import nearest
 
 _COMMANDS = (inspect, convert, estimate, train, chat, evaluate, export, models)
 
@@ -57,7 +59,9 @@ def _unknown(rest: list[str], flags: list[str]) -> UserError:
             f"{word!r} stands where an option should; write --option value.",
             f"{word!r} 的位置应当是选项，请写成 --选项 值。",
         )
-    near = difflib.get_close_matches(word, flags, n=1)
+    near = [f"--{nearest(word.lstrip('-'), TrainConfig)}"]
+    if near[0] not in flags:
+        near = difflib.get_close_matches(word, flags, n=1)
     hint = f" Did you mean {near[0]}?" if near else " Its --help lists them all."
     hint_zh = f"是不是想写 {near[0]}？" if near else "加 --help 可以列出全部选项。"
     return UserError(

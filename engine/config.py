@@ -80,7 +80,7 @@ class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
         kinds, known = get_type_hints(cls), cls.__dataclass_fields__
         for name in values:
             if name not in kinds:
-                raise unknown_option(name, kinds)
+                raise unknown_option(name, cls)
         joined_by = {name: known[name].metadata["joined_by"] for name in values}
         return cls(**{n: coerce(n, v, kinds[n], joined_by[n]) for n, v in values.items()})
 

@@ -152,6 +152,7 @@ def test_a_persons_mistake_is_status_2_and_one_sentence(
         (["train", "--lora_rr", "1"], "has no option --lora_rr. Did you mean --lora_r?"),
         (["train", "--lora_rr=1"], "has no option --lora_rr. Did you mean --lora_r?"),
         (["train", "--max-steps", "1"], "has no option --max-steps. Did you mean --max_steps?"),
+        (["train", "--cutoff_len", "1"], "has no option --cutoff_len. Did you mean --max_length?"),
         (["train", "--learning", "1"], "has no option --learning."),  # no half names
         (["chat", "--prompt", "Hi", "--zzz", "1"], "has no option --zzz. Its --help lists them"),
         (["inspect", "a.json", "b.json"], "'b.json' stands where an option should"),

@@ -155,6 +155,30 @@ def test_an_unknown_option_is_asked_back():
 
 
 @pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("cutoff_len", "max_length"),
+        ("finetuning_type", "peft_type"),
+        ("quantization_bit", "load_in_4bit"),
+        ("micro_batch_size", "per_device_train_batch_size"),  # not auto_find_batch_size
+        ("deepspeed", "distributed_type"),  # not seed
+        ("pre_seq_len", "num_virtual_tokens"),
+        ("bf16", "dtype"),
+        ("lora_rank", "lora_r"),
+    ],
+)
+def test_a_name_of_another_program_is_known(name, option):
+    with pytest.raises(UserError, match=f"called '{name}'. Did you mean {option}\\?"):
+        TrainConfig.from_dict({name: 1})
+
+
+def test_no_name_of_another_program_is_an_option_or_stands_for_two():
+    names = [name for one in dataclasses.fields(TrainConfig) for name in one.metadata["elsewhere"]]
+    assert len(set(names)) == len(names)
+    assert not set(names) & set(NAMES)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("learning_rate", -1.0),

@@ -39,6 +39,7 @@ class Adapter:
         "lora",
         ("Method", "方法"),
         ("lora suits nearly all; full trains every weight", "lora 几乎都合适；full 训练全部权重"),
+        elsewhere=("finetuning_type", "adapter"),
     )
     lora_alpha: int = option(
         32,
@@ -110,6 +111,7 @@ class Adapter:
         low=1,
         high=4096,
         **only(*PROMPTS),
+        elsewhere=("pre_seq_len",),
     )
     prompt_tuning_init_text: str = option(
         "",

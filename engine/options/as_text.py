@@ -67,7 +67,7 @@ def _flags(text: str) -> dict[str, str]:
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
-    known = dict.fromkeys(field_names(TrainConfig))
+    known = field_names(TrainConfig)
     found = {}
     while words:
         word = words.pop(0)
@@ -78,7 +78,7 @@ def _pairs(words: list[str]) -> dict[str, str]:
                 f"{quoted(word)} 的位置应当是选项，请写成 --选项=值。",
             )
         if name not in known:
-            raise unknown_option(name, known)
+            raise unknown_option(name, TrainConfig)
         if not has_value and not words:
             raise UserError(
                 f"{name} has no value; write --{name}=value.",

@@ -24,11 +24,13 @@ class Basic:
             "sprout, a folder, a Hub id or modelscope:owner/name",
             "sprout、本机文件夹、Hub 上的名字，或 modelscope:所有者/名字",
         ),
+        elsewhere=("base_model", "model", "model_id"),
     )
     load_in_4bit: bool = option(
         False,
         ("4-bit base (QLoRA)", "4 比特底座（QLoRA）"),
         ("the frozen base takes a quarter of the memory", "冻结的底座只占四分之一的显存"),
+        elsewhere=("quantization_bit",),
     )
     system_prompt: str = option(
         "",
@@ -45,6 +47,7 @@ class Basic:
         ("how often every row is seen", "每条数据看几遍"),
         low=0.01,
         high=1000,
+        elsewhere=("epochs",),
     )
     learning_rate: float = option(
         2e-4,
@@ -52,6 +55,7 @@ class Basic:
         ("how big each step is", "每一步走多大"),
         low=1e-8,
         high=1.0,
+        elsewhere=("lr",),
     )
     max_length: int = option(
         1024,
@@ -59,6 +63,7 @@ class Basic:
         ("what is longer is cut at its end", "超出的部分从末尾截掉"),
         low=8,
         high=131072,
+        elsewhere=("cutoff_len", "sequence_len"),
     )
     lora_r: int = option(
         16,
@@ -67,6 +72,7 @@ class Basic:
         low=1,
         high=1024,
         only_for=("peft_type", WITH_RANK),
+        elsewhere=("rank",),
     )
     per_device_train_batch_size: int = option(
         4,
@@ -74,4 +80,5 @@ class Basic:
         ("more is smoother and takes more memory", "越大越平稳，也越占显存"),
         low=1,
         high=4096,
+        elsewhere=("batch_size", "micro_batch_size", "train_batch_size"),
     )

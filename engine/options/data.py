@@ -18,6 +18,12 @@ class Data:
             "all answers, only the last one, or every token",
             "所有回答、只学最后一个回答，或全部 token",
         ),
+        elsewhere=(
+            "train_on_inputs",
+            "train_on_prompt",
+            "completion_only_loss",
+            "assistant_only_loss",
+        ),
     )
     chat_template: Literal["model", "instruction"] = option(
         "model",

@@ -23,15 +23,18 @@ def option(
     lines: int = 1,
     joined_by: str = "",
     only_for: tuple[str, tuple] | None = None,
+    elsewhere: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field that knows its words (English, Chinese), group and range (ends allowed).
 
     `joined_by` stands between the parts of a text that may also be given as a list. `only_for` is
-    another field and the values of it with which this one has a meaning.
+    another field and the values of it with which this one has a meaning. `elsewhere` is what other
+    programs call it, where that is not alike.
     """
     words = {"label": Sentence(*label), "help": Sentence(*help), "group": group}
     kinds = {"low": low, "high": high, "lines": lines, "joined_by": joined_by}
-    return field(default=default, metadata=words | kinds | {"only_for": only_for})
+    kinds |= {"only_for": only_for, "elsewhere": elsewhere}
+    return field(default=default, metadata=words | kinds)
 
 
 def matters(one: dataclasses.Field, values: dict[str, Any]) -> bool:
@@ -107,10 +110,20 @@ def out_of_range(one: dataclasses.Field, value: Any) -> Sentence | None:
     return None
 
 
-def unknown_option(name: str, known: dict[str, Any]) -> UserError:
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    hint_zh = f"是不是想写 {near[0]}？" if near else ""
+def nearest(name: object, config: type) -> str:
+    """The option that a name that does not exist may stand for: what another program calls so, or
+    the one that is written most alike; "" for none."""
+    for one in dataclasses.fields(config):
+        if name in one.metadata["elsewhere"]:
+            return one.name
+    near = difflib.get_close_matches(str(name), field_names(config), n=1)
+    return near[0] if near else ""
+
+
+def unknown_option(name: str, config: type) -> UserError:
+    near = nearest(name, config)
+    hint = f" Did you mean {near}?" if near else ""
+    hint_zh = f"是不是想写 {near}？" if near else ""
     return UserError(
         f"There is no option called {quoted(name)}.{hint} The README lists them all.",
         f"没有叫 {quoted(name)} 的选项。{hint_zh}全部选项见 README。",

@@ -27,4 +27,5 @@ class Devices:
             "ddp: a whole copy on each, fastest; fsdp: each holds a share of it, for large models",
             "ddp：每块一份完整模型，最快；fsdp：每块只存一部分，适合大模型",
         ),
+        elsewhere=("deepspeed", "fsdp"),
     )

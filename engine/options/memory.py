@@ -27,11 +27,13 @@ class Memory:
         ("Double quantisation", "双重量化"),
         ("saves about 0.4 bit a weight more", "每个权重再省约 0.4 比特"),
         only_for=("load_in_4bit", (True,)),
+        elsewhere=("double_quantization",),
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = option(
         "auto",
         ("Precision", "精度"),
         ("auto takes what this machine does well", "auto 按本机所长选择"),
+        elsewhere=("bf16", "fp16"),
     )
     device_map: Literal["single", "auto", "balanced", "balanced_low_0", "sequential", "cpu"] = (
         option(
