@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[\w.-]+")
 _ATTENTION = re.compile(r"att", re.IGNORECASE)
+# Mamba's kernels take the weight of this layer by themselves and would not ask an adapter on it, so
+# PEFT refuses one in these families.
+_MAMBA = ("mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h")
+_BEHIND_A_KERNEL = "out_proj"
 _MATCHER = Path(__file__).with_name("expression_process.py")
 
 
@@ -32,9 +36,17 @@ def linear_layers(model: "PreTrainedModel") -> Iterator[tuple[str, "torch.nn.Mod
             yield name, module
 
 
+def _can_be_adapted(model: "PreTrainedModel") -> list[str]:
+    """The full names of the linear layers that an adapter can sit on."""
+    names = [name for name, _ in linear_layers(model)]
+    if model.config.model_type not in _MAMBA:
+        return names
+    return [name for name in names if not ends_in(name, _BEHIND_A_KERNEL)]
+
+
 def linear_names(model: "PreTrainedModel") -> list[str]:
-    """The short names of the model's linear layers, without the head."""
-    return sorted({name.rsplit(".", 1)[-1] for name, _ in linear_layers(model)})
+    """The short names of the linear layers that an adapter can sit on."""
+    return sorted({name.rsplit(".", 1)[-1] for name in _can_be_adapted(model)})
 
 
 def target_modules(model: "PreTrainedModel", wanted: str) -> str | list[str]:
@@ -44,10 +56,10 @@ def target_modules(model: "PreTrainedModel", wanted: str) -> str | list[str]:
     """
     wanted = wanted.strip()
     if wanted == "all-linear":
-        return wanted
+        return linear_names(model) if model.config.model_type in _MAMBA else wanted
     if wanted == "attention":
         return _attention(model)
-    linear = [name for name, _ in linear_layers(model)]
+    linear = _can_be_adapted(model)
     names = [name.strip() for name in wanted.split(",") if name.strip()]
     if all(_NAME.fullmatch(name) for name in names):
         renamed = renamed_targets(model, wanted)
@@ -74,7 +86,7 @@ def renamed_targets(model: "PreTrainedModel", wanted: str) -> dict[str, list[str
 
 def matching(model: "PreTrainedModel", wanted: str) -> list[str]:
     """The full names of the layers that `target_modules` stands for. Raises UserError."""
-    linear = [name for name, _ in linear_layers(model)]
+    linear = _can_be_adapted(model)
     targets = target_modules(model, wanted)
     if targets == "all-linear":
         return linear
@@ -136,7 +148,7 @@ def _matched(wanted: str, names: tuple[str, ...]) -> list[str]:
 
 def _attention(model: "PreTrainedModel") -> list[str]:
     """Their names with that of the attention before: an MLP may use the same short ones."""
-    found = {".".join(n.split(".")[-2:]) for n, _ in linear_layers(model) if in_attention(n)}
+    found = {".".join(n.split(".")[-2:]) for n in _can_be_adapted(model) if in_attention(n)}
     if not found:
         raise _no_module(model, "attention")
     return sorted(found)

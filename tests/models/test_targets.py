@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, Mamba2Config
 
+from engine.config import TrainConfig
 from engine.errors import UserError
+from engine.models.adapter import attach
 from engine.models.load import empty_model
 from engine.models.targets import linear_names, matching, target_modules
 
@@ -100,3 +103,17 @@ def test_gpt2s_layers_are_linear_too_and_attention_is_told_from_the_rest():
     assert linear_names(model) == ["c_attn", "c_fc", "c_proj"]
     assert target_modules(model, "attention") == ["attn.c_attn", "attn.c_proj"]
     assert len(matching(model, "attention")) == 2
+
+
+@pytest.mark.parametrize("method", ["lora", "adalora", "ia3"])
+def test_what_mambas_kernels_read_by_themselves_gets_no_adapter(method):
+    model = AutoModelForCausalLM.from_config(
+        Mamba2Config(vocab_size=64, hidden_size=32, num_hidden_layers=1, num_heads=4, head_dim=16)
+    )
+    assert linear_names(model) == target_modules(model, "all-linear") == ["in_proj"]
+    with pytest.raises(UserError, match="fits 'out_proj'. It has in_proj; or write all-linear"):
+        target_modules(model, "out_proj")
+    tuned = attach(model, TrainConfig(peft_type=method), 10)
+    adapted = {n.split(".default")[0] for n, p in tuned.named_parameters() if p.requires_grad}
+    assert adapted
+    assert all(".in_proj." in name for name in adapted)
