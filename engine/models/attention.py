@@ -34,14 +34,17 @@ def knows_boundaries(model: "PreTrainedModel") -> bool:
 
 
 def head_width(text: "PreTrainedConfig") -> int:
-    """Of the widest head."""
-    return most(text, "head_dim") or text.hidden_size // most(text, "num_attention_heads")
+    """Of the widest head; 0 where no layer has any, as in Mamba."""
+    heads = most(text, "num_attention_heads")
+    return heads and (most(text, "head_dim") or text.hidden_size // heads)
 
 
 def most(text: "PreTrainedConfig", name: str) -> int:
-    """The largest value of any layer, where these differ (Gemma 4); 0 where none has it."""
+    """The largest value of any layer, where these differ (Gemma 4; Gemma 3n lists them); 0 where
+    none has it."""
     layers = text.per_layer_config[:] if text.is_heterogeneous else [text]
-    return max(getattr(layer, name, None) or 0 for layer in layers)
+    found = [getattr(layer, name, None) or 0 for layer in layers]
+    return max(max(one) if isinstance(one, list) else one for one in found)
 
 
 def reads_prompts_whole(model: "PreTrainedModel") -> bool:

@@ -165,7 +165,7 @@ def empty_model(model_name_or_path: str) -> "PreTrainedModel":
 
     known = load_config(model_name_or_path)
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(known)
+        return _guarded(lambda: AutoModelForCausalLM.from_config(known), model_name_or_path)
 
 
 def weights_device(config: TrainConfig, device: Device) -> Device:
@@ -243,11 +243,13 @@ def _guarded(load: Any, name: str) -> Any:
     from safetensors import SafetensorError
 
     odd = (OSError, ValueError, KeyError, ImportError, SafetensorError, StrictDataclassError)
+    # Of a config that says less, or other things, than its model's class asks of it.
+    unfit = (AttributeError, TypeError, ArithmeticError)
     try:
         return load()
     except torch.OutOfMemoryError:
         raise
-    except (*odd, RuntimeError) as error:
+    except (*odd, *unfit, RuntimeError) as error:
         first = first_line(error)
         raise _wrong(
             f"{name} cannot be loaded as a causal language model: {first}",

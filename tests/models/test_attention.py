@@ -6,12 +6,15 @@ import torch
 from transformers import (
     Gemma2Config,
     Gemma2ForCausalLM,
+    Gemma3nTextConfig,
     Gemma4ForCausalLM,
     Gemma4TextConfig,
     GptOssConfig,
     GptOssForCausalLM,
     Llama4ForCausalLM,
     Llama4TextConfig,
+    LlamaConfig,
+    MambaConfig,
     Qwen3Config,
     Qwen3ForCausalLM,
     masking_utils,
@@ -201,6 +204,13 @@ def test_layers_that_differ_are_taken_at_their_widest():
     assert attention.head_width(text) == 32
     assert attention.most(text, "num_attention_heads") == 4
     assert attention.use_varlen(model)
+
+
+def test_widths_that_a_config_lists_or_does_not_have():
+    lists = Gemma3nTextConfig(intermediate_size=[64, 128] + [64] * 33)
+    assert attention.most(lists, "intermediate_size") == 128
+    assert attention.head_width(MambaConfig()) == 0
+    assert attention.head_width(LlamaConfig(hidden_size=32, num_attention_heads=4)) == 8
 
 
 FAMILIES = {

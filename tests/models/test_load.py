@@ -16,6 +16,7 @@ from engine.models import load
 from engine.models.adapter import attach
 from engine.models.load import (
     Quantization,
+    empty_model,
     footprint_gib,
     load_base,
     load_config,
@@ -129,6 +130,21 @@ def test_a_config_that_does_not_fit_is_a_sentence(copied, cpu, key, value):
     (copied / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="cannot be loaded as a causal language model"):
         load_base(str(copied), cpu, Quantization())
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"model_type": "qwen2_5_vl"}, "Unrecognized configuration class"),  # sees pictures too
+        ({"model_type": "t5"}, "Unrecognized configuration class"),
+        ({"model_type": "hunyuan_v1_dense", "head_dim": None}, "unsupported operand"),
+    ],
+)
+def test_a_config_of_which_no_causal_model_comes_is_a_sentence(copied, changes, why):
+    file = copied / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    with pytest.raises(UserError, match=f"cannot be loaded as a causal language model: {why}"):
+        empty_model(str(copied))
 
 
 def test_broken_weights_are_a_sentence(copied, cpu):

@@ -1,9 +1,11 @@
 """Before the start: every refusal has its sentence, and the steps foretold are the steps done."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
+from transformers import Gemma3nTextConfig, MambaConfig
 
 from engine.config import TrainConfig
 from engine.hardware import DeviceMemory
@@ -375,6 +377,23 @@ def test_other_methods_are_foretold_too(values, method):
     assert (report["trainable_parameters"] == report["total_parameters"]) is (method == "full")
     offered = {rung["change"]["en"] for rung in report["ladder"]}
     assert method != "full" or not any("bit base" in one for one in offered)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        MambaConfig(vocab_size=320, hidden_size=32, num_hidden_layers=2),
+        Gemma3nTextConfig(vocab_size=320, hidden_size=32, num_hidden_layers=10),
+    ],
+    ids=["without a head", "widths by layer"],
+)
+def test_a_model_of_another_build_is_foretold(values, tiny_model_folder, tmp_path, config):
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "base")
+    config.save_pretrained(folder)
+    report = estimate(values | {"model_name_or_path": str(folder)})
+    assert [reason["field"] for reason in report["reasons"]] == []
+    assert report["peak_gib"] > 0.62
+    assert report["parts"]["activations"] > 0
 
 
 def test_several_gpus_share_steps(values, monkeypatch):
