@@ -59,12 +59,24 @@ def running_out(number: int, for_good: bool) -> Iterator[None]:
         yield
 
 
+def _with_other_weights(*args, build_model=training.build_model):
+    """As a start by chance may be in another process."""
+    model = build_model(*args)
+    with torch.no_grad():
+        for one in model.parameters():
+            one.add_(0.01)
+    return model
+
+
 def main(wanted: list[str]) -> int:
     faulthandler.dump_traceback_later(_PATIENCE_SECONDS, exit=True)
     if "ACCELERATE_USE_FSDP" in os.environ:
         PartialState.__init__ = _as_if_on_gpus
+    elif not ranks.is_main():
+        training.build_model = _with_other_weights
     progress._SAMPLE_TOKENS = ANSWER_TOKENS
     averaging._NUMBERS_AT_ONCE = 10_000  # several messages of a tiny model too
+    torch.nn.parallel.DistributedDataParallel.__init__ = None  # it would hold gradients twice
     for one in wanted:
         path, _, of = one.partition("=")
         if of:

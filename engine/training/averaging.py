@@ -1,4 +1,5 @@
-"""Gradients of several processes, each of which has taken its part of one step."""
+"""Several processes that have a copy of the model each: they begin with equal weights, and average
+their gradients when each has taken its part of one step."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _NUMBERS_AT_ONCE = 2**26  # 256 MiB in float32
+
+
+def begin_equal(model: "PeftModel | PreTrainedModel") -> None:
+    """All take the main process's weights: a start by chance, or out of the base's own directions,
+    may differ a little from device to device."""
+    for one in model.parameters():
+        whole = one.data.contiguous()
+        dist.broadcast(whole, src=0)
+        one.data.copy_(whole)
 
 
 def average_gradients(model: "PeftModel | PreTrainedModel") -> None:

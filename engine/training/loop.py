@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from transformers import Trainer
 from engine.dataset.packing import Row, count_trained
 from engine.dataset.tokens import IGNORED
 from engine.models.sharing import is_shared
-from engine.training.averaging import average_gradients
+from engine.training.averaging import average_gradients, begin_equal
 from engine.training.halved import Halved
 from engine.training.micro_steps import Batch, Layout
 from engine.training.noise import noisy
@@ -63,6 +64,13 @@ class PackedTrainer(Trainer):
         if self._shared and hasattr(self.model, "peft_config"):
             # An adapter is whole in each process: its checkpoints are those of DDP.
             self.is_fsdp_enabled = False
+        elif self.args.world_size > 1 and not self._shared:
+            # Else it would be put into torch's DDP, whose buckets are one more copy of all
+            # gradients, though they are averaged here.
+            self.accelerator.prepare_model = partial(
+                self.accelerator.prepare_model, evaluation_mode=True
+            )
+            begin_equal(self.model)
         self.layout, self.has_loss_head, self.logs_late = layout, has_loss_head, logs_late
         self.noise = noise
         self.tokens_seen = 0
@@ -150,9 +158,7 @@ class PackedTrainer(Trainer):
         return total
 
     def _loss_sum(self, batch: Batch) -> torch.Tensor:
-        """On the Trainer's own device; a model that is spread over several ends on another. It is
-        the model itself that is called: DDP around it would have the processes wait for each
-        other, and see to gradients that are averaged here."""
+        """On the Trainer's own device; a model that is spread over several ends on another."""
         with self.accelerator.autocast():  # Accelerate leaves a shared model without
             if self.has_loss_head:
                 loss = self.model(**batch.inputs, targets=batch.targets, at=batch.at)
