@@ -97,11 +97,12 @@ def test_values_become_the_declared_type(name, given, value):
         ("lora_r", [1], "lora_r is [1]; it must be a whole number."),
         ("learning_rate", "fast", "learning_rate is 'fast'; it must be a number."),
         ("lora_r", True, "lora_r is True; it must be a whole number."),
-        ("learning_rate", None, "learning_rate is None; it must be a number."),
+        ("learning_rate", None, "learning_rate is empty; it must be a number."),
+        ("lora_r", "", "lora_r is empty; it must be a whole number."),
         ("learning_rate", float("nan"), "learning_rate is nan; it must be a number."),
         ("load_in_4bit", [], "load_in_4bit is []; it must be true or false."),
         ("load_in_4bit", 2, "load_in_4bit is 2; it must be true or false."),
-        ("load_in_4bit", None, "load_in_4bit is None; it must be true or false."),
+        ("load_in_4bit", None, "load_in_4bit is empty; it must be true or false."),
         ("packing", [0], "packing is [0]; it must be true or false."),
         (
             "mapping",
@@ -139,7 +140,7 @@ def test_values_of_another_type_are_sentences(name, given, sentence):
     with pytest.raises(UserError) as raised:
         TrainConfig.from_dict({name: given})
     assert (str(raised.value), raised.value.field) == (sentence, name)
-    assert raised.value.sentence.zh.startswith((f"{name} 是 ", f"{name} 有多个值", f"{name} 里有 "))
+    assert raised.value.sentence.zh.startswith((f"{name} 是", f"{name} 有多个值", f"{name} 里有 "))
 
 
 def test_an_unknown_option_is_asked_back():

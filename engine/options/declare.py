@@ -175,9 +175,12 @@ def coerce(name: str, value: Any, kind: Any, joined_by: str = "") -> Any:
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         wanted = {bool: ("true or false", "true 或 false"), int: ("a whole number", "整数")}
         en, zh = wanted.get(kind, ("a number", "数字"))
+        is_en, is_zh = f"is {quoted(value)}", f"是 {quoted(value)}"
+        if value is None or value == "":
+            is_en, is_zh = "is empty", "是空的"
         raise UserError(
-            f"{name} is {quoted(value)}; it must be {en}.",
-            f"{name} 是 {quoted(value)}，应为{zh}。",
+            f"{name} {is_en}; it must be {en}.",
+            f"{name} {is_zh}，应为{zh}。",
             field=name,
         ) from error
 
