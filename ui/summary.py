@@ -27,7 +27,8 @@ def card(values: dict, estimate: dict, reasons: list[str], language: str) -> str
     """`values` is the form, `estimate` what `desk.estimate` says of it."""
     figures = ""
     if estimate.get("steps"):
-        figures = cards.facts(_facts(estimate, language))
+        full = values.get("peft_type") == "full"
+        figures = cards.facts(_facts(estimate, full, language))
         figures += cards.paragraph(say("fitting_loss_note", language), "soft small")
     return cards.card(say("train_summary", language), _verdict(values, reasons, language), figures)
 
@@ -44,7 +45,7 @@ def _verdict(values: dict, reasons: list[str], language: str) -> str:
     return f'<p class="big">{cards.text(what)}</p><p>{said}</p>{lines}'
 
 
-def _facts(estimate: dict, language: str) -> list[tuple[str, str]]:
+def _facts(estimate: dict, full: bool, language: str) -> list[tuple[str, str]]:
     rows = say(
         "train_rows_split",
         language,
@@ -58,12 +59,14 @@ def _facts(estimate: dict, language: str) -> list[tuple[str, str]]:
         tokens=number(round(estimate["effective_batch_tokens"])),
     )
     trainable, total = estimate["trainable_parameters"], estimate["total_parameters"]
+    total += 0 if full else trainable  # the adapter's own among them, as PEFT counts
+    share = 100 * trainable / max(1, total)
     learns = say(
         "train_parameters_are",
         language,
         trainable=cards.millions(trainable),
         total=cards.millions(total),
-        share=f"{100 * trainable / max(1, total):.2g}",
+        share=f"{share:.0f}" if share >= 10 else f"{share:.2g}",
     )
     seconds = estimate.get("seconds")
     time = say("train_time_unknown", language)

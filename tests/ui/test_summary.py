@@ -32,3 +32,12 @@ def test_old_names_of_modules_are_shown_with_todays():
     assert f"Modules, by today's names {words} Time" in said("en", renamed_targets=renamed)
     assert f"模块的现用名 {words}" in said("zh", renamed_targets=renamed)
     assert "today's names" not in said("en")
+
+
+def test_the_share_that_learns_is_that_of_base_and_adapter_together():
+    """As the log and PEFT say it; full fine-tuning adds nothing."""
+    counts = {"trainable_parameters": 262_144, "total_parameters": 4_000_512}
+    assert "Learns 262 k of 4.3 M parameters (6.1 %)" in said("en", **counts)
+    whole = {**ESTIMATE, "trainable_parameters": 4_000_512, "total_parameters": 4_000_512}
+    page = summary.card(VALUES | {"peft_type": "full"}, whole, [], "en")
+    assert "4.0 M of 4.0 M parameters (100 %)" in page
