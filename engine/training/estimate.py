@@ -94,7 +94,7 @@ def _estimate(
         "seconds": _seconds(config, shape, device.type, max_steps * tokens),
         "ladder": task.ladder(config),
         "reasons": [_reason(field, words) for field, words in refused.items()]
-        + ([] if outlook.fits else [_too_large(outlook.peak_gib, room_gib, memory.name)])
+        + ([] if outlook.fits else [_too_large(config, outlook.peak_gib, room_gib, memory.name)])
         + _not_to_be_had(config.model_name_or_path),
     }
     if device_gib:
@@ -212,12 +212,16 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
     )
 
 
-def _too_large(peak_gib: float, room_gib: float, name: str) -> dict[str, str]:
+def _too_large(config: TrainConfig, peak_gib: float, room_gib: float, name: str) -> dict[str, str]:
+    in_4bit = dataclasses.replace(config, load_in_4bit=True, load_in_8bit=False)
+    base = Sentence("4-bit", " 4 比特")
+    if in_4bit == config or in_4bit.problems():  # it is, or this method cannot be put on one
+        base = Sentence("smaller", "更小的")
     words = Sentence(
         f"This needs about {peak_gib:.1f} GiB and {room_gib:.1f} GiB are free on "
-        f"{name}; take a smaller batch, a shorter longest row, or a 4-bit base.",
+        f"{name}; take a smaller batch, a shorter longest row, or a {base.en} base.",
         f"大约需要 {peak_gib:.1f} GiB，而 {name} 只有 {room_gib:.1f} GiB 可用；"
-        "请减小批大小、最长一条，或使用 4 比特底座。",
+        f"请减小批大小、最长一条，或使用{base.zh}底座。",
     )
     return _reason("per_device_train_batch_size", words)
 

@@ -187,6 +187,18 @@ def test_too_large_says_how_much_and_how_much_is_free(values, monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "base"),
+    [({}, "4-bit"), ({"load_in_4bit": True}, "smaller"), ({"peft_type": "full"}, "smaller")],
+)
+def test_too_large_names_a_base_that_can_be_had(values, monkeypatch, changes, base):
+    memory = DeviceMemory("RAM", False, 0.1, 0.1, 0.2, 0.4)
+    monkeypatch.setattr("engine.devices.memory_now", lambda: [memory])
+    said = estimate(values | changes)["reasons"][0]
+    assert said["en"].endswith(f"a shorter longest row, or a {base} base.")
+    assert said["zh"].endswith({"4-bit": "或使用 4 比特底座。"}.get(base, "或使用更小的底座。"))
+
+
 def test_the_report_has_the_keys_of_the_contract(values):
     report = estimate(values)
     assert report.keys() >= {"peak_gib", "parts", "fits", "ladder", "reasons"}
