@@ -37,6 +37,13 @@ def join(rows: list[Row]) -> Row:
     return {"input_ids": ids, "labels": labels, "position_ids": positions}
 
 
+def taken_apart(sequence: Row) -> list[Row]:
+    """The rows of a sequence, each as one of its own."""
+    starts = (sequence["position_ids"] == 0).nonzero()[0][1:]
+    columns = {name: np.split(value, starts) for name, value in sequence.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
 def alone(row: Encoded) -> Row:
     """A row as a sequence of its own."""
     return join([{"input_ids": np.array(row.input_ids), "labels": np.array(row.labels)}])

@@ -11,6 +11,7 @@ from engine.config import TrainConfig
 from engine.devices import memory_for
 from engine.hardware import GIB, Device
 from engine.models.adapter import attach
+from engine.models.attention import positions_keep_rows_apart
 from engine.models.load import Quantization, load_base, placement, weights_device
 from engine.models.sharing import is_shared, outside_of_layers_whole, share_out
 from engine.models.targets import renamed_targets
@@ -153,6 +154,9 @@ def _layout(
     with outside_of_layers_whole(model):
         foreseen = foresee(config, device, model_shape(config).varlen, max_steps)
         levers = pull(model, config, foreseen)
+        apart = config.packing and not levers.varlen and not _keeps_rows_apart(model)
+    if apart:
+        print("Rows of a pack would see each other in this model: computed apart", flush=True)
     outlook = task_of(config, device, prepared, max_steps).outlook(config)
     size = min(outlook.capacity, halved.kept(path) or outlook.capacity)
     print(f"Micro-steps of up to {size:,} tokens, {outlook.peak_gib:.2f} GiB foreseen", flush=True)
@@ -165,5 +169,10 @@ def _layout(
         # (2026-11-21).
         multiple=64 if device.type == "cuda" else 1,
         one_shape=levers.compiled,
+        apart=apart,
     )
     return layout, levers
+
+
+def _keeps_rows_apart(model) -> bool:
+    return positions_keep_rows_apart(getattr(model, "get_base_model", lambda: model)())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.dataset.packing import Row, padded
+from engine.dataset.packing import Row, padded, taken_apart
 from engine.dataset.tokens import IGNORED
 from engine.models.attention import boundaries
 from engine.transfers import to_device
@@ -26,7 +26,8 @@ class Batch:
 
 class Layout:
     """How sequences become tensors: one after the other where the attention knows boundaries
-    (`flat`), else side by side, padded to the longest; both filled up to a multiple."""
+    (`flat`), else side by side, padded to the longest; both filled up to a multiple. `apart`: so
+    are the rows of a pack, for a model that would let them see each other."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Layout:
         longest: int,
         multiple: int = 1,
         one_shape: bool = False,
+        apart: bool = False,
     ):
         """All in tokens: `capacity` of a micro-step, `longest` row, `multiple` of the filling.
         `one_shape`: what fills more than two thirds of the capacity is filled up to all of it;
@@ -44,23 +46,30 @@ class Layout:
         instead of 19,000)."""
         self.pad_token_id, self.flat, self.longest = pad_token_id, flat, longest
         self.capacity, self.multiple, self.one_shape = capacity, multiple, one_shape
+        self.apart = apart
 
     def halve(self, sequences: Sequence[Row]) -> bool:
         """Half of the tokens in a micro-step; False when it holds a single sequence already."""
-        longest = max(len(one["input_ids"]) for one in sequences)
+        longest = max(len(one["input_ids"]) for one in self._pieces(sequences))
         if self.capacity <= longest:
             return False
         self.capacity = max(self.capacity // 2, longest)
         return True
 
     def cut(self, sequences: Sequence[Row]) -> list[list[Row]]:
-        """In their order, as many together as fit."""
+        """In their order, as many together as fit; what was taken apart by length."""
         parts: list[list[Row]] = [[]]
-        for one in sequences:
+        for one in self._pieces(sequences):
             if parts[-1] and self._size([*parts[-1], one]) > self.capacity:
                 parts.append([])
             parts[-1].append(one)
         return parts
+
+    def _pieces(self, sequences: Sequence[Row]) -> Sequence[Row]:
+        if not self.apart:
+            return sequences
+        rows = [row for one in sequences for row in taken_apart(one)]
+        return sorted(rows, key=lambda row: len(row["input_ids"]), reverse=True)
 
     def _size(self, part: list[Row]) -> int:
         lengths = [len(one["input_ids"]) for one in part]

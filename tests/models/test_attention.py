@@ -4,6 +4,8 @@ out, so that a processor can do it. The kernel itself is proved in tests/gpu."""
 import pytest
 import torch
 from transformers import (
+    FalconConfig,
+    FalconForCausalLM,
     Gemma2Config,
     Gemma2ForCausalLM,
     Gemma3nTextConfig,
@@ -11,12 +13,16 @@ from transformers import (
     Gemma4TextConfig,
     GptOssConfig,
     GptOssForCausalLM,
+    Lfm2Config,
+    Lfm2ForCausalLM,
     Llama4ForCausalLM,
     Llama4TextConfig,
     LlamaConfig,
     MambaConfig,
     Qwen3Config,
     Qwen3ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
     masking_utils,
 )
 
@@ -230,3 +236,28 @@ FAMILIES = {
 def test_attention_that_is_more_than_softmax_keeps_its_own(family):
     make, plain = FAMILIES[family]
     assert attention.knows_boundaries(make()) == plain
+
+
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+OF_ALIBI = {"vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+POSITIONS = {
+    "plain": (lambda: model_of(), True),
+    "window": (lambda: model_of(**WINDOW), True),
+    "capped": (FAMILIES["capped"][0], True),
+    "chunks": (FAMILIES["chunks"][0], True),
+    "experts": (lambda: Qwen3MoeForCausalLM(Qwen3MoeConfig(**SMALL | EXPERTS)), True),
+    "sinks": (lambda: GptOssForCausalLM(GptOssConfig(**SMALL, num_local_experts=4)), False),
+    "alibi": (lambda: FalconForCausalLM(FalconConfig(**OF_ALIBI, alibi=True)), False),
+    "convolutions": (
+        lambda: Lfm2ForCausalLM(Lfm2Config(**SMALL, layer_types=["conv", "full_attention"])),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("family", POSITIONS)
+def test_where_positions_keep_rows_apart(family):
+    """GPT-OSS and Falcon make their masks without them, a convolution has none."""
+    torch.manual_seed(0)
+    make, apart = POSITIONS[family]
+    assert attention.positions_keep_rows_apart(make().eval()) == apart

@@ -45,6 +45,23 @@ def test_what_is_longer_than_a_micro_step_stands_alone(flat):
     assert cut([2, 12, 3], flat=flat, capacity=9) == [[2], [12], [3]]
 
 
+def test_packs_taken_apart_are_their_rows_by_length():
+    """Two packs of 3 + 5 and 4 + 1: side by side no row has more than a neighbour's padding."""
+    first, second = packed([3, 4, 5], [6, 7, 8, 9, 10]), packed([11, 12, 13, 14], [15])
+    layout = Layout(0, flat=False, capacity=10, longest=8, apart=True)
+    found = [[one["input_ids"].tolist() for one in part] for part in layout.cut([first, second])]
+    assert found == [[[6, 7, 8, 9, 10], [11, 12, 13, 14]], [[3, 4, 5], [15]]]
+    (row,), labels = layout.cut([packed([3, 4, 5])])[0], [X, 4, 5]
+    assert {name: value.tolist() for name, value in row.items()} == {
+        "input_ids": [3, 4, 5],
+        "labels": labels,
+        "position_ids": [0, 1, 2],
+    }
+    assert layout.halve([first, second])
+    assert layout.capacity == 5
+    assert not layout.halve([first, second])
+
+
 @given(st.lists(st.integers(1, 12), min_size=1), st.integers(1, 40), st.booleans())
 def test_every_sequence_once_in_order_and_none_beyond_the_capacity(lengths, capacity, flat):
     """And none cut without need: what begins a micro-step did not fit into the one before it."""

@@ -13,10 +13,12 @@ import torch
 import yaml
 
 from engine.config import TrainConfig
+from engine.models.load import load_tokenizer
 from engine.training import runs
 from engine.training.loop import PackedTrainer
 from engine.training.progress import Progress
 from engine.training.train import train
+from tests.tiny_bases import write_base
 
 pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
 
@@ -172,6 +174,20 @@ def test_without_validation_the_questions_are_asked_as_often(config, eval_steps,
     assert train(silent) == 0
     assert curve(silent, "loss") == losses
     assert runs.get(silent.name).samples() == []
+
+
+def test_packing_changes_no_loss_where_a_model_would_mix_the_rows(config, tmp_path, capfd):
+    """Falcon's mask knows no positions."""
+    tokenizer, _ = load_tokenizer(config.model_name_or_path)
+    base = str(write_base(tmp_path / "base", "falcon", tokenizer))
+    found = {}
+    for packing in (True, False):
+        path = begun(config, model_name_or_path=base, packing=packing, max_steps=1)
+        assert train(path) == 0
+        found[packing] = curve(path, "eval_loss")[0]
+        said = "Rows of a pack would see each other" in capfd.readouterr().out
+        assert said == packing
+    assert found[True] == pytest.approx(found[False], abs=1e-5)
 
 
 def test_same_seed_same_run(at_home, config, runs_folder, monkeypatch):
