@@ -163,7 +163,8 @@ class PackedTrainer(Trainer):
             if self.has_loss_head:
                 loss = self.model(**batch.inputs, targets=batch.targets, at=batch.at)
                 return loss.to(self.args.device)
-            output = self.model(**batch.inputs, labels=batch.labels)
+            model = self.model if torch.is_grad_enabled() else _measured(self.model)
+            output = model(**batch.inputs, labels=batch.labels)
         if not len(batch.targets):  # the mean of nothing is no number
             return (output.logits.sum() * 0).to(self.args.device)
         return (output.loss * len(batch.targets)).to(self.args.device)
@@ -231,6 +232,13 @@ class PackedTrainer(Trainer):
 
     def floating_point_ops(self, inputs) -> int:
         return 0  # tokens are what is counted here
+
+
+def _measured(model):
+    """AdaLoRA adds to its loss, and to the base's, how far its matrices are from orthogonal: that
+    is trained, and nothing that was learned."""
+    adds = hasattr(getattr(model, "base_model", None), "rankallocator")
+    return model.get_base_model() if adds else model
 
 
 def _whole(grad_norm: torch.Tensor) -> torch.Tensor:

@@ -198,6 +198,26 @@ def running_out(monkeypatch, failing_calls):
     return calls
 
 
+def test_what_adalora_adds_to_its_loss_is_not_measured(tiny_model_folder, tmp_path, cpu):
+    """Neither with the adapter nor without: the losses are those of the rows."""
+    config = TrainConfig(model_name_or_path=str(tiny_model_folder), lora_r=4, peft_type="adalora")
+    model = build_model(config, cpu, total_step=4).eval()
+    trainer = PackedTrainer(
+        model=model,
+        args=arguments(config, tmp_path, cpu, max_steps=1, evaluates=False),
+        layout=Layout(0, flat=False, capacity=999, longest=8),
+        has_loss_head=False,
+        eval_dataset=ALL_APART,
+    )
+    with torch.no_grad():
+        losses, counts = zip(*of_the_rows_alone(model, ITEMS), strict=True)
+    total = sum(losses).item()
+    assert trainer.loss_over(ALL_APART) == pytest.approx(total, abs=1e-4)
+    with model.disable_adapter():
+        assert trainer.loss_over(ALL_APART) == pytest.approx(total, abs=1e-4)
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(total / sum(counts), abs=1e-5)
+
+
 def test_memory_that_runs_out_halves_the_micro_steps(make_trainer, expected, monkeypatch, capsys):
     """In the second micro-step, when the first one's gradients are there already."""
     trainer = make_trainer(capacity=17)
