@@ -2,7 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,8 +14,10 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from engine.models import packed_attention
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedConfig, PreTrainedModel
 
+_OURS = ("varlen", "packed")
 _WIDEST_HEAD = 256  # of the flash kernels in torch
 # torch 2.11 takes fewer key heads as they are, 2.13 wants to be told.
 _TAKES_GROUPS = "enable_gqa" in inspect.signature(varlen_attn).parameters
@@ -58,7 +61,8 @@ def use_varlen(model: "PreTrainedModel", ours: bool = True) -> bool:
     our kernels where they can, if `ours`, else with torch's.
 
     The boundaries then come with every call (`cu_seq_lens_q`, `max_length_q`, as Transformers names
-    them); without them, as in generating, a call is answered by torch's sdpa.
+    them); without them a call is answered by torch's sdpa, and needs `reading_masks` where there
+    is padding, or a window that is shorter than what is read.
     """
     before = model.config._attn_implementation
     for name, kernel in _kernels(model, ours):
@@ -86,6 +90,22 @@ def switch(model: "PreTrainedModel", name: str, kernel: Callable[..., torch.Tens
     # each call whether rows share a sequence, and wait for all that the GPU has to do before.
     AttentionInterface.register(name, functools.partial(_attend, kernel))
     model.set_attn_implementation(name)
+
+
+@contextmanager
+def reading_masks(model: "PeftModel | PreTrainedModel") -> Iterator[None]:
+    """Within, Transformers makes the masks of a call without boundaries, as in generating: it makes
+    none for attention of ours."""
+    base = getattr(model, "get_base_model", lambda: model)()
+    ours = base.config._attn_implementation
+    if ours not in _OURS:
+        yield
+        return
+    base.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        base.set_attn_implementation(ours)
 
 
 @torch.no_grad()

@@ -54,6 +54,7 @@ def _side_by_side(
 ) -> list[list[int]]:
     import torch
 
+    from engine.models.attention import reading_masks
     from engine.models.sharing import is_shared
 
     longest = max(map(len, prompts))
@@ -62,7 +63,7 @@ def _side_by_side(
     rows = [[tokenizer.pad_token_id] * gap + one for gap, one in zip(gaps, prompts, strict=True)]
     heard = [[0] * gap + [1] * (longest - gap) for gap in gaps]
     # Not inference_mode: what a shared layer gathers in it could never be trained with again.
-    with torch.no_grad():
+    with torch.no_grad(), reading_masks(model):
         output = model.generate(
             input_ids=torch.tensor(rows, device=model.device),
             attention_mask=torch.tensor(heard, device=model.device),

@@ -122,6 +122,23 @@ def test_without_boundaries_it_answers_as_sdpa(switch):
     assert torch.equal(said(), expected)
 
 
+def test_generating_it_reads_masks(switch):
+    """A window of 3, and a row that is padded on its left; training goes on as before."""
+    model = model_of(**WINDOW)
+    rows = torch.tensor([[5, 6, 7, 8, 9, 10], [0, 0, 0, 11, 12, 13]])
+    heard = {"input_ids": rows, "attention_mask": (rows > 0).long()}
+
+    def said():
+        return model.generate(**heard, max_new_tokens=8, do_sample=False)
+
+    expected = said()
+    switch(model)
+    assert not torch.equal(said(), expected)
+    with attention.reading_masks(model):
+        assert torch.equal(said(), expected)
+    assert model.config._attn_implementation == "varlen"
+
+
 def test_rows_that_are_alone_are_found_so(switch):
     model = model_of()
     switch(model)

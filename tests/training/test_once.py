@@ -7,6 +7,7 @@ import pytest
 from peft import LoraConfig, PromptTuningConfig, get_peft_model
 
 from engine.chat.voices import Voices
+from engine.models.attention import use_varlen
 from engine.models.load import Quantization, load_base
 from engine.training.once import greedy_answers, greedy_ids
 
@@ -31,7 +32,7 @@ def test_they_are_what_the_chat_says_greedily(model, tokenizer, tiny_model_folde
         assert one == answers["base"]["text"].strip()
 
 
-@pytest.mark.parametrize("method", [None, "lora", "prompt_tuning"])
+@pytest.mark.parametrize("method", [None, "lora", "prompt_tuning", "varlen"])
 def test_a_prompt_is_answered_as_if_it_were_alone(model, tokenizer, cpu, method):
     """Whatever is asked beside it, and by tokens learned before it too; its end is its own: an
     answer that ended has nothing behind its end, one that did not has all its tokens."""
@@ -42,6 +43,8 @@ def test_a_prompt_is_answered_as_if_it_were_alone(model, tokenizer, cpu, method)
         config = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
         adapted = get_peft_model(adapted, config)
     adapted.eval()
+    if method == "varlen":  # as a run has it, whose attention knows no padding by itself
+        assert use_varlen(adapted)
     prompts = [tokenizer(text)["input_ids"] for text in ("Hi", "Where is the sea, my dear?", "海")]
     alone = [greedy_ids(adapted, tokenizer, [one], 12)[0] for one in prompts]
     ends = {alone[0][3]}
