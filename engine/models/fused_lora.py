@@ -156,9 +156,13 @@ def lora_linear(
     flat, made = x.reshape(-1, x.shape[-1]), []
     each = zip(*_of_each(h, packed, numbers, b), biases or [None] * len(b), b, strict=True)
     for part, weight, sizes, bias, high in each:
-        y = part @ high.t() if bias is None else torch.addmm(bias, part, high.t())
+        made.append(x.new_empty(*x.shape[:-1], high.shape[0]))  # a view would be closed to `+=`
+        y = made[-1].view(-1, high.shape[0])
+        if bias is None:
+            torch.mm(part, high.t(), out=y)
+        else:
+            torch.addmm(bias, part, high.t(), out=y)
         y.addmm_(flat, dense(weight, kind, sizes, x.dtype).t())
-        made.append(y.view(*x.shape[:-1], -1))
     return made
 
 

@@ -161,6 +161,22 @@ def test_all_layers_of_a_kind_share_one_class():
     assert type(packed) is not type(one)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_what_it_gives_can_be_added_to_in_place(bias):
+    """As Falcon's layers add the attention to what the MLP gave."""
+    model = adapted(plain, bias)
+    expected = copy.deepcopy(model)
+    assert fuse(model) == 2
+    gradients = []
+    for one in (model, expected):
+        x, more = inputs()
+        out = one(x)
+        out += more
+        out.square().sum().backward()
+        gradients.append((out, x.grad))
+    torch.testing.assert_close(*gradients)
+
+
 def test_a_disabled_adapter_is_the_base_alone():
     model = adapted(plain, True)
     body = copy.deepcopy(model).unload()
