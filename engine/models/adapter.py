@@ -13,7 +13,7 @@ from engine.models.folder import refuse_programs
 from engine.models.load import load_tokenizer, locate
 from engine.models.methods import check_widths, peft_config
 from engine.models.sources.names import is_elsewhere
-from engine.options.adapter import CHANGES_THE_BASE
+from engine.options.adapter import CHANGES_THE_BASE, READS_THE_BASE
 from engine.places import DATA_DIR, SPROUT, on_disk
 
 # In this order; an adapter of earlier days may lie in torch's own format.
@@ -39,18 +39,54 @@ def attach(
     wanted = peft_config(model, config, total_step)
     try:
         tuned = _attached(model, wanted, config)
-    except ValueError as error:
-        first = first_line(error)
-        raise UserError(
-            f"{config.peft_type} cannot be put on this model: {first} Choose lora.",
-            f"{config.peft_type} 不能用于这个模型：{first} 请改用 lora。",
-            field="peft_type",
-        ) from error
+    except (ValueError, TypeError) as error:
+        raise _refused(config.peft_type, first_line(error)) from error
     only_task(tuned)
     # Else PEFT asks at every save, also the Hub, how large the base's vocabulary was, and takes
     # that of an old layout for an embedding that has grown.
     tuned.save_pretrained = functools.partial(tuned.save_pretrained, save_embedding_layers=False)
     return tuned
+
+
+# What LoRA cannot do to the weights of experts, by the option that PEFT names.
+_NOT_ON_EXPERTS = {
+    "lora_dropout": ("set the dropout to 0", "请把 Dropout 设为 0"),
+    "use_dora": ("switch DoRA off", "请关掉 DoRA"),
+}
+
+
+def _refused(method: str, why: str) -> UserError:
+    field = next((name for name in _NOT_ON_EXPERTS if name in why), None)
+    if method != "lora" or not field:
+        return UserError(
+            f"{method} cannot be put on this model: {why} Choose lora.",
+            f"{method} 不能用于这个模型：{why} 请改用 lora。",
+            field="peft_type",
+        )
+    en, zh = _NOT_ON_EXPERTS[field]
+    return UserError(
+        f"This model has experts, whose weights LoRA does not take with {field}; {en}, or write "
+        "attention as target modules.",
+        f"这个模型有专家层，LoRA 作用于它们的权重时不支持 {field}；{zh}，"
+        "或把作用的模块设为 attention。",
+        field=field,
+    )
+
+
+def _check_start(tuned: "PeftModel", start: str) -> None:
+    """Raises UserError (field "init_lora_weights") for one that would look in experts for the
+    weight of a single layer."""
+    from peft.tuners.lora.layer import ParamWrapper
+
+    if start in READS_THE_BASE and any(isinstance(one, ParamWrapper) for one in tuned.modules()):
+        raise UserError(
+            f"The start {start} reads the weight of each layer, and those of this model's experts "
+            "are not laid out so; choose default or gaussian, or write attention as target "
+            "modules.",
+            f"初值 {start} 要读取每一层的权重，而这个模型的专家层不是这样存放的；"
+            "请选 default 或 gaussian，或把作用的模块设为 attention。",
+            field="init_lora_weights",
+        )
 
 
 def _attached(model: "PreTrainedModel", wanted: "PeftConfig", config: TrainConfig) -> "PeftModel":
@@ -90,6 +126,8 @@ def trainable_parameters(model: "PreTrainedModel", config: TrainConfig) -> int:
     check_widths(model, config)
     plain = {"init_lora_weights": "default", "prompt_tuning_init_text": ""}  # no weight is read
     tuned = attach(model, dataclasses.replace(config, **plain))
+    if config.peft_type == "lora":
+        _check_start(tuned, config.init_lora_weights)
     return sum(
         parameter.numel()
         for name, parameter in tuned.named_parameters()

@@ -118,6 +118,17 @@ def check_widths(model: "PreTrainedModel", config: TrainConfig) -> None:
     layers = dict(linear_layers(model))
     targets = matching(model, config.lora_target_modules)
     widths = {name: _widths(layers[name]) for name in targets if name in layers}
+    if (
+        of_the_base
+        and config.init_lora_weights == "olora"
+        and any(hasattr(layers[n], "nf") for n in widths)
+    ):
+        raise UserError(
+            "The start olora does not know this model's layers (Conv1D, as in GPT-2); choose pissa "
+            "or default.",
+            "初值 olora 不适用于这个模型的层（Conv1D，如 GPT-2）；请选 pissa 或 default。",
+            field="init_lora_weights",
+        )
     if of_the_base:
         _check_directions(config, widths)
     else:

@@ -14,6 +14,7 @@ WITH_TARGETS = (*WITH_RANK, "ia3", "oft")
 PROMPTS = ("prompt_tuning", "multitask_prompt_tuning", "p_tuning", "prefix_tuning")
 # Starts that change the base's own weights: what is saved is the difference that training made.
 CHANGES_THE_BASE = ("pissa", "pissa_niter_16", "olora")
+READS_THE_BASE = ("orthogonal", *CHANGES_THE_BASE)
 
 
 def only(*methods: str) -> dict:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.errors import Sentence
-from engine.options.adapter import CHANGES_THE_BASE, PROMPTS
+from engine.options.adapter import CHANGES_THE_BASE, PROMPTS, READS_THE_BASE
 
 if TYPE_CHECKING:
     from engine.config import TrainConfig
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 _NOT_ON_4BIT = ("loha", "lokr")
 # Torch's own; the others count on whole tensors, and those of bitsandbytes on their addresses.
 _TAKES_SHARES = ("adamw_torch_fused", "adamw_torch", "sgd")
-# Those starts read the base's weights, which a quantised base no longer has.
-_READS_THE_BASE = ("orthogonal", *CHANGES_THE_BASE)
 
 
 def impossible(config: "TrainConfig") -> dict[str, Sentence]:
@@ -130,7 +128,7 @@ def _evaluation(config: "TrainConfig") -> dict[str, Sentence]:
 def _lora(config: "TrainConfig") -> dict[str, Sentence]:
     found = {}
     start, quantised = config.init_lora_weights, config.load_in_4bit or config.load_in_8bit
-    if quantised and start in _READS_THE_BASE:
+    if quantised and start in READS_THE_BASE:  # a quantised base no longer has it
         found["init_lora_weights"] = Sentence(
             f"The start {start} needs the base's full weights, which a 4-bit or 8-bit base has no "
             "longer; choose default or gaussian.",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import GPT2Config, GPT2LMHeadModel, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from engine.config import TrainConfig
 from engine.errors import UserError
@@ -125,11 +126,12 @@ def test_adaption_prompts_know_llamas_only(base):
     assert raised.value.field == "peft_type"
 
 
-def test_what_peft_refuses_is_a_sentence(base, monkeypatch):
+@pytest.mark.parametrize("error", [ValueError, TypeError])
+def test_what_peft_refuses_is_a_sentence(base, monkeypatch, error):
     """A model of a kind that a method does not know."""
 
     def refuse(*_):
-        raise ValueError("Target module Odd() is not supported.\nLong explanation")
+        raise error("Target module Odd() is not supported.\nLong explanation")
 
     monkeypatch.setattr("peft.get_peft_model", refuse)
     with pytest.raises(UserError) as raised:
@@ -138,6 +140,64 @@ def test_what_peft_refuses_is_a_sentence(base, monkeypatch):
         "loha cannot be put on this model: Target module Odd() is not supported. Choose lora."
     )
     assert raised.value.field == "peft_type"
+
+
+def with_experts():
+    with torch.device("meta"):
+        return Qwen3MoeForCausalLM(
+            Qwen3MoeConfig(
+                vocab_size=320,
+                hidden_size=32,
+                num_hidden_layers=1,
+                num_attention_heads=2,
+                num_key_value_heads=2,
+                num_experts=4,
+                moe_intermediate_size=16,
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "begin"),
+    [
+        (
+            {"lora_dropout": 0.1},
+            "This model has experts, whose weights LoRA does not take with lora_dropout; set the "
+            "dropout to 0, or write attention as target modules.",
+        ),
+        (
+            {"use_dora": True},
+            "This model has experts, whose weights LoRA does not take with use_dora; switch DoRA "
+            "off, or write attention as target modules.",
+        ),
+        *(
+            (
+                {"init_lora_weights": start},
+                f"The start {start} reads the weight of each layer, and those of this model's "
+                "experts are not laid out so; choose default or gaussian, or write attention as "
+                "target modules.",
+            )
+            for start in ("orthogonal", "pissa", "olora")
+        ),
+    ],
+    ids=str,
+)
+def test_what_lora_cannot_do_to_experts_is_said_at_its_option(options, begin):
+    with pytest.raises(UserError) as raised:
+        trainable_parameters(with_experts(), TrainConfig(lora_r=4, **options))
+    assert str(raised.value) == begin
+    assert [raised.value.field] == list(options)
+    there = TrainConfig(lora_r=4, lora_target_modules="attention", **options)
+    assert trainable_parameters(with_experts(), there) > 0
+
+
+def test_olora_does_not_know_gpt2s_layers():
+    with torch.device("meta"):
+        model = GPT2LMHeadModel(GPT2Config(vocab_size=320, n_embd=32, n_layer=1, n_head=2))
+    with pytest.raises(UserError, match="olora does not know this model's layers") as raised:
+        trainable_parameters(model, TrainConfig(lora_r=4, init_lora_weights="olora"))
+    assert raised.value.field == "init_lora_weights"
+    assert trainable_parameters(model, TrainConfig(lora_r=4, init_lora_weights="pissa")) > 0
 
 
 def test_more_layers_than_there_are_cannot_be_adapted(tiny_llama_folder, cpu):
