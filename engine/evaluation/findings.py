@@ -57,7 +57,9 @@ def _about_best(card: dict[str, Any]) -> Sentence | None:
             f"最后一次验证（第 {step} 步）时验证损失最低（{loss:.3f}）。",
         )
     en, zh = f"; it is kept in {kept}", f"，保存在 {kept}"
-    if not kept:
+    if best.get("is_adapter"):
+        en, zh = "; the adapter is the model of that step", "，适配器就是那一步的模型"
+    elif not kept:
         en, zh = "; no checkpoint of that step is kept", "；那一步的检查点没有保留"
     return Sentence(
         f"The eval loss was lowest at step {step} ({loss:.3f}){en}.",

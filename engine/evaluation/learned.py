@@ -70,7 +70,8 @@ def look_back(
     was_training = model.training
     model.eval()
     try:
-        card = measure(model, tokenizer, config, prepared, loss_over, go_on) | {"best": _best(path)}
+        card = measure(model, tokenizer, config, prepared, loss_over, go_on)
+        card["best"] = _best(path, config.load_best_model_at_end)
         card["verdict"] = verdict(card)
         _say(f"Did it learn? {card['verdict']}, {time.monotonic() - begin:.1f} s")
     except GivenUp:
@@ -195,9 +196,10 @@ def _rows_of(sequence: Row) -> Iterator[tuple[list[int], list[int]]]:
         yield ids[start:end], labels[start:end]
 
 
-def _best(path: Path) -> dict[str, Any] | None:
+def _best(path: Path, is_adapter: bool) -> dict[str, Any] | None:
     """The eval loss of the start (the base's), where it was lowest later and at last, and the
-    checkpoint of that step if it is kept."""
+    checkpoint of that step if it is kept. `is_adapter`: the model of that step is what was saved,
+    and so what was measured."""
     rows = run_files.metrics(path)
     evals = [(row["eval_loss"], row["step"]) for row in rows if row.get("eval_loss") is not None]
     after = [one for one in evals if one[1] > 0]
@@ -213,6 +215,7 @@ def _best(path: Path) -> dict[str, Any] | None:
         "last_step": last_step,
         "last_eval_loss": round(last_loss, 4),
         "checkpoint": f"checkpoint-{step}" if kept else "",
+        "is_adapter": is_adapter,
     }
 
 

@@ -195,6 +195,9 @@ def overfitted(card: dict[str, Any]) -> bool:
 
 
 def _rise(best: dict[str, Any]) -> float:
+    """None of a model that is the best one, however the curve went on; older cards do not tell."""
+    if best.get("is_adapter"):
+        return 0.0
     return best["last_eval_loss"] - best["eval_loss"]
 
 

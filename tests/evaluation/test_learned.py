@@ -167,14 +167,16 @@ def test_prompts_are_what_stands_before_the_answer():
     assert prompts == [[1, 2, 3], list(range(learned.TEXT_PROMPT)), [1, 2, 3]]
 
 
+@pytest.mark.parametrize("keeps_best", [False, True])
 def test_the_card_is_written_with_the_step_and_the_best_evaluation(
-    path, tuned, tokenizer, config, prepared
+    path, tuned, tokenizer, config, prepared, keeps_best
 ):
     """The start's eval loss is the base's and no candidate; the model keeps its mode."""
     (path / "checkpoint-4").mkdir()
     (path / "checkpoint-4" / "complete.json").write_text("{}")
     tuned.train()
-    learned.look_back(path, tuned, tokenizer, config, prepared, reader(tuned))
+    wanted = dataclasses.replace(config, load_best_model_at_end=keeps_best)
+    learned.look_back(path, tuned, tokenizer, wanted, prepared, reader(tuned))
     assert tuned.training
     card = json.loads((path / "learned.json").read_text())
     assert card.keys() == {
@@ -190,6 +192,7 @@ def test_the_card_is_written_with_the_step_and_the_best_evaluation(
             "last_eval_loss": 3.0,
         },
         "checkpoint": "checkpoint-4",
+        "is_adapter": keeps_best,
     }
 
 

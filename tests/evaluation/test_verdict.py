@@ -57,6 +57,8 @@ SINCE_START = {"first_eval_loss": 1.5, "last_eval_loss": 1.54}
         ({"train": {"adapter": 1.20}, "best": RISING}, "learned"),
         ({"train": {"adapter": 1.18}, "best": RISING | {"last_eval_loss": 1.64}}, "learned"),
         ({"train": {"adapter": 1.18}, "best": RISING | {"last_eval_loss": 1.66}}, "overfitted"),
+        # The rise came after what was kept.
+        ({"train": {"adapter": 1.18}, "best": RISING | {"is_adapter": True}}, "learned"),
         # Nothing gained: a rise counts from 2 % on.
         ({"train": {"adapter": 1.18}, "best": RISING | SINCE_START}, "overfitted"),
         (
@@ -146,6 +148,14 @@ def test_findings_of_a_run_that_did_everything_wrong():
 def test_a_rise_that_is_no_verdict_yet_is_told(last, sentence):
     found = findings(card(best=RISING | {"last_eval_loss": last}))
     assert found[1].en == sentence
+
+
+def test_the_best_model_that_was_kept_has_not_been_rising():
+    said = [one.en for one in findings(card(best=RISING | {"is_adapter": True}))]
+    assert said[1:3] == [
+        "No sign of over-fitting.",
+        "The eval loss was lowest at step 20 (1.500); the adapter is the model of that step.",
+    ]
 
 
 def test_what_was_not_measured_is_said_to_be_so():
