@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # AdaLoRA begins with half as much again of the rank and ends with the rank (its paper, section 4).
 _FIRST_RANK = 1.5
+_WITH_KEYS = ("full_attention", "sliding_attention", "chunked_attention")
 _LIKE_LLAMA = ("llama", "mistral")  # what PEFT's adaption prompt knows
 
 
@@ -50,6 +51,7 @@ def peft_config(model: "PreTrainedModel", config: TrainConfig, total_step: int =
                 {"encoder_hidden_size": config.encoder_hidden_size},
             )
         case "prefix_tuning":
+            _check_keys(model)
             kind, own = peft.PrefixTuningConfig, {}
         case "adaption_prompt":
             kind, own = peft.AdaptionPromptConfig, _adaption_prompt(model, config)
@@ -201,6 +203,20 @@ def _prompt_tuning(config: TrainConfig) -> dict[str, Any]:
         "prompt_tuning_init_text": text,
         "tokenizer_name_or_path": locate(config.model_name_or_path),
     }
+
+
+def _check_keys(model: "PreTrainedModel") -> None:
+    """A prefix is keys and values that every layer reads. Raises UserError."""
+    layers = getattr(model.config.get_text_config(), "layer_types", None) or []
+    other = next((one for one in layers if one not in _WITH_KEYS), None)
+    if other:
+        raise UserError(
+            "Prefix tuning writes keys and values for each layer's attention, and some layers of "
+            f"this model have none ({other}); choose prompt_tuning, the nearest that works here.",
+            f"前缀微调要为每一层的注意力写入键和值，而这个模型有些层没有（{other}）；"
+            "请改用最接近的 prompt_tuning。",
+            field="peft_type",
+        )
 
 
 def _adaption_prompt(model: "PreTrainedModel", config: TrainConfig) -> dict[str, Any]:

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import GPT2Config, GPT2LMHeadModel, Qwen3MoeConfig, Qwen3MoeForCausalLM
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    Lfm2Config,
+    Lfm2ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
+)
 
 from engine.config import TrainConfig
 from engine.errors import UserError
@@ -189,6 +196,21 @@ def test_what_lora_cannot_do_to_experts_is_said_at_its_option(options, begin):
     assert [raised.value.field] == list(options)
     there = TrainConfig(lora_r=4, lora_target_modules="attention", **options)
     assert trainable_parameters(with_experts(), there) > 0
+
+
+def test_a_prefix_needs_attention_in_every_layer():
+    small = {"vocab_size": 320, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    config = Lfm2Config(**small, **heads, layer_types=["conv", "full_attention"])
+    with torch.device("meta"):
+        model = Lfm2ForCausalLM(config)
+    with pytest.raises(UserError) as raised:
+        trainable_parameters(model, TrainConfig(peft_type="prefix_tuning", packing=False))
+    assert str(raised.value) == (
+        "Prefix tuning writes keys and values for each layer's attention, and some layers of this "
+        "model have none (conv); choose prompt_tuning, the nearest that works here."
+    )
+    assert raised.value.field == "peft_type"
 
 
 def test_olora_does_not_know_gpt2s_layers():
