@@ -237,3 +237,12 @@ def _adaption_prompt(model: "PreTrainedModel", config: TrainConfig) -> dict[str,
             field="adapter_layers",
         )
     return {"adapter_len": config.adapter_len, "adapter_layers": config.adapter_layers or layers}
+
+
+def merged_parameters(model: "PreTrainedModel") -> int:
+    """Numbers in the weights of experts that LoRA is on: PEFT adds it to them anew in each forward
+    pass, and the sums are kept for the backward pass."""
+    from peft.tuners.lora.layer import ParamWrapper
+
+    wrapped = (one for one in model.modules() if isinstance(one, ParamWrapper))
+    return sum(one.get_param().numel() for one in wrapped)

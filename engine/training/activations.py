@@ -18,9 +18,7 @@ def kept_by_layers(
     """Bytes a token that the layers hold at the end of the forward pass, and what the backward
     pass of the last one adds. `width` is the bytes of an activation."""
     layer = _one_layer(config, shape, levers, width)
-    again = 0
-    if config.gradient_checkpointing:
-        again = min(config.gradient_checkpointing_layers or shape.layers, shape.layers)
+    again = _again(config, shape)
     held = again * shape.hidden_size * width + (shape.layers - again) * layer
     added = (2 * shape.intermediate_size + shape.hidden_size) * width
     if again == shape.layers:
@@ -28,6 +26,20 @@ def kept_by_layers(
         anew = (3 * shape.intermediate_size) * width if levers.compiled else layer
         added += anew
     return held, added
+
+
+def merged(config: TrainConfig, shape: Shape, width: float) -> float:
+    """Bytes of the experts' weights with LoRA added, of all layers whose forward pass is kept, at
+    least of the one at work; its gradient beside them."""
+    again = _again(config, shape)
+    return shape.merged_parameters / shape.layers * (max(shape.layers - again, 1) + 1) * width
+
+
+def _again(config: TrainConfig, shape: Shape) -> int:
+    """Layers that are computed anew in the backward pass."""
+    if not config.gradient_checkpointing:
+        return 0
+    return min(config.gradient_checkpointing_layers or shape.layers, shape.layers)
 
 
 def _one_layer(config: TrainConfig, shape: Shape, levers: Levers, width: float) -> float:
@@ -40,7 +52,8 @@ def _one_layer(config: TrainConfig, shape: Shape, levers: Levers, width: float) 
     attention = 2 * shape.query_size + 2 * keys
     if levers.compiled:
         return (4 * hidden + attention + 3 * between) * width
-    plain = (6 * hidden + attention + 4 * between) * width
+    # A token goes to each of its experts as a copy.
+    plain = ((6 + shape.experts_per_token) * hidden + attention + 4 * between) * width
     if levers.fused_lora or config.peft_type not in WITH_TARGETS:
         return plain
     return plain + between * width + (6 * hidden + between) * bool(config.lora_dropout)

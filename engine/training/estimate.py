@@ -15,6 +15,7 @@ from engine.hardware import check_size, pick_device, planned_device
 from engine.models.adapter import trainable_parameters
 from engine.models.attention import head_width, knows_boundaries, most, reads_prompts_whole
 from engine.models.load import empty_model, kept_tokenizer
+from engine.models.methods import merged_parameters
 from engine.models.sources.facts import refusal
 from engine.models.targets import linear_layers, linear_names, renamed_targets
 from engine.options.adapter import Adapter
@@ -195,18 +196,23 @@ def _counted(options: tuple[tuple[str, Any], ...]) -> Shape:
     renamed = renamed_targets(model, config.lora_target_modules)
     linear = sum(module.weight.numel() for _, module in linear_layers(model))
     total = sum(parameter.numel() for parameter in model.parameters())
+    between = most(text, "intermediate_size") or 4 * text.hidden_size
+    experts = most(text, "num_experts_per_tok") + most(text, "n_shared_experts")
+    trainable = trainable_parameters(model, config)  # the model has its adapter from here on
     return Shape(
         linear_parameters=linear,
         other_parameters=total - linear,
-        trainable_parameters=trainable_parameters(model, config),
+        trainable_parameters=trainable,
         layers=text.num_hidden_layers,
         hidden_size=text.hidden_size,
-        intermediate_size=most(text, "intermediate_size") or 4 * text.hidden_size,
+        intermediate_size=max(between, experts * (most(text, "moe_intermediate_size") or between)),
         query_size=heads * head,
         key_value_size=(most(text, "num_key_value_heads") or heads) * head,
         varlen=knows_boundaries(model),
         vocab_size=text.vocab_size,
         linear_names=names,
+        experts_per_token=experts,
+        merged_parameters=merged_parameters(model),
         reads_prompts_whole=reads_prompts_whole(model),
         renamed_targets=renamed,
     )

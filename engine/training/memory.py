@@ -8,7 +8,7 @@ from engine.config import TrainConfig
 from engine.hardware import GIB
 from engine.options.adapter import PROMPTS
 from engine.training import ranks
-from engine.training.activations import kept_by_layers, of_the_loss
+from engine.training.activations import kept_by_layers, merged, of_the_loss
 from engine.training.levers import Levers
 from engine.training.shape import Shape
 
@@ -66,7 +66,7 @@ def predict(
         "adapter": 0.0 if config.peft_type == "full" else trainable * each,
         "gradients": trainable * each,
         "optimizer": trainable * _OPTIMIZER_BYTES[config.optim] * scale,
-        "activations": tokens * (held + added),
+        "activations": tokens * (held + added) + merged(config, shape, width),
         # The loss is over when the backward pass of the layers begins.
         "loss_head": max(0.0, loss - tokens * added),
         "workspace": _WORKSPACE_GIB[device] * GIB + _SLACK * tokens * held,

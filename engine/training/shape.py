@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Shape:
     """`linear_parameters` are those of linear layers without the head: what quantisation shrinks;
-    the sizes are numbers a token: `query_size` of all query heads together."""
+    the sizes are numbers a token: `query_size` of all query heads together, `intermediate_size` of
+    all experts that a token goes to."""
 
     linear_parameters: int
     other_parameters: int
@@ -19,6 +20,8 @@ class Shape:
     vocab_size: int
     varlen: bool  # the attention can be told the boundaries of rows
     linear_names: tuple[str, ...]  # what an adapter can sit on
+    experts_per_token: int = 0
+    merged_parameters: int = 0  # see engine.models.methods
     reads_prompts_whole: bool = False  # see engine.models.attention
     # Old names among those that were chosen, with today's.
     renamed_targets: dict[str, list[str]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from transformers import (
     GPT2LMHeadModel,
     Lfm2Config,
     Lfm2ForCausalLM,
+    PreTrainedConfig,
     Qwen3MoeConfig,
     Qwen3MoeForCausalLM,
 )
@@ -366,7 +367,7 @@ def test_a_block_that_divides_no_width_is_refused(tiny_model_folder, size, near)
 def test_widths_without_a_common_block_are_said_at_the_targets(monkeypatch):
     """Two layers, 6 and 35 wide."""
     model = torch.nn.Sequential(torch.nn.Linear(6, 35), torch.nn.Linear(35, 6))
-    model.get_output_embeddings = lambda: None
+    model.get_output_embeddings, model.config = lambda: None, PreTrainedConfig()
     with pytest.raises(UserError, match=r"No block size divides .* \(6, 35\)") as raised:
         check_widths(model, TrainConfig(peft_type="oft"))
     assert raised.value.field == "lora_target_modules"
