@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
+from engine.errors import UserError, is_out_of_memory
 from engine.hardware import child_environment
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -175,7 +175,7 @@ def _sentence(error: Exception) -> dict[str, str]:
     if isinstance(error, UserError):
         return error.sentence._asdict() | {"field": error.field, "remedy": error.remedy}
     traceback.print_exception(error)
-    if "out of memory" in str(error).lower() or isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return {
             "en": "Memory ran out. Choose a smaller or 4-bit model, or shorter answers.",
             "zh": "内存（显存）不足。请选择更小的或 4 比特的模型，或缩短回答。",

@@ -32,6 +32,18 @@ def quoted(written: object) -> str:
     return said if len(said) <= 100 else f"{said[:75]} ... {said[-20:]}"
 
 
+# torch's allocator has an error of its own; that of the processor, the driver, cuBLAS and Triton
+# only say it.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it is memory that ran out, in whoever's words."""
+    said = str(error).lower()
+    known = type(error).__name__ in ("OutOfMemoryError", "MemoryError")
+    return known or any(words in said for words in _OUT_OF_MEMORY)
+
+
 def first_line(said: object) -> str:
     """Of what a library's error says, as much as a sentence of ours can quote."""
     return str(said).strip().split("\n")[0][:200]

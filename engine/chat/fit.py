@@ -9,7 +9,7 @@ import torch
 from peft import PeftType
 from safetensors import SafetensorError
 
-from engine.errors import Sentence, UserError, first_line
+from engine.errors import Sentence, UserError, first_line, is_out_of_memory
 from engine.models.adapter import base_of, read_json, same_base
 from engine.models.adapter_state import STARTS_THAT_KEEP_THE_BASE
 
@@ -20,11 +20,13 @@ def in_words(name: str, folder: Path, base: str) -> Iterator[None]:
     and PEFT stumbles over it in many ways; too little memory is no fault of its."""
     try:
         yield
-    except (UserError, MemoryError, torch.OutOfMemoryError):
+    except UserError:
         raise
     except SafetensorError as error:
         raise _damaged(name, error) from error
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         said = _in_short(error)
         raise _does_not_fit(name, folder, base, Sentence(said, said)) from error
 

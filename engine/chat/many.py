@@ -8,6 +8,7 @@ import torch
 from engine.chat.sampling import checked
 from engine.chat.speaker import Speaker
 from engine.chat.voices import Voices
+from engine.errors import is_out_of_memory
 
 # Rows in one batch. A GPU reads its weights once for all of them; a CPU computes each.
 _ROWS = {"cuda": 128, "cpu": 16}
@@ -65,9 +66,9 @@ def _ended(
     while len(told) < len(pairs):
         try:
             batch.step()
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
             left = [pair for number, pair in enumerate(pairs) if number not in told]
-            if len(left) < 2:
+            if not is_out_of_memory(error) or len(left) < 2:
                 raise
             batch = None  # what it holds is free when the exception is gone too
         if batch is None:

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from engine.dataset.tokens import end_of_turn_ids
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, is_out_of_memory
 from engine.export import plan
 from engine.export.card import write_card
 from engine.export.check import Heard, compare, in_words
@@ -142,8 +140,7 @@ def _explained(error: Exception, out: Path) -> Exception:
             f"{out.parent} 所在的磁盘已满，没有导出任何东西；请腾出空间再试。",
         )
         return UserError(*words, field="out")
-    spent = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    if spent or "can't allocate memory" in str(error) or "out of memory" in str(error).lower():
+    if is_out_of_memory(error):
         words = Sentence(
             "Memory ran out, so nothing was exported; unload the chat, wait for runs to end, or "
             "merge on a larger machine. The adapter can leave as it is.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
 from engine.dataset.prompt import with_template
-from engine.errors import Sentence, UserError, first_line
+from engine.errors import Sentence, UserError, first_line, is_out_of_memory
 from engine.hardware import GIB, Device
 from engine.models.folder import bin_files, check_folder, refuse_programs
 from engine.models.old.conversion import load_native
@@ -238,7 +238,6 @@ def _wrong(en: str, zh: str) -> UserError:
 
 def _guarded(load: Any, name: str) -> Any:
     """Runs a Transformers loader; its many exceptions become one sentence each."""
-    import torch
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
@@ -247,9 +246,9 @@ def _guarded(load: Any, name: str) -> Any:
     unfit = (AttributeError, TypeError, ArithmeticError)
     try:
         return load()
-    except torch.OutOfMemoryError:
-        raise
     except (*odd, *unfit, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         first = first_line(error)
         raise _wrong(
             f"{name} cannot be loaded as a causal language model: {first}",

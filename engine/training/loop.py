@@ -14,6 +14,7 @@ from transformers import Trainer
 
 from engine.dataset.packing import Row, count_trained
 from engine.dataset.tokens import IGNORED
+from engine.errors import is_out_of_memory
 from engine.models.sharing import is_shared
 from engine.training.averaging import average_gradients, begin_equal
 from engine.training.halved import Halved
@@ -96,8 +97,8 @@ class PackedTrainer(Trainer):
         while True:
             try:
                 return attempt()
-            except torch.OutOfMemoryError:
-                if not self.layout.halve(rows):
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or not self.layout.halve(rows):
                     raise
             if self._shared:
                 raise Halved(self.layout.capacity)

@@ -17,7 +17,7 @@ from engine.child import serve, stopping
 from engine.config import TrainConfig
 from engine.dataset.packing import Row
 from engine.devices import wanted
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, is_out_of_memory
 from engine.hardware import GIB, pick_device
 from engine.models.load import load_tokenizer
 from engine.models.sources.fetch import fetch, said
@@ -75,7 +75,9 @@ def probe(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 if stopping():
                     return
                 yield look
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
         if not found:
             raise UserError(
                 "Memory ran out before one small step was done; take a rung of the ladder first.",
@@ -107,7 +109,7 @@ def _refuse_shared(config: TrainConfig) -> None:
 def _steps(
     config: TrainConfig, report: dict[str, Any], folder: Path, found: list[tuple[int, float]]
 ) -> Iterator[dict[str, Any]]:
-    """Fills `found` with tokens and GiB; raises OutOfMemoryError when a step does not fit."""
+    """Fills `found` with tokens and GiB; raises where a step does not fit."""
     device, max_steps = pick_device(config.dtype, config.device_map), report["steps"]
     tokenizer, _ = load_tokenizer(config.model_name_or_path, config.chat_template)
     train = prepare(config, tokenizer).train

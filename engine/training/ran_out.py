@@ -31,7 +31,12 @@ def ran_out(config: TrainConfig, task: Task, peak_gib: float) -> Sentence:
     enough = [rung for rung in ladder if rung["fits"]]
     rungs = (enough or sorted(ladder, key=lambda rung: rung["peak_gib"]))[:_NAMED]
     how = _TOO_LITTLE if not enough else _NOT_FORESEEN if task.outlook(last).fits else _ENOUGH
-    ways = Sentence("Take a smaller base or a larger card.", "请换更小的底座或更大的显卡。")
+    what, larger = Sentence("The card's memory", "显存"), Sentence("card", "显卡")
+    if task.device.type == "cpu":
+        what, larger = Sentence("Memory", "内存"), Sentence("machine", "机器")
+    ways = Sentence(
+        f"Take a smaller base or a larger {larger.en}.", f"请换更小的底座或更大的{larger.zh}。"
+    )
     if rungs:
         ways = Sentence(
             f"{how.en}: {'; '.join(_rung(one).en for one in rungs)}. Clone the run into the form, "
@@ -41,8 +46,8 @@ def ran_out(config: TrainConfig, task: Task, peak_gib: float) -> Sentence:
             "选用后开始；若要接着这次训练，请改它的 config.yaml（优化器除外）再继续。",
         )
     return Sentence(
-        f"The card's memory ran out (peak {peak_gib:.1f} GiB). {ways.en}",
-        f"显存不足（峰值 {peak_gib:.1f} GiB）。{ways.zh}",
+        f"{what.en} ran out (peak {peak_gib:.1f} GiB). {ways.en}",
+        f"{what.zh}不足（峰值 {peak_gib:.1f} GiB）。{ways.zh}",
     )
 
 

@@ -19,7 +19,7 @@ import transformers
 from transformers import TrainerState
 
 from engine.config import TrainConfig
-from engine.errors import Sentence, UserError, first_line
+from engine.errors import Sentence, UserError, first_line, is_out_of_memory
 from engine.evaluation.learned import look_back
 from engine.hardware import pick_device
 from engine.models.adapter import first_state, name_base, save
@@ -102,7 +102,9 @@ def _train(path: Path, ends_at: float) -> None:
     max_steps = steps(config, len(prepared.train), ranks.count())
     try:
         _learn(path, config, device, tokenizer, prepared, max_steps, ends_at)
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
         task = task_of(config, device, prepared, max_steps)
         raise UserError(*ran_out(config, task, measured()["peak_gib"])) from error
 

@@ -104,5 +104,5 @@ def test_where_nothing_smaller_is_left_whoever_lacks_memory_says_so(make):
     assert said.count(HALVED) == 1
     run = runs.get(path.name)
     assert (run.state, run.step) == ("failed", 1)
-    assert run.message.en.startswith("The card's memory ran out (peak ")
-    assert run.message.zh.startswith("显存不足（峰值 ")
+    assert run.message.en.startswith("Memory ran out (peak ")
+    assert run.message.zh.startswith("内存不足（峰值 ")

@@ -184,14 +184,17 @@ def test_the_evaluation_weighs_every_token_alike(model, make_trainer, has_loss_h
     assert model.training
 
 
-def running_out(monkeypatch, failing_calls):
+OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+
+def running_out(monkeypatch, failing_calls, error=OUT_OF_MEMORY):
     """Lets the given micro-steps (counted from 1) find no memory."""
     calls, whole = [], PackedTrainer._loss_sum
 
     def loss_sum(*args):
         calls.append(1)
         if len(calls) in failing_calls:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise error
         return whole(*args)
 
     monkeypatch.setattr(PackedTrainer, "_loss_sum", loss_sum)
@@ -218,10 +221,24 @@ def test_what_adalora_adds_to_its_loss_is_not_measured(tiny_model_folder, tmp_pa
     assert trainer.evaluate()["eval_loss"] == pytest.approx(total / sum(counts), abs=1e-5)
 
 
-def test_memory_that_runs_out_halves_the_micro_steps(make_trainer, expected, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "error",
+    [
+        OUT_OF_MEMORY,
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate "
+                     "memory: you tried to allocate 8589934592 bytes."),
+        MemoryError(),
+    ],
+    ids=["torch", "cuBLAS", "Triton", "processor", "Python"],
+)  # fmt: skip
+def test_memory_that_runs_out_halves_the_micro_steps(
+    make_trainer, expected, monkeypatch, capsys, error
+):
     """In the second micro-step, when the first one's gradients are there already."""
     trainer = make_trainer(capacity=17)
-    calls = running_out(monkeypatch, {2})
+    calls = running_out(monkeypatch, {2}, error)
     assert_same(stepped(trainer, ALL_APART), expected)
     assert (trainer.layout.capacity, len(calls)) == (8, 2 + 4)
     assert trainer.tokens_seen == sum(map(len, ROWS))
@@ -263,6 +280,14 @@ def test_memory_that_runs_out_for_one_sequence_is_an_error(make_trainer, monkeyp
     with pytest.raises(torch.OutOfMemoryError):
         stepped(trainer, ALL_APART)
     assert (trainer.layout.capacity, len(calls), trainer.tokens_seen) == (8, 2, 0)
+
+
+def test_what_is_not_about_memory_halves_nothing(make_trainer, monkeypatch):
+    trainer = make_trainer(capacity=17)
+    calls = running_out(monkeypatch, {2}, RuntimeError("CUDA error: an illegal memory access"))
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        stepped(trainer, ALL_APART)
+    assert (trainer.layout.capacity, len(calls)) == (17, 2)
 
 
 class Telling(TrainerCallback):

@@ -1,5 +1,7 @@
 """Memory that ran out for good: the ladder in a sentence, by what had been tried by then."""
 
+import dataclasses
+
 import pytest
 
 from engine.config import TrainConfig
@@ -55,3 +57,9 @@ def test_smaller_micro_steps_are_no_way_out():
     """Where 4 sequences at once were too many, by the options: they had been cut by then."""
     config = TrainConfig(**BATCH | {"auto_find_batch_size": False})
     assert "micro-steps by memory" not in ran_out(config, task(24), 23.0).en
+
+
+def test_a_processors_memory_is_no_cards(cpu):
+    said = ran_out(TrainConfig(**BATCH), dataclasses.replace(task(8), device=cpu), 7.9)
+    assert said.en.startswith("Memory ran out (peak 7.9 GiB). ")
+    assert said.zh.startswith("内存不足（峰值 7.9 GiB）。")

@@ -259,10 +259,10 @@ def test_memory_that_runs_out_for_good_is_a_sentence(config, monkeypatch, capfd)
     assert train(path) == 2
     run = runs.get(path.name)
     assert (run.state, run.has_adapter) == ("failed", False)
-    en = r"The card's memory ran out \(peak \d+\.\d GiB\)\. Take a smaller base or a larger card\."
+    en = r"Memory ran out \(peak \d+\.\d GiB\)\. Take a smaller base or a larger machine\."
     assert re.fullmatch(en, run.message.en)
     assert run.message.en in capfd.readouterr().err
-    assert run.message.zh.startswith("显存不足")
+    assert run.message.zh.startswith("内存不足")
 
 
 @pytest.mark.parametrize("part", ["build_model", "whole_state"])
