@@ -88,7 +88,8 @@ def wire(keep: Keep, talk: gr.State, chosen: Chosen) -> None:
         names, listed = _names(talk, lang), _datasets(lang)
         chosen_one = whose if whose in names else next(reversed(names), None)
         known = into if into in [value for _, value in listed] else ""
-        closed = _closed(keep) if about != _row(talk, chosen_one) else {}
+        # What was not begun stays: it may be begun by a click while this is on its way.
+        closed = _closed(keep) if about and about != _row(talk, chosen_one) else {}
         return closed | {
             keep.whose: gr.Radio(
                 [(name, voice) for voice, name in names.items()], value=chosen_one

@@ -98,3 +98,10 @@ def test_nothing_is_begun_where_there_is_no_answer(wired):
     begun = handlers["begin_better"](talk(), None, None)
     assert begun[keep.about] == []
     assert "Nobody has answered yet" in begun[keep.said]
+
+
+def test_an_answer_that_comes_leaves_what_is_not_begun(wired):
+    """Or the words that a click has opened meanwhile would close again."""
+    keep, handlers = wired
+    after = handlers["follow"](talk("a"), "base", "", [], None)
+    assert set(after) == {keep.whose, keep.into, keep.name, keep.file}
