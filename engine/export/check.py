@@ -118,7 +118,8 @@ def in_words(check: dict[str, Any]) -> Sentence:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    percent = 100 * share
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"
 
 
 def _ids(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> list[int]:
