@@ -63,7 +63,7 @@ def _with_other_weights(*args, build_model=training.build_model):
     """As a start by chance may be in another process."""
     model = build_model(*args)
     with torch.no_grad():
-        for one in model.parameters():
+        for one in filter(torch.is_floating_point, model.parameters()):
             one.add_(0.01)
     return model
 

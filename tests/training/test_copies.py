@@ -18,6 +18,8 @@ pytestmark = pytest.mark.usefixtures("same_signals")
 
 KINDS = {
     "lora": {"load_best_model_at_end": True},
+    "nf4": {"load_in_4bit": True, "eval_size": 0.0},
+    "8-bit": {"load_in_8bit": True, "eval_size": 0.0},
     "full": {"peft_type": "full", "learning_rate": 1e-4, "eval_size": 0.0},
 }
 # Each process has two rows a step, taken at once as long as there is memory: in its second step
