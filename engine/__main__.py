@@ -2,16 +2,15 @@
 
 import argparse
 import difflib
-import logging
 import os
 import sys
-import warnings
 from typing import Any, NoReturn
 
 from engine.commands import chat, convert, estimate, evaluate, export, inspect, models, train
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import child_environment
+from engine.imports import without_their_notes
 from engine.options.declare import nearest
 
 _COMMANDS = (inspect, convert, estimate, train, chat, evaluate, export, models)
@@ -21,9 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status 0, 2 for a user's mistake (one sentence on stderr), 1 for ours, 130 after
     Ctrl+C."""
     os.environ.update(child_environment())  # before torch is imported: OpenMP reads it once
-    # What libraries tell those who build on them is not for those who train.
-    warnings.simplefilter("ignore", FutureWarning)
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    without_their_notes()
     try:
         options, rest = _parser().parse_known_args(arguments)
         if rest:

@@ -17,6 +17,7 @@ from typing import Any
 
 from engine.errors import UserError, is_out_of_memory
 from engine.hardware import child_environment
+from engine.imports import without_their_notes
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -123,6 +124,7 @@ def serve(calls: dict[str, Callable[..., Iterator[Any]]]) -> None:
     """The child's end: answers until stdin closes. Each call is a generator function; it may ask
     `stopping()` whether to end early."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    without_their_notes()
     os.dup2(2, 1)  # what libraries print must not mix with the answers
     questions = _questions()
     with contextlib.suppress(BrokenPipeError):  # nobody is there to answer any more

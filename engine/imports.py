@@ -1,7 +1,9 @@
-"""Heavy imports: what they make is no garbage, and is not looked at while they go on or later."""
+"""Heavy imports: what they make is no garbage, and what they note is for nobody here."""
 
 import contextlib
 import gc
+import logging
+import warnings
 from collections.abc import Iterator
 
 
@@ -15,3 +17,9 @@ def importing() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def without_their_notes() -> None:
+    """What libraries tell those who build on them is not for those who train."""
+    warnings.simplefilter("ignore", FutureWarning)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

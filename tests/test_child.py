@@ -13,6 +13,7 @@ from engine.child import Child
 from engine.errors import UserError
 
 STUB = """
+    import logging
     import os
     import sys
     from pathlib import Path
@@ -49,8 +50,14 @@ STUB = """
     def pid():
         yield os.getpid()
 
+    def notes():
+        logging.getLogger("bitsandbytes.backends.cpu.ops").warning("for those who build")
+        logging.getLogger("greenroom").warning("for those who train")
+        yield True
+
     if __name__ == "__main__":
-        serve({f.__name__: f for f in (count, refuse, breaks, full, die, until_stopped, pid)})
+        calls = (count, refuse, breaks, full, die, until_stopped, pid, notes)
+        serve({one.__name__: one for one in calls})
 """
 
 
@@ -74,6 +81,11 @@ def test_values_come_one_by_one_and_prints_do_not_mix_in(child):
 
 def test_one_process_answers_all_questions(child):
     assert child.answer("pid") == child.answer("pid") != os.getpid()
+
+
+def test_what_libraries_note_is_not_for_the_pages_console(child, capfd):
+    assert child.answer("notes")
+    assert capfd.readouterr().err == "for those who train\n"
 
 
 def test_a_user_error_passes_with_its_field_and_both_languages(child):
