@@ -12,7 +12,7 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from engine.hardware import child_environment, where
 from engine.places import runs_dir
-from engine.training import line, runs, slots
+from engine.training import line, run_changes, runs, slots
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_PATIENCE_SECONDS = 120
@@ -52,7 +52,7 @@ def resume(run_id: str) -> None:
     """Goes on from the last complete checkpoint, or from the beginning when there is none; at the
     end of the line. Raises UserError."""
     try:
-        runs.ended(run_id)  # not while others wait for the line
+        run_changes.ended(run_id)  # not while others wait for the line
         _resume(run_id)
     except OSError as error:
         raise cannot_write(error) from error
@@ -93,7 +93,7 @@ def stop_and_delete(run_id: str) -> None:
     while run.alive and time.monotonic() < deadline:
         time.sleep(0.1)
         run = runs.get(run_id)
-    runs.delete(run_id)
+    run_changes.delete(run_id)
 
 
 def _launch(path: Path, seconds: float | None = None) -> None:

@@ -1,4 +1,5 @@
-"""One of several processes that train runs, with DDP or FSDP, on a machine without a GPU.
+"""One of several processes that train runs, with DDP or FSDP, on a machine without a GPU; and what
+starts them and reads what they wrote.
 
     accelerate launch ... -m tests.several_on_processors RUN_DIR ...
 
@@ -11,24 +12,29 @@ is told that these processors are some.
 
 import contextlib
 import faulthandler
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
+import safetensors.torch
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 
-from engine.training import averaging, progress, ranks
+from engine.config import TrainConfig
+from engine.training import averaging, command, progress, ranks
 from engine.training import train as training
 
 _PATIENCE_SECONDS = 300  # then all say where they hang
 ANSWER_TOKENS = 8  # of the fixed questions: each is a pass in which processes wait for each other
+NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 _begin = PartialState.__init__
 
 
@@ -66,6 +72,24 @@ def _with_other_weights(*args, build_model=training.build_model):
         for one in filter(torch.is_floating_point, model.parameters()):
             one.add_(0.01)
     return model
+
+
+def launched(way: str, *words: str, **variables: str) -> tuple[int, str]:
+    """The exit status of two such processes, and what they said."""
+    line = command.arguments(Path(), TrainConfig(distributed_type=way), 2)
+    line = [sys.executable, *line[: line.index("engine")], "tests.several_on_processors", *words]
+    env = os.environ | variables
+    done = subprocess.run(line, cwd=command.ROOT, env=env, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def curves(path: Path) -> list[float | None]:
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return [row.get(name) for row in rows for name in ("loss", "eval_loss", "grad_norm", "tokens")]
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(next((path / "adapter").glob("*model.safetensors")))
 
 
 def main(wanted: list[str]) -> int:

@@ -8,7 +8,7 @@ import pytest
 from engine import launch
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training import line, living, runs
+from engine.training import line, living, run_changes, runs
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_resume_takes_the_stop_file_away(started):
 def test_a_run_that_is_over_is_resumed_or_deleted_while_its_process_ends(started):
     """Who asks for its state in a loop is quicker than a process that unloads its libraries."""
     paths = [runs.create(TrainConfig()) for _ in range(2)]
-    for path, act in zip(paths, [launch.resume, runs.delete], strict=True):
+    for path, act in zip(paths, [launch.resume, run_changes.delete], strict=True):
         words = "import sys, time; print(flush=True); time.sleep(0.5)"
         process = subprocess.Popen(
             [sys.executable, "-c", words, str(path)], stdout=subprocess.PIPE, text=True

@@ -8,7 +8,7 @@ from gradio.context import LocalContext
 from engine import launch, visitors
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training import line, runs, turns
+from engine.training import line, run_changes, runs, turns
 from ui import visitor
 
 
@@ -31,7 +31,7 @@ def test_each_sees_their_own_runs(as_visitor):
     as_visitor("bob")
     assert runs.list_runs() == []
     assert {run.id for run in runs.all_runs()} == {before, hers}
-    for act in (runs.get, runs.delete, launch.stop, launch.resume):
+    for act in (runs.get, run_changes.delete, launch.stop, launch.resume):
         with pytest.raises(UserError, match=f"There is no run '{hers}'"):
             act(hers)
     as_visitor(None)

@@ -5,7 +5,7 @@ import gradio as gr
 from engine import launch
 from engine.errors import UserError
 from engine.export import zipped
-from engine.training import runs
+from engine.training import run_changes, runs
 from ui import cards, comparing, report_view, runs_line
 from ui.chosen import Chosen
 from ui.conversation import BASE
@@ -103,7 +103,7 @@ def _wire_name(parts: Parts) -> None:
     def save(run_id: str, name: str, request: gr.Request):
         lang = language(request)
         try:
-            runs.rename(run_id, name)
+            run_changes.rename(run_id, name)
         except UserError as error:
             return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
         said = cards.sentence(say("runs_renamed", lang, name=runs.get(run_id).name), "calm")
@@ -138,7 +138,7 @@ def _wire_delete(parts: Parts) -> None:
         lang = language(request)
         try:
             name = runs.get(run_id).name
-            runs.delete(run_id)
+            run_changes.delete(run_id)
         except UserError as error:
             return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
         said = cards.sentence(say("runs_deleted", lang, name=name), "calm")

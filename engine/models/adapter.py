@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import TrainConfig
-from engine.errors import UserError, first_line
+from engine.errors import Sentence, UserError, first_line
 from engine.models.folder import refuse_programs
 from engine.models.load import load_tokenizer, locate
-from engine.models.methods import check_widths, peft_config
+from engine.models.methods import check_start, check_widths, peft_config
 from engine.models.sources.names import is_elsewhere
-from engine.options.adapter import CHANGES_THE_BASE, READS_THE_BASE
+from engine.options.adapter import CHANGES_THE_BASE
 from engine.places import DATA_DIR, SPROUT, on_disk
 
 # In this order; an adapter of earlier days may lie in torch's own format.
@@ -58,9 +58,12 @@ _NOT_ON_EXPERTS = {
 def _refused(method: str, why: str) -> UserError:
     field = next((name for name in _NOT_ON_EXPERTS if name in why), None)
     if method != "lora" or not field:
+        hint = Sentence("Choose lora.", "请改用 lora。")
+        if method == "lora":
+            hint = Sentence("Write attention as target modules.", "请把作用的模块设为 attention。")
         return UserError(
-            f"{method} cannot be put on this model: {why} Choose lora.",
-            f"{method} 不能用于这个模型：{why} 请改用 lora。",
+            f"{method} cannot be put on this model: {why} {hint.en}",
+            f"{method} 不能用于这个模型：{why} {hint.zh}",
             field="peft_type",
         )
     en, zh = _NOT_ON_EXPERTS[field]
@@ -71,22 +74,6 @@ def _refused(method: str, why: str) -> UserError:
         "或把作用的模块设为 attention。",
         field=field,
     )
-
-
-def _check_start(tuned: "PeftModel", start: str) -> None:
-    """Raises UserError (field "init_lora_weights") for one that would look in experts for the
-    weight of a single layer."""
-    from peft.tuners.lora.layer import ParamWrapper
-
-    if start in READS_THE_BASE and any(isinstance(one, ParamWrapper) for one in tuned.modules()):
-        raise UserError(
-            f"The start {start} reads the weight of each layer, and those of this model's experts "
-            "are not laid out so; choose default or gaussian, or write attention as target "
-            "modules.",
-            f"初值 {start} 要读取每一层的权重，而这个模型的专家层不是这样存放的；"
-            "请选 default 或 gaussian，或把作用的模块设为 attention。",
-            field="init_lora_weights",
-        )
 
 
 def _attached(model: "PreTrainedModel", wanted: "PeftConfig", config: TrainConfig) -> "PeftModel":
@@ -127,7 +114,7 @@ def trainable_parameters(model: "PreTrainedModel", config: TrainConfig) -> int:
     plain = {"init_lora_weights": "default", "prompt_tuning_init_text": ""}  # no weight is read
     tuned = attach(model, dataclasses.replace(config, **plain))
     if config.peft_type == "lora":
-        _check_start(tuned, config.init_lora_weights)
+        check_start(tuned, config.init_lora_weights)
     return sum(
         parameter.numel()
         for name, parameter in tuned.named_parameters()

@@ -7,11 +7,11 @@ from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.models.load import locate
 from engine.models.targets import in_attention, linear_layers, matching, target_modules
-from engine.options.adapter import CHANGES_THE_BASE, WITH_TARGETS
+from engine.options.adapter import CHANGES_THE_BASE, READS_THE_BASE, WITH_TARGETS
 
 if TYPE_CHECKING:
     import torch
-    from peft import PeftConfig
+    from peft import PeftConfig, PeftModel
     from transformers import PreTrainedModel
 
 # AdaLoRA begins with half as much again of the rank and ends with the rank (its paper, section 4).
@@ -237,6 +237,22 @@ def _adaption_prompt(model: "PreTrainedModel", config: TrainConfig) -> dict[str,
             field="adapter_layers",
         )
     return {"adapter_len": config.adapter_len, "adapter_layers": config.adapter_layers or layers}
+
+
+def check_start(tuned: "PeftModel", start: str) -> None:
+    """Raises UserError (field "init_lora_weights") for one that would look in experts for the
+    weight of a single layer."""
+    from peft.tuners.lora.layer import ParamWrapper
+
+    if start in READS_THE_BASE and any(isinstance(one, ParamWrapper) for one in tuned.modules()):
+        raise UserError(
+            f"The start {start} reads the weight of each layer, and those of this model's experts "
+            "are not laid out so; choose default or gaussian, or write attention as target "
+            "modules.",
+            f"初值 {start} 要读取每一层的权重，而这个模型的专家层不是这样存放的；"
+            "请选 default 或 gaussian，或把作用的模块设为 attention。",
+            field="init_lora_weights",
+        )
 
 
 def merged_parameters(model: "PreTrainedModel") -> int:

@@ -83,7 +83,8 @@ def build_trainer(
     evaluates = bool(prepared.evaluation)
     before = checkpoints.facts_of(checkpoints.last_complete(path)).get("seconds", 0.0)
     progress = Progress(path, max_steps, before, config.save_total_limit)
-    layout, levers = _layout(path, config, device, model, tokenizer, prepared, max_steps)
+    at_most = halved.kept(path)
+    layout, levers = _layout(config, device, model, tokenizer, prepared, max_steps, at_most)
     args = arguments(
         config, path, device, max_steps, evaluates, autocast=_needs_autocast(config, levers)
     )
@@ -142,15 +143,16 @@ def task_of(config: TrainConfig, device: Device, prepared: Prepared, max_steps: 
 
 
 def _layout(
-    path: Path,
     config: TrainConfig,
     device: Device,
     model,
     tokenizer,
     prepared: Prepared,
     max_steps: int,
+    at_most: int | None,
 ) -> tuple[Layout, Levers]:
-    """How a step is cut: as large as fits, by the very prediction that the page shows."""
+    """How a step is cut: as large as fits, by the very prediction that the page shows, and at most
+    in micro-steps of so many tokens."""
     with outside_of_layers_whole(model):
         foreseen = foresee(config, device, model_shape(config).varlen, max_steps)
         levers = pull(model, config, foreseen)
@@ -158,7 +160,7 @@ def _layout(
     if apart:
         print("Rows of a pack would see each other in this model: computed apart", flush=True)
     outlook = task_of(config, device, prepared, max_steps).outlook(config)
-    size = min(outlook.capacity, halved.kept(path) or outlook.capacity)
+    size = min(outlook.capacity, at_most or outlook.capacity)
     print(f"Micro-steps of up to {size:,} tokens, {outlook.peak_gib:.2f} GiB foreseen", flush=True)
     layout = Layout(
         tokenizer.pad_token_id,

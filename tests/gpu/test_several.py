@@ -1,15 +1,13 @@
 """Two processes of one run on two GPUs, where memory runs out in one. Run with
 `python -m pytest -m gpu`."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from engine.config import TrainConfig
-from engine.training import command, halved, runs
+from engine.training import halved, runs
 from engine.training.train import train
+from tests.several_on_processors import launched
 
 pytestmark = [
     pytest.mark.gpu,
@@ -35,15 +33,12 @@ def test_the_run_goes_on_with_smaller_micro_steps(way, launches, options):
         return runs.create(TrainConfig(**OPTIONS | named | options | changes))
 
     path = make(4, distributed_type=way)
-    line = command.arguments(path, TrainConfig(distributed_type=way), 2)
-    line = [sys.executable, *line[: line.index("engine")], "tests.several_on_processors"]
     said = []
 
     def launch():
-        word = f"{path}" if said else f"{path}!6"
-        done = subprocess.run([*line, word], cwd=command.ROOT, capture_output=True, text=True)
-        said.append(done.stdout + done.stderr)
-        return done.returncode
+        status, output = launched(way, f"{path}" if said else f"{path}!6")
+        said.append(output)
+        return status
 
     assert halved.launched(path, launch) == 0, said
     assert [one.count("Memory ran out: from ") for one in said] == [1, 0][:launches]

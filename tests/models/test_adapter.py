@@ -134,8 +134,15 @@ def test_adaption_prompts_know_llamas_only(base):
     assert raised.value.field == "peft_type"
 
 
-@pytest.mark.parametrize("error", [ValueError, TypeError])
-def test_what_peft_refuses_is_a_sentence(base, monkeypatch, error):
+@pytest.mark.parametrize(
+    ("error", "method", "instead"),
+    [
+        (ValueError, "loha", "Choose lora."),
+        (TypeError, "loha", "Choose lora."),
+        (ValueError, "lora", "Write attention as target modules."),
+    ],
+)
+def test_what_peft_refuses_is_a_sentence(base, monkeypatch, error, method, instead):
     """A model of a kind that a method does not know."""
 
     def refuse(*_):
@@ -143,9 +150,9 @@ def test_what_peft_refuses_is_a_sentence(base, monkeypatch, error):
 
     monkeypatch.setattr("peft.get_peft_model", refuse)
     with pytest.raises(UserError) as raised:
-        attach(base, TrainConfig(peft_type="loha"))
+        attach(base, TrainConfig(peft_type=method))
     assert str(raised.value) == (
-        "loha cannot be put on this model: Target module Odd() is not supported. Choose lora."
+        f"{method} cannot be put on this model: Target module Odd() is not supported. {instead}"
     )
     assert raised.value.field == "peft_type"
 

@@ -1,18 +1,13 @@
 """DDP in two processes of this machine's processor, through `accelerate launch` as on GPUs: what is
 trained is what one process trains with the same rows, also where memory runs out in one of them."""
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
-import safetensors.torch
 import torch
 
 from engine.config import TrainConfig
-from engine.training import command, runs
+from engine.training import runs
 from engine.training.train import train
+from tests.several_on_processors import NO_GPU, curves, launched, weights
 
 pytestmark = pytest.mark.usefixtures("same_signals")
 
@@ -49,20 +44,11 @@ def make(short_run, home):
     return begun
 
 
-def launched(*words):
-    """The processes' exit status and what they said."""
-    line = command.arguments("", TrainConfig(), 2)
-    line = [sys.executable, *line[: line.index("engine")], "tests.several_on_processors", *words]
-    env = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(line, cwd=command.ROOT, env=env, capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def together(make):
     made = {kind: make(kind) for kind in KINDS} | {OUT_OF_MEMORY: make("lora")}
     *paths, last = map(str, made.values())
-    status, said = launched(*paths, f"{last}!2")
+    status, said = launched("ddp", *paths, f"{last}!2", **NO_GPU)
     assert status == 0, said
     assert said.count(HALVED) == 1, said
     return made
@@ -75,15 +61,6 @@ def alone(make, together):
     for path in made.values():
         assert train(path) == 0
     return made | {OUT_OF_MEMORY: made["lora"]}
-
-
-def curves(path):
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [row.get(name) for row in rows for name in ("loss", "eval_loss", "grad_norm", "tokens")]
-
-
-def weights(path):
-    return safetensors.torch.load_file(next((path / "adapter").glob("*model.safetensors")))
 
 
 def test_they_learn_what_one_process_learns(together, alone):
@@ -102,7 +79,7 @@ def test_where_nothing_smaller_is_left_whoever_lacks_memory_says_so(make):
     """It is not the process that speaks for the run, nor the last to fail: the other one then
     loses its connection."""
     path = make("lora")
-    status, said = launched(f"{path}!2!")
+    status, said = launched("ddp", f"{path}!2!", **NO_GPU)
     assert status != 0
     assert said.count(HALVED) == 1
     run = runs.get(path.name)

@@ -14,7 +14,7 @@ import pytest
 from engine import launch
 from engine.config import TrainConfig
 from engine.errors import UserError
-from engine.training import runs
+from engine.training import run_changes, runs
 
 
 @pytest.fixture
@@ -135,13 +135,13 @@ def test_a_finished_run_stays_finished_without_a_process(path):
 
 def test_a_run_that_is_alive_is_not_deleted(living):
     with pytest.raises(UserError, match="is still training; stop it first"):
-        runs.delete(living.name)
+        run_changes.delete(living.name)
     assert living.is_dir()
 
 
 def test_delete(path):
     runs.write_status(path, state="finished")
-    runs.delete(path.name)
+    run_changes.delete(path.name)
     assert not path.exists()
     assert runs.list_runs() == []
 
@@ -166,12 +166,12 @@ def test_an_id_with_a_line_break_is_refused(path):
 
 
 def test_rename_keeps_the_id(path):
-    runs.rename(path.name, "  My \n first   run ")
+    run_changes.rename(path.name, "  My \n first   run ")
     assert (runs.get(path.name).name, runs.get(path.name).id) == ("My first run", path.name)
-    runs.rename(path.name, "长" * 99)
+    run_changes.rename(path.name, "长" * 99)
     assert runs.get(path.name).name == "长" * 60
     with pytest.raises(UserError, match="The name is empty") as raised:
-        runs.rename(path.name, " \n ")
+        run_changes.rename(path.name, " \n ")
     assert raised.value.field == "name"
 
 
@@ -303,7 +303,7 @@ def test_a_run_with_damaged_options_is_listed_and_keeps_its_adapter(path, text, 
     assert raised.value.sentence == run.message
     runs.write_status(path, step="many")  # both are damaged: it is not told to resume
     assert runs.list_runs()[0].message == run.message
-    runs.delete(path.name)
+    run_changes.delete(path.name)
     assert runs.list_runs() == []
 
 
@@ -312,12 +312,14 @@ def test_a_run_on_another_disk_is_deleted_there_too(path, tmp_path):
     runs.write_status(path, state="stopped")
     moved = path.rename(tmp_path / "elsewhere")
     path.symlink_to(moved)
-    runs.delete(path.name)
+    run_changes.delete(path.name)
     assert (path.is_symlink(), moved.exists()) == (False, False)
 
 
 @pytest.mark.parametrize(
-    "change", [runs.delete, lambda run_id: runs.rename(run_id, "new")], ids=["delete", "rename"]
+    "change",
+    [run_changes.delete, lambda run_id: run_changes.rename(run_id, "new")],
+    ids=["delete", "rename"],
 )
 def test_what_the_system_refuses_is_a_sentence(path, monkeypatch, change):
     runs.write_status(path, state="stopped")

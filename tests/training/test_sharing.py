@@ -2,19 +2,15 @@
 is trained, saved, resumed and said at the end is what one process does with the same rows."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pytest
-import safetensors.torch
 import torch
 
 from engine.config import TrainConfig
-from engine.training import command, halved, runs
+from engine.training import halved, runs
 from engine.training.train import train
-from tests.several_on_processors import ANSWER_TOKENS
+from tests.several_on_processors import ANSWER_TOKENS, NO_GPU, curves, launched, weights
 
 pytestmark = pytest.mark.usefixtures("same_signals")
 
@@ -50,15 +46,6 @@ def make(short_run, home):
     return begun
 
 
-def launched(*words):
-    """The processes' exit status and what they said."""
-    line = command.arguments("", TrainConfig(distributed_type="fsdp"), 2)
-    line = [sys.executable, *line[: line.index("engine")], "tests.several_on_processors", *words]
-    env = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(line, cwd=command.ROOT, env=env, capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def together(make):
     """Runs of two processes: each kind, and two again from the middle."""
@@ -67,7 +54,7 @@ def together(make):
     for kind in ("lora", "full"):
         made[f"{kind} again"] = again = make(kind, distributed_type="fsdp")
         words.append(f"{again}={made[kind]}@2")
-    status, said = launched(*words)
+    status, said = launched("fsdp", *words, **NO_GPU)
     assert status == 0, said
     return made
 
@@ -82,15 +69,6 @@ def alone(make, together):
             assert train(path) == 0
             patch.setattr("engine.training.train.look_back", lambda *_: None)
     return made
-
-
-def curves(path):
-    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [row.get(name) for row in rows for name in ("loss", "eval_loss", "grad_norm", "tokens")]
-
-
-def weights(path):
-    return safetensors.torch.load_file(next((path / "adapter").glob("*model.safetensors")))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -172,7 +150,7 @@ def test_memory_that_runs_out_halves_the_micro_steps_behind_the_last_checkpoint(
     words, said = [f"{path}!3", str(path)], []
 
     def launch():
-        status, output = launched(words[len(said)])
+        status, output = launched("fsdp", words[len(said)], **NO_GPU)
         said.append(output)
         return status
 

@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 
 from engine.config import TrainConfig
-from engine.training import runs
+from engine.training import run_changes, runs
 from ui import tab_runs
 from ui.runs_parts import lay_out
 
@@ -24,7 +24,7 @@ def test_a_run_that_is_gone_by_now_is_a_sentence(wire, asks):
     path = runs.create(TrainConfig())
     runs.write_status(path, state="stopped")
     assert ask(path.name, None)[getattr(parts, asks)].visible is True
-    runs.delete(path.name)
+    run_changes.delete(path.name)
     told = ask(path.name, None)
     assert told.keys() == {parts.notice}
     assert "There is no run" in told[parts.notice]
