@@ -1,7 +1,9 @@
 """What Transformers' Trainer is told of a run, and how many tokens a step and its parts have."""
 
+from math import ceil, sqrt
 from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import TrainingArguments
 
@@ -87,22 +89,37 @@ def sequences_a_step(config: TrainConfig) -> int:
     return config.per_device_train_batch_size * config.gradient_accumulation_steps
 
 
-def capacities(config: TrainConfig, longest: int, sequences: int, on_gpu: bool) -> list[int]:
-    """Tokens that a micro-step may hold, the fastest first. `longest` sequence in tokens, and how
-    many of them an epoch has.
+def tokens_together(config: TrainConfig, lengths: np.ndarray, count: int, flat: bool) -> int:
+    """What `count` sequences take up together, filling counted: packs are full, as long as the
+    longest of `lengths`. Rows as they are stay below the answer 999 times in a thousand, by the
+    normal distribution where they lie one after the other (`flat`); a step with still more is cut
+    once more."""
+    longest = int(lengths.max())
+    if config.packing:
+        return count * longest
+    if flat:
+        most = ceil(count * lengths.mean() + 3.1 * sqrt(count) * lengths.std())
+        return max(longest, min(most, int(np.sort(lengths)[-count:].sum())))
+    return max(longest, count * int(np.quantile(lengths, 0.999 ** (1 / count), method="higher")))
+
+
+def capacities(config: TrainConfig, lengths: np.ndarray, flat: bool, on_gpu: bool) -> list[int]:
+    """Tokens that a micro-step may hold, the fastest first. `lengths` in tokens of the sequences of
+    an epoch, which lie one after the other (`flat`) or side by side.
 
     As the batch says, or on a GPU as many sequences of the step as make up 16,384 tokens (larger
     ones are no faster on an H200, 2026-11-21) and half, a quarter ... of these; in equal parts.
     """
-    step = min(sequences_a_step(config), sequences)
+    step = min(sequences_a_step(config), len(lengths))
     together = min(config.per_device_train_batch_size, step)
-    if not (on_gpu and config.auto_find_batch_size):
-        return [_equal_parts(step, together) * longest]
-    together = max(1, min(step, _TOKENS_TOGETHER // longest))
+    by_memory = on_gpu and config.auto_find_batch_size
+    if by_memory:
+        each = tokens_together(config, lengths, step, flat) / step
+        together = max(1, min(step, int(_TOKENS_TOGETHER / each)))
     sizes = []
     while together:
-        sizes.append(_equal_parts(step, together) * longest)
-        together //= 2
+        sizes.append(tokens_together(config, lengths, _equal_parts(step, together), flat))
+        together = together // 2 if by_memory else 0
     return sizes
 
 

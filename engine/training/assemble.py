@@ -135,8 +135,7 @@ def task_of(config: TrainConfig, device: Device, prepared: Prepared, max_steps: 
         model_shape(config),
         device,
         _room_gib(config, device.type == "cuda"),
-        max(prepared.train.longest, prepared.evaluation.longest),
-        len(prepared.train),
+        prepared.train.lengths,
         max_steps,
         ranks.count(),
     )

@@ -46,7 +46,7 @@ class Plan:
 
     train: list[list[int]]
     evaluation: list[list[int]]
-    longest: int  # tokens in the longest training sequence
+    lengths: np.ndarray  # tokens in each sequence to train on
     facts: dict[str, Any]
 
 
@@ -95,9 +95,9 @@ class Sequences(Sequence):
         return len(self._packs)
 
     @property
-    def longest(self) -> int:
-        """Tokens in the longest sequence; 0 without any."""
-        return max((sum(map(self._rows.length, one)) for one in self._packs), default=0)
+    def lengths(self) -> np.ndarray:
+        """Tokens in each sequence."""
+        return np.array([sum(map(self._rows.length, one)) for one in self._packs])
 
     @property
     def longest_row(self) -> int:
@@ -208,7 +208,7 @@ def _plan(config: TrainConfig, source: Source, second: Source | None) -> Plan:
     return Plan(
         packs,
         _packs(config, held_out.lengths, evaluation),
-        max(int(kept[pack].sum()) for pack in packs),
+        np.array([kept[pack].sum() for pack in packs]),
         facts,
     )
 

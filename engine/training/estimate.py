@@ -65,7 +65,7 @@ def _estimate(
     processes = count_processes(len(wanted(config.gpu_ids) or [0]), config.device_map)
     max_steps = steps(config, count, processes)
     room_gib = memory.free_gib + memory.returning_gib  # the run waits until that has come back
-    task = Task(shape, device, room_gib, planned.longest, count, max_steps, processes)
+    task = Task(shape, device, room_gib, planned.lengths, max_steps, processes)
     outlook = task.outlook(config)
     sequences = config.per_device_train_batch_size * config.gradient_accumulation_steps * processes
     share = min(1.0, sequences / count)  # of an epoch, in one step

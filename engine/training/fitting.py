@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from engine.config import TrainConfig
 from engine.errors import Sentence
 from engine.hardware import Device
-from engine.training.arguments import capacities, sequences_a_step
+from engine.training.arguments import capacities, sequences_a_step, tokens_together
 from engine.training.levers import foresee
 from engine.training.memory import predict
 from engine.training.shape import Shape
@@ -40,8 +42,7 @@ class Task:
     shape: Shape
     device: Device
     free_gib: float
-    longest: int  # tokens in the longest sequence
-    sequences: int  # in an epoch
+    lengths: np.ndarray  # tokens in each sequence of an epoch
     max_steps: int
     processes: int = 1
 
@@ -49,15 +50,16 @@ class Task:
         """With the largest micro-step that fits, or the smallest when none does."""
         levers = foresee(config, self.device, self.shape.varlen, self.max_steps)
         dtype = str(self.device.dtype).removeprefix("torch.")
-        longest = min(self.longest, config.max_length)
-        for capacity in capacities(config, longest, self.sequences, self.device.type == "cuda"):
+        lengths, flat = np.minimum(self.lengths, config.max_length), levers.varlen
+        for capacity in capacities(config, lengths, flat, self.device.type == "cuda"):
             parts = predict(
                 config, self.shape, levers, dtype, self.device.type, capacity, self.processes
             )
             fits = sum(parts.values()) <= self.free_gib * _MARGIN
             if fits:
                 break
-        step = min(sequences_a_step(config), self.sequences) * longest
+        count = min(sequences_a_step(config), len(lengths))
+        step = tokens_together(config, lengths, count, flat)
         return Outlook(capacity, -(-step // capacity), parts, fits)
 
     def ladder(self, config: TrainConfig) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ CASES = {
     "NF4, 1 x 1,024": NF4 | {"per_device_train_batch_size": 1},
     "NF4, 2 x 4,096": NF4 | LONG,
     "NF4, 2 x 4,096, checkpointing": NF4 | LONG | CHECKPOINTING,
-    # So short that every batch has a row as long: it is foreseen for the longest.
+    # So many that their batches are alike: most are filled up to what is foreseen.
     "NF4, 32 rows of 256 not packed": NF4
     | {"packing": False, "max_length": 256, "per_device_train_batch_size": 32},
     "bf16, not compiled, 4 x 1,024": SMALL | {"max_steps": 20},

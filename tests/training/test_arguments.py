@@ -1,26 +1,68 @@
 """What the Trainer is told: sizes of micro-steps, a share as warm-up, zeros that mean a choice."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transformers import TrainingArguments
 
 from engine.config import TrainConfig
-from engine.training.arguments import arguments, capacities
+from engine.training.arguments import arguments, capacities, tokens_together
 
 
-@pytest.mark.parametrize(("changes", "sequences", "on_gpu", "together"), [
-    ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, 100, False, [4]),
-    ({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}, 100, True, [8, 4, 2, 1]),
-    ({"per_device_train_batch_size": 24}, 100, True, [12, 8, 4, 2, 1]),
-    ({"per_device_train_batch_size": 24}, 3, True, [3, 1]),
-    ({"per_device_train_batch_size": 24, "auto_find_batch_size": False}, 100, True, [24]),
-    ({"per_device_train_batch_size": 1, "gradient_accumulation_steps": 3}, 100, False, [1]),
+def asked(batch, accumulation=1, **changes):
+    sizes = {"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation}
+    return TrainConfig(**sizes | changes)
+
+
+@pytest.mark.parametrize(("config", "longest", "sequences", "on_gpu", "together"), [
+    (asked(4, 2), 1024, 100, False, [4]),
+    (asked(4, 2), 1024, 100, True, [8, 4, 2, 1]),
+    (asked(24), 1024, 100, True, [12, 8, 4, 2, 1]),
+    (asked(24), 1024, 3, True, [3, 1]),  # an epoch is smaller than a batch
+    (asked(24, auto_find_batch_size=False), 1024, 100, True, [24]),
+    (asked(1, 3), 1024, 100, False, [1]),
+    (asked(4, 4), 4000, 500, True, [4, 2, 1]),  # 16,384 tokens at once are enough
+    (asked(4, 4), 20_000, 500, True, [1]),
+    (asked(4, 3), 1500, 500, True, [6, 4, 2, 1]),
 ])  # fmt: skip
-def test_capacities_exactly(changes, sequences, on_gpu, together):
+def test_capacities_exactly(config, longest, sequences, on_gpu, together):
     """As chosen; on a GPU as many of the step, which never has more than the data, as make up
     16,384 tokens, in equal parts; then fewer and fewer."""
-    found = capacities(TrainConfig(**changes), 1024, sequences, on_gpu)
-    assert found == [1024 * count for count in together]
+    lengths = np.append(np.full(sequences - 1, longest // 2), longest)  # packs count as full
+    found = capacities(config, lengths, flat=True, on_gpu=on_gpu)
+    assert found == [longest * count for count in together]
+
+
+@pytest.mark.parametrize(("config", "flat", "on_gpu", "expected"), [
+    # 90 rows of 100 tokens and 10 of 400: 130 on average, with a deviation of 90.
+    (asked(4, 4), True, False, [4 * 130 + 558]),  # 3.1 * 2 * 90
+    (asked(4, 4), False, False, [4 * 400]),
+    (asked(4, 4), True, True, [2080 + 1116, 1040 + 790, 520 + 558, 260 + 395, 400]),
+    (asked(50, 4), True, True, [13_000, 8000, 3250 + 1395, 1560 + 967, 780 + 684, 390 + 484, 400]),
+    (asked(1), True, False, [400]),
+    (asked(1), False, False, [400]),
+])  # fmt: skip
+def test_rows_as_they_are_take_what_most_steps_of_them_take(config, flat, on_gpu, expected):
+    """Not what as many of the longest would: the sum of one step in a thousand is above it."""
+    lengths = np.array([100] * 90 + [400] * 10)
+    config = dataclasses.replace(config, packing=False)
+    assert capacities(config, lengths, flat=flat, on_gpu=on_gpu) == expected
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(1, 500), min_size=1, max_size=60).map(np.array), st.data(), st.booleans()
+)
+def test_no_row_is_longer_and_no_step_can_be_fuller(lengths, data, flat):
+    """However rows are spread: the longest fits, and as many of the longest are not exceeded."""
+    count = data.draw(st.integers(1, len(lengths)))
+    together = tokens_together(asked(count, packing=False), lengths, count, flat)
+    most = np.sort(lengths)[-count:].sum() if flat else count * lengths.max()
+    assert lengths.max() <= together <= most
 
 
 @pytest.mark.parametrize(("warmup", "steps"), [(0.03, 6), (0.5, 100), (0, 0), (7, 7)])

@@ -179,4 +179,5 @@ def test_the_plan_is_what_is_prepared(tmp_path, write_rows, rows, tokenizer):
     assert planned.facts == prepared.facts
     assert len(planned.train) == len(prepared.train)
     assert len(planned.evaluation) == len(prepared.evaluation)
-    assert planned.longest == max(len(one["input_ids"]) for one in prepared.train)
+    assert planned.lengths.tolist() == prepared.train.lengths.tolist()
+    assert prepared.train.lengths.tolist() == [len(one["input_ids"]) for one in prepared.train]

@@ -1,11 +1,11 @@
 """Whether a run fits: the micro-steps that are tried, what would help and what that costs."""
 
+import numpy as np
 import pytest
 
 from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.hardware import check_size, planned_device
-from engine.training.arguments import capacities
 from engine.training.estimate import estimate
 from engine.training.fitting import Task, refusals
 from engine.training.shape import Shape
@@ -27,27 +27,11 @@ SHAPE = Shape(
 BATCH = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 4, "max_length": 1024}
 
 
-def task(gib, **other):
-    made = {"longest": 1000, "sequences": 500, "max_steps": 100} | other
-    return Task(SHAPE, planned_device(gib), gib, **made)
+LENGTHS = np.full(500, 1000)
 
 
-@pytest.mark.parametrize(
-    ("changes", "longest", "sequences", "on_gpu", "expected"),
-    [
-        ({}, 1000, 500, True, [16_000, 8000, 4000, 2000, 1000]),
-        ({}, 1024, 6, True, [6144, 3072, 1024]),  # an epoch is smaller than a batch
-        ({}, 4000, 500, True, [4 * 4000, 2 * 4000, 4000]),  # 16,384 tokens at once are enough
-        ({}, 20_000, 500, True, [20_000]),
-        ({"auto_find_batch_size": False}, 1000, 500, True, [4000]),
-        ({}, 1000, 500, False, [4000]),
-        ({"gradient_accumulation_steps": 3}, 1500, 500, True, [9000, 6000, 3000, 1500]),
-    ],
-)
-def test_the_sizes_that_are_tried(changes, longest, sequences, on_gpu, expected):
-    """A step in as few equal parts as possible, then in twice as many, down to one sequence."""
-    config = TrainConfig(**BATCH | changes)
-    assert capacities(config, longest, sequences, on_gpu) == expected
+def task(gib):
+    return Task(SHAPE, planned_device(gib), gib, LENGTHS, max_steps=100)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +96,7 @@ def test_time_is_told_against_the_run_as_it_is():
 
 def test_a_processor_is_offered_nothing_that_it_cannot_do(cpu):
     """The 8-bit optimiser needs a GPU: it is refused there, so it is no way out."""
-    made = Task(SHAPE, cpu, 16, longest=1000, sequences=500, max_steps=100)
+    made = Task(SHAPE, cpu, 16, LENGTHS, max_steps=100)
     found = rungs(made.ladder(TrainConfig(**BATCH)))
     assert found
     assert not [values for _, values, _, _ in found if "optim" in values]

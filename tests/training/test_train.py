@@ -274,7 +274,7 @@ def test_memory_runs_out_wherever_the_model_is(config, monkeypatch, part):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
     def said(config, task, peak_gib):
-        return f"{task.longest} {task.max_steps} {task.processes}", "zh"
+        return f"{max(task.lengths)} {task.max_steps} {task.processes}", "zh"
 
     monkeypatch.setattr(f"engine.training.train.{part}", full)
     monkeypatch.setattr("engine.training.train.ran_out", said)

@@ -4,6 +4,7 @@ import html
 import json
 import re
 
+import numpy as np
 import pytest
 
 from engine.config import TrainConfig
@@ -38,7 +39,7 @@ def text_of(page):
 
 
 def test_every_part_that_is_predicted_has_a_word_and_a_colour():
-    task = Task(SHAPE, planned_device(24), 24, longest=512, sequences=50, max_steps=100)
+    task = Task(SHAPE, planned_device(24), 24, np.full(50, 512), max_steps=100)
     parts = task.outlook(TrainConfig()).parts
     assert parts.keys() == fitting.PART_COLOURS.keys()
     assert all(f"fitting_part_{name}" in WORDS for name in parts)
