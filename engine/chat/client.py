@@ -32,7 +32,8 @@ def load(
     """Loads a base with the adapters of these voices (see `engine.chat.adapters`) and says what it
     takes: model, voices ["base", id ...], footprint_gib, precision, device, dtype_reason, notes.
 
-    Does nothing when just that is loaded already. Raises UserError.
+    Does nothing when just that is loaded already. Raises UserError; the base without its adapters
+    may be loaded then, as `status` says, and else the process has ended.
     """
     *_, loaded = loading(model_name_or_path, adapters, load_in_4bit, load_in_8bit)
     return loaded
@@ -63,17 +64,25 @@ def loading(
     with _speaking:  # who speaks now goes on with what was loaded for them
         if status() is None or wanted != _loaded_as:
             _loaded = _loaded_as = None
-            _asker, loaded = me, {}
-            for loaded in _child.ask(
+            _asker = me
+            asked = _child.ask(
                 "load",
                 model_name_or_path=model_name_or_path,
                 adapters={name: str(folder) for name, folder in folders.items()},
                 load_in_4bit=load_in_4bit,
                 load_in_8bit=load_in_8bit,
-            ):
-                if "doing" in loaded:
-                    yield loaded
-            _loaded, _loaded_as = loaded, wanted
+            )
+            try:
+                for look in asked:
+                    if "doing" in look:
+                        yield look
+                    else:
+                        _loaded = look
+            except UserError:
+                if _loaded is None:
+                    _child.close()
+                raise
+            _loaded_as = wanted
         loaded = _loaded
     if _stops[me] != stops:
         raise UserError(

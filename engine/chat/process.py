@@ -5,11 +5,14 @@ On ZeroGPU a lent worker makes the same calls, with a `stopping` of its own (eng
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.child import serve, stopping
 from engine.errors import Sentence, UserError
 from engine.imports import importing
+
+if TYPE_CHECKING:
+    from engine.chat.voices import Voices
 
 _voices = None
 _folders: dict[str, Path] = {}
@@ -42,7 +45,7 @@ def load(
 ) -> Iterator[dict[str, Any]]:
     """The base is loaded anew only when another one, or another precision, is asked for; before
     that it is fetched. Yields {"doing": {en, zh}} before and within each step that takes time, then
-    what is loaded."""
+    what is loaded: before an error of an adapter's the base alone."""
     global _voices, _folders
     yield _doing("Starting the chat process", "正在启动对话进程")
     with importing():
@@ -68,18 +71,26 @@ def load(
             f"Putting {len(adapters)} adapter{'s'[: len(adapters) > 1]} on",
             f"正在装上 {len(adapters)} 个适配器",
         )
-    _folders = {name: Path(folder) for name, folder in adapters.items()}
-    _voices.use(_folders)
-    yield {
-        "model": model_name_or_path,
-        "voices": _voices.names,
-        "base_check": _voices.base_check,
-        "footprint_gib": _voices.footprint_gib,
-        "precision": quantization.name or str(_voices.device.dtype).removeprefix("torch."),
-        "device": _voices.device.name,
-        "dtype_reason": _voices.device.reason._asdict(),
-        "template_note": _voices.template_note and _voices.template_note._asdict(),
-        "notes": [note._asdict() for note in _voices.notes],
+    _folders, folders = {}, {name: Path(folder) for name, folder in adapters.items()}
+    try:
+        _voices.use(folders)
+        _folders = folders
+    finally:
+        yield _said_of(_voices)
+
+
+def _said_of(voices: "Voices") -> dict[str, Any]:
+    precision = voices.quantization.name or str(voices.device.dtype).removeprefix("torch.")
+    return {
+        "model": voices.model_name,
+        "voices": voices.names,
+        "base_check": voices.base_check,
+        "footprint_gib": voices.footprint_gib,
+        "precision": precision,
+        "device": voices.device.name,
+        "dtype_reason": voices.device.reason._asdict(),
+        "template_note": voices.template_note and voices.template_note._asdict(),
+        "notes": [note._asdict() for note in voices.notes],
     }
 
 

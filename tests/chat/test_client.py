@@ -103,6 +103,24 @@ class Loads(Told):
         self.alive = False
 
 
+class Fails(Loads):
+    """Stands for a chat process that cannot load its base."""
+
+    def ask(self, call, **arguments):
+        yield {"doing": {"en": "Reading", "zh": "读"}}
+        raise UserError("No room.", "放不下。")
+
+
+def test_a_process_that_holds_nothing_is_ended(monkeypatch):
+    """What it has taken of the card, and there would be no button that gives it back."""
+    fails = Fails()
+    monkeypatch.setattr(client, "_child", fails)
+    monkeypatch.setattr(client, "_loaded", None)
+    with pytest.raises(UserError, match="No room"):
+        client.load("one", [])
+    assert (client.status(), fails.alive) == (None, False)
+
+
 @pytest.fixture
 def loads(monkeypatch):
     loads = Loads()
@@ -157,7 +175,7 @@ def _a_bad_adapter_is_a_sentence_and_the_next_question_works(base, run):
     weights.write_bytes(whole[:-100])
     with pytest.raises(UserError, match=f"weights of the adapter {run.name} cannot be read"):
         client.load(str(base), [run.name])
-    assert client.status() is None
+    assert client.status()["voices"] == ["base"]  # so that it can be unloaded
     weights.write_bytes(whole)
     assert client.load(str(base), [run.name])["voices"] == ["base", run.name]
     assert client.load(str(base), [])["voices"] == ["base"]
