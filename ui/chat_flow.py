@@ -29,29 +29,34 @@ def set_voices(
     lang: str,
 ) -> dict:
     """Puts voices on: their names, the first tuned one's character, system prompt and suggested
-    questions, and what each has of its `own`. `manner` are the values of the panel's."""
+    questions, and what each has of its `own`. While that one stays, so do the character, greeting
+    and prompt that a person may have chosen. `manner` are the values of the panel's."""
     notice = cards.nothing()
     try:
         adapter, prompts = cast.lead(voices), cast.system_prompts(voices)
     except UserError as error:
         notice = cards.sentence(error.sentence.in_language(lang))
         voices, adapter, prompts = [BASE], None, [""]
-    character = cast.character_of(adapter)
+    stays = conversation.tuned(voices)[:1] == conversation.tuned(talk["voices"])[:1]
+    character = cast.card(talk["character"]) if stays else cast.character_of(adapter)
     fresh = conversation.talk_with(talk, voices)
     if fresh is not talk and character:
-        greeting = character_box.greeting_of(character)
+        greeting = talk["greeting"] if stays else character_box.greeting_of(character)
         fresh = conversation.new_talk(voices, character.id, greeting)
+    put_on = {}
+    if not stays:
+        put_on = worn(parts, character, prompts[0], _without_system(manner), lang)
+        put_on |= {parts.panel.system: prompts[0]}
     names = {voice: cast.name_of(voice, lang) for voice in voices}
     fold = own_settings.put_on(parts.panel.own, own, talk["voices"], names, prompts, lang)
     shown = columns(parts, fresh, character, is_blind, lang)
     return (
         shown
         | fold
+        | put_on
         | {
             parts.talk: fresh,
             parts.voices: gr.Dropdown(cast.choices(lang), value=voices),
-            **worn(parts, character, prompts[0], _without_system(manner), lang),
-            parts.panel.system: prompts[0],
             parts.chips: answers.chips(suggestions(character, adapter, lang), lang),
             parts.notice: notice,
         }

@@ -1,0 +1,56 @@
+"""Voices put on and taken off: what a person has chosen for the first tuned one stays with it."""
+
+import gradio as gr
+import pytest
+
+from engine.characters import shelf
+from engine.characters.card import character
+from engine.config import TrainConfig
+from engine.training import runs
+from ui import chat_flow, chat_parts
+from ui.conversation import BASE, new_talk
+
+
+@pytest.fixture
+def parts():
+    with gr.Blocks():
+        return chat_parts.lay_out()
+
+
+@pytest.fixture
+def two(tiny_model_folder, make_adapter):
+    """The voices of two runs, the first of the lighthouse keeper's dataset."""
+    made = []
+    for dataset in ("lighthouse-keeper", "palace-secretary"):
+        path = runs.create(TrainConfig(model_name_or_path=str(tiny_model_folder), dataset=dataset))
+        make_adapter(path / "adapter", 1)
+        made.append(path.name)
+    return made
+
+
+@pytest.fixture
+def put_on(parts):
+    manner = [component.value for component in parts.panel.manner]
+
+    def put_on(talk, voices):
+        return chat_flow.set_voices(parts, talk, voices, {}, False, manner, "en")
+
+    return put_on
+
+
+def test_another_voice_leaves_character_greeting_and_prompt(parts, put_on, two):
+    tom = shelf.save(character("", {"name": "Old Tom", "greeting": "Ahoy."}))
+    talk = new_talk([BASE, two[0]], tom.id, "Ahoy.")
+    updates = put_on(talk, [BASE, *two])
+    assert updates[parts.talk] == new_talk([BASE, *two], tom.id, "Ahoy.")
+    touched = {parts.panel.system, parts.panel.box.picker, parts.panel.stood} & updates.keys()
+    assert not touched
+
+
+def test_another_first_voice_brings_its_own(parts, put_on, two):
+    updates = put_on(new_talk([BASE, two[0]], "lighthouse-keeper"), [BASE, two[1]])
+    talk = updates[parts.talk]
+    assert (talk["voices"], talk["character"]) == ([BASE, two[1]], "palace-secretary")
+    assert talk["greeting"]
+    assert updates[parts.panel.box.picker].value == "palace-secretary"
+    assert parts.panel.system in updates
