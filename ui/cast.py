@@ -6,9 +6,10 @@ from engine import characters, library
 from engine.characters import Character
 from engine.chat import adapters
 from engine.chat.adapters import Adapter
+from engine.chat.conversations import BASE
 from engine.config import default_config
 from engine.errors import UserError
-from ui.conversation import BASE, tuned
+from ui.conversation import tuned
 from ui.text import say
 
 

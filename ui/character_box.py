@@ -14,7 +14,7 @@ from engine.characters import exchange, shelf
 from engine.characters.card import Character, character
 from engine.errors import UserError
 from engine.places import temporary_file
-from ui import card_form, cards
+from ui import card_form, cards, cast
 from ui.chosen import Chosen
 from ui.events import QUICK, TELLING
 from ui.text import language, say, t
@@ -135,7 +135,7 @@ def wire(box: Box, sampling: dict) -> list:
         return gr.DownloadButton(label, value=str(path), visible=True), cards.nothing()
 
     def shown(id: str):
-        card = found(id)
+        card = cast.card(id)
         gone = {box.file: gr.DownloadButton(visible=False)}
         return gone | card_form.show(box.fields, card, picture(card))
 
@@ -157,7 +157,7 @@ def wire_training(box: Box, chosen: Chosen, fields: dict, revised: gr.State) -> 
     """The card's system prompt and questions go into the form of Train; Data reads anew with it."""
 
     def put(id: str, count: int):
-        card = found(id)
+        card = cast.card(id)
         if card is None:
             return {revised: gr.skip()}
         return {
@@ -187,7 +187,7 @@ def _save(box: Box, settings: list[str]) -> Callable:
         texts = dict(zip(names, values, strict=False))
         avatar, keeps, *sampling = values[len(names) :]
         try:
-            before = found(id)
+            before = cast.card(id)
             written = card_form.written(texts)
             written["sampling"] = _kept(settings, sampling) if keeps else {}
             made = character(before.id if before else "", written)
@@ -210,19 +210,12 @@ def _kept(settings: list[str], values: list) -> dict[str, float]:
 
 
 def _delete(id: str, request: gr.Request):
-    lang, card = language(request), found(id)
+    lang, card = language(request), cast.card(id)
     try:
         shelf.delete(id)
     except UserError as error:
         return None, _told(error, lang)
     return "", cards.sentence(say("card_deleted", lang, name=card.name if card else id), "calm")
-
-
-def found(id: str) -> Character | None:
-    try:
-        return characters.get(id) if id else None
-    except UserError:
-        return None
 
 
 def _told(error: UserError, lang: str) -> str:

@@ -4,6 +4,7 @@ and second thoughts."""
 import gradio as gr
 
 from engine.chat import client
+from engine.chat.sampling import seed_after
 from ui import cards, chat_flow, conversation, own_settings
 from ui.chat_panel import Panel
 from ui.chat_parts import Parts
@@ -95,7 +96,7 @@ def _wire_once_more(parts: Parts) -> list:
             return {parts.pending: ""}
         kept = own_settings.with_next_seeds(kept)
         shown = kept.get(whose, {}).get("seed")
-        asked = {parts.talk: talk, parts.pending: question, seed: own_settings.next_seed(now)}
+        asked = {parts.talk: talk, parts.pending: question, seed: seed_after(now or 0)}
         return asked | {own.kept: kept, own.fields["seed"]: shown}
 
     def edited(event: gr.EditData, talk: dict, marks: bool, is_blind: bool, request: gr.Request):

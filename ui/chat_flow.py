@@ -8,11 +8,11 @@ import gradio as gr
 from engine.characters import Character
 from engine.chat import client
 from engine.chat.adapters import Adapter
-from engine.chat.conversations import history
+from engine.chat.conversations import BASE, history
 from engine.errors import UserError
 from ui import answers, cards, cast, character_box, chat_panel, conversation, own_settings, proof
 from ui.chat_parts import Parts
-from ui.conversation import BASE, LETTERS
+from ui.conversation import LETTERS
 from ui.own_settings import number
 from ui.text import both, say
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from engine.chat.conversations import BASE
 from ui import answers, blind, cards, chat_panel, conversation, duet, keep_answers
 from ui.blind import Blind
 from ui.chat_panel import Panel
-from ui.conversation import BASE, MOST
+from ui.conversation import MOST
 from ui.duet import Duet
 from ui.keep_answers import Keep
 from ui.text import t

@@ -9,7 +9,8 @@ after a vote, "vote": the better voice, "" for a tie.
 
 import random
 
-BASE = "base"
+from engine.chat.conversations import BASE
+
 MOST = 4
 LETTERS = "ABCD"
 

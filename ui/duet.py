@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 from engine.chat import client, duet
-from engine.chat.duet import BASE, MOST_TURNS, Speaker
+from engine.chat.conversations import BASE
+from engine.chat.duet import MOST_TURNS, Speaker
 from engine.errors import UserError
 from ui import answers, cards, cast, character_box
 from ui.events import QUICK

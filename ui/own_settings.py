@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from engine.chat.sampling import RANGES
+from engine.chat.sampling import RANGES, seed_after
 from ui.events import QUICK, QUIET
 from ui.text import language, say, t
 
@@ -111,15 +111,10 @@ def read(kept: dict, voices: list[str]) -> tuple[dict[str, str], dict]:
     return systems, sampling
 
 
-def next_seed(seed: float | None) -> int:
-    """After the last one comes the first."""
-    return (int(seed or 0) + 1) % (RANGES["seed"][1] + 1)
-
-
 def with_next_seeds(kept: dict) -> dict:
     """Each voice that draws by a seed of its own draws by the next one."""
     return {
-        voice: its if its["seed"] is None else its | {"seed": next_seed(its["seed"])}
+        voice: its if its["seed"] is None else its | {"seed": seed_after(its["seed"])}
         for voice, its in kept.items()
     }
 

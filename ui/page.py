@@ -24,6 +24,7 @@ export_quantization export_what export_repo_id export_token export_public export
 import gradio as gr
 
 from engine import library
+from engine.chat.conversations import BASE
 from engine.errors import UserError
 from engine.training import runs
 from ui import (
@@ -45,7 +46,6 @@ from ui import (
     visitor,
 )
 from ui.chosen import Chosen
-from ui.conversation import BASE
 from ui.events import QUICK, QUIET, TELLING
 from ui.text import language, say, switch, t
 

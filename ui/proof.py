@@ -3,9 +3,10 @@
 import re
 from html import escape
 
+from engine.chat.conversations import BASE
 from ui import cards
 from ui.cast import name_of
-from ui.conversation import BASE, tuned
+from ui.conversation import tuned
 from ui.differences import same_words
 from ui.text import say
 

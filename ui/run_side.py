@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import gradio as gr
 
 from engine import launch
+from engine.chat.conversations import BASE
 from engine.errors import UserError
 from engine.training import command, runs
 from engine.training.curves import points, smooth
 from engine.training.runs import Run
 from ui import cards, learned_card, plots, run_views, runs_line, timeline
 from ui.chosen import Chosen
-from ui.conversation import BASE
 from ui.events import QUICK, QUIET
 from ui.text import language, say, t
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import gradio as gr
 
 from engine import characters
+from engine.chat.conversations import BASE
 from engine.errors import UserError
 from engine.training import runs
 from ui import cards, form, tab_train
 from ui.chosen import Chosen
-from ui.conversation import BASE
 from ui.events import QUIET
 from ui.tab_data import DataTab
 from ui.text import language, say, t

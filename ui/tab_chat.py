@@ -3,6 +3,7 @@
 import gradio as gr
 
 from engine.chat import adapters, client
+from engine.chat.conversations import BASE
 from engine.errors import UserError
 from ui import (
     answers,
@@ -20,7 +21,6 @@ from ui import (
 )
 from ui.chat_parts import Parts, lay_out
 from ui.chosen import Chosen
-from ui.conversation import BASE
 from ui.events import MODEL, QUICK, TELLING
 from ui.text import language, say
 

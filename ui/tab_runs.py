@@ -3,12 +3,12 @@
 import gradio as gr
 
 from engine import launch
+from engine.chat.conversations import BASE
 from engine.errors import UserError
 from engine.export import zipped
 from engine.training import run_changes, runs
 from ui import cards, comparing, report_view, runs_line
 from ui.chosen import Chosen
-from ui.conversation import BASE
 from ui.events import QUICK, TELLING
 from ui.runs_parts import Parts, drawn, lay_out, questions_closed, shown
 from ui.text import language, say

@@ -9,11 +9,11 @@ from pathlib import PurePath
 import gradio as gr
 
 from engine import library
+from engine.chat.conversations import BASE
 from engine.errors import Sentence, UserError
 from engine.training import runs
 from ui import cards, cast, run_views
 from ui.chosen import Chosen
-from ui.conversation import BASE
 from ui.events import QUICK
 from ui.text import say
 

@@ -15,6 +15,7 @@ from engine.errors import UserError
 Talk = dict[str, Any]
 Message = dict[str, str]
 
+BASE = "base"  # the voice without an adapter
 FORMS = {"json": ".json", "markdown": ".md", "rows": ".jsonl"}
 
 

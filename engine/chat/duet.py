@@ -8,12 +8,12 @@ from typing import Any
 from engine.characters.card import Character
 from engine.chat import client
 from engine.chat.adapters import common_base, find
-from engine.chat.conversations import Message
+from engine.chat.conversations import BASE, Message
+from engine.chat.sampling import checked, seed_after
 from engine.config import default_config
 from engine.dataset.prompt import with_system
 from engine.errors import UserError
 
-BASE = "base"
 MOST_TURNS = 20
 _stopping = threading.Event()
 
@@ -65,7 +65,7 @@ def converse(
         who = number % 2
         speaker = (first, second)[who]
         settings = sampling | cards[who].sampling
-        settings["seed"] = int(settings.get("seed", 0)) + number
+        settings["seed"] = seed_after(checked(settings)["seed"], number)
         history = _history(lines, who, cards[who])
         heard = client.chat({speaker.voice: history}, loaded=loaded, **settings)
         for answers in heard:

@@ -30,6 +30,11 @@ RANGES = {
 _COLDEST = 1e-30
 
 
+def seed_after(seed: float, steps: int = 1) -> int:
+    """After the last one comes the first."""
+    return (int(seed) + steps) % (RANGES["seed"][1] + 1)
+
+
 def checked(settings: dict[str, float]) -> dict[str, float]:
     """The defaults with these laid over; a temperature that is as good as 0 is 0. Raises UserError
     (with the field)."""

@@ -14,6 +14,7 @@ from peft import PeftModel, load_peft_weights
 from transformers import DynamicCache
 
 from engine.chat.cache import growing_cache
+from engine.chat.conversations import BASE
 from engine.chat.fit import (
     in_words,
     refuse_broken,
@@ -33,7 +34,6 @@ from engine.options.adapter import PROMPTS
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-BASE = "base"
 # How far a batch may be from one row at a time, as a share of the logits. Rounding to 16 bit at
 # other places makes 0.05 with random weights; a voice that takes another's part makes 0.3 and more.
 _NEAR = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.1}

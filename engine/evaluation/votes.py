@@ -19,13 +19,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from engine.chat.conversations import without_greeting
+from engine.chat.conversations import BASE, without_greeting
 from engine.errors import UserError
 from engine.places import votes_dir
 from engine.training.live_files import read_json_lines
 
 TIE = ""
-BASE = "base"
 DECIDED, TIES = "decided.jsonl", "ties.jsonl"
 _Z = 1.959963984540054  # of a 95 % interval
 _writing = threading.Lock()  # two pages may vote at once

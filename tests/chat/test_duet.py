@@ -68,6 +68,15 @@ def test_each_hears_the_other_as_its_user(asked):
     ]
 
 
+def test_every_line_has_a_seed_that_there_is(asked):
+    """After the last one comes the first; one that is none is refused."""
+    both = Speaker("base", MARA), Speaker("base", TOM)
+    list(converse(*both, "Hello!", 2, LOADED, seed=2**31 - 2))
+    assert [settings["seed"] for *_, settings in asked] == [2**31 - 1, 0]
+    with pytest.raises(UserError, match="seed is 2147483648; it must be a number from 0 to"):
+        list(converse(*both, "Hello!", 2, LOADED, seed=2**31))
+
+
 def test_lines_grow_while_they_are_said(asked):
     seen = list(converse(Speaker("base", MARA), Speaker("base", TOM), "Hello!", 1, LOADED))
     assert [[line["text"] for line in lines] for lines in seen] == [

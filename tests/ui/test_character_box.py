@@ -6,7 +6,7 @@ import pytest
 from engine import characters
 from engine.characters import shelf
 from engine.characters.avatar import drawn
-from ui import card_form, character_box
+from ui import card_form, cast, character_box
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_a_new_card_is_saved_changed_and_deleted(save, tmp_path):
     assert (characters.get(id).name, characters.get(id).sampling) == ("Tom", {})
     assert character_box.picture(characters.get(id)) is None
     assert character_box._delete(id, None)[0] == ""
-    assert character_box.found(id) is None
+    assert cast.card(id) is None
 
 
 def test_a_sample_becomes_a_card_of_ones_own_with_what_the_form_does_not_show(save, tmp_path):

@@ -5,10 +5,11 @@ import pytest
 
 from engine.characters import shelf
 from engine.characters.card import character
+from engine.chat.conversations import BASE
 from engine.config import TrainConfig
 from engine.training import runs
 from ui import chat_flow, chat_parts
-from ui.conversation import BASE, new_talk
+from ui.conversation import new_talk
 
 
 @pytest.fixture
