@@ -12,6 +12,7 @@ import pytest
 from tests.page_process import PageProcess, until
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # as commands do; it is read at its import
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Two workers share the cores, and tiny models gain nothing from threads; nor do those that wait.
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
