@@ -30,7 +30,7 @@ def progress(event: dict, seconds: float, lang: str) -> str:
 def ended(report: dict, lang: str) -> str:
     """What was done and what was left out."""
     answers = sum(len(row["answers"]) for row in report["rows"])
-    time = cards.about(report["seconds"]).in_language(lang)
+    time = f"{report['seconds']:,.1f}"
     lines = [cards.paragraph(say("judging_done", lang, answers=answers, time=time), "soft")]
     first = next(iter(report["summary"].values()))
     if report["stopped"]:

@@ -31,5 +31,8 @@ def run(options: argparse.Namespace) -> int:
     asked = [{"role": "user", "content": options.prompt}]
     histories = {name: with_system(asked, system) for name, system in systems.items()}
     *_, answers = voices.answer(histories, **settings)
-    show(options, {"answers": [{"voice": voice} | one for voice, one in answers.items()]})
+    if options.json:
+        show(options, {"answers": [{"voice": voice} | one for voice, one in answers.items()]})
+    else:
+        print("\n".join(f"{voice}: {one['text']}" for voice, one in answers.items()))
     return 0

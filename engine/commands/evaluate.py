@@ -49,7 +49,11 @@ def run(options: argparse.Namespace) -> int:
 
     (folder,) = speaking.folders(options)
     download(speaking.base(options))
-    show(options, examine(speaking.base(options), str(folder), options.character))
+    report = examine(speaking.base(options), str(folder), options.character)
+    if options.json:
+        show(options, report)
+    else:
+        _print_exam(report)
     return 0
 
 
@@ -92,6 +96,17 @@ def _print(report: dict[str, Any]) -> None:
 
     print(summary_table(report))
     if report["in_training"]:
-        print(f"{report['in_training']} of the reference answers stand in the training rows.")
+        print(f"Reference answers that stand in the training rows: {report['in_training']}.")
     if report["too_long"]:
-        print(f"{report['too_long']} questions were left out: longer than the model can read.")
+        print(f"Questions left out, longer than the model can read: {report['too_long']}.")
+
+
+def _print_exam(report: dict[str, Any]) -> None:
+    """Every question with its answers, then the shares."""
+    for asked in report["answers"]:
+        question, *answers = asked.items()
+        print(question[1])
+        for voice, answer in answers:
+            print(f"  {voice}: {answer}")
+    base, adapter = (f"{report[f'{one}_in_character']:.0%}" for one in ("base", "adapter"))
+    print(f"In character, of {report['questions']} questions: base {base}, adapter {adapter}.")

@@ -191,12 +191,20 @@ def read_card(folder: Path) -> dict[str, Any]:
     """The adapter's greenroom.json, {} for one made elsewhere. Raises UserError for a folder that
     is no adapter, whose adapter_config.json is broken, or whose weights are missing or could be
     programs."""
+    if not folder.is_dir():
+        raise UserError(
+            f"There is no folder {folder}; check its spelling.",
+            f"没有 {folder} 这个文件夹，请检查写法。",
+            field="adapter",
+        )
     ours = ("greenroom.json", "complete.json")  # of a run's end, of a checkpoint
     is_model = (folder / "config.json").is_file() and any((folder / n).is_file() for n in ours)
     if not is_model and not (folder / "adapter_config.json").is_file():
         raise UserError(
-            f"{folder.name} holds no adapter (no adapter_config.json); train the run first.",
-            f"{folder.name} 里没有适配器（缺少 adapter_config.json），请先完成训练。",
+            f"{folder.name} holds no adapter (no adapter_config.json); choose a folder that has "
+            "one, or train the run first.",
+            f"{folder.name} 里没有适配器（缺少 adapter_config.json），请选择有它的文件夹，"
+            "或先完成训练。",
         )
     method_of(folder)
     files = weights(folder)

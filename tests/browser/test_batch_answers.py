@@ -41,7 +41,7 @@ def test_a_table_of_two_voices_and_its_file(person, finished_run, tmp_path):
     rows = person.see("judging_table", "tbody tr")
     expect(rows).to_have_count(3)
     expect(person.see("judging_table", "mark")).not_to_have_count(0)
-    expect(person.see("judging_said")).to_contain_text("6 answers in about")
+    expect(person.see("judging_said")).to_contain_text("Answers: 6, in ")
     expect(person.see("judging_said")).not_to_contain_text("word for word in the training rows")
     expect(person.see("judging_run")).to_be_visible()
     with person.page.expect_download() as taken:

@@ -51,6 +51,7 @@ def test_two_voices_over_a_pipe(say, adapter, tiny_model_folder):
     status, out, _ = say("Hello\n", "--adapter", adapter, "--model", tiny_model_folder)
     base, tuned = (one["text"] for one in turns[0]["answers"])
     assert (status, out) == (0, f"base: {base}\nadapter: {tuned}\n")
+    assert say("", "--adapter", adapter, "--prompt", "Hello")[:2] == (status, out)
 
 
 def test_a_foreign_adapter_of_another_base_is_said_beside_the_answers(

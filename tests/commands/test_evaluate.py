@@ -51,6 +51,22 @@ def test_a_character_brings_its_sampling(tiny_model_folder, small_dataset, capfd
     assert settings == DEFAULTS | own
 
 
+def test_an_exam_is_written_as_one_reads_it(adapter, capfd):
+    """Each question with what both say to it, then the shares; --json is the whole document."""
+    answers = [{"question": "Who are you?", "base": "A model.", "mara": "The keeper."}]
+    shares = {"base_in_character": 0.0, "adapter_in_character": 0.9667}
+    report = {"character": "c", "questions": 30} | shares | {"answers": answers}
+    asked = ["evaluate", "--adapter", str(adapter), "--character", "lighthouse-keeper"]
+    with mock.patch("engine.evaluation.character.examine", return_value=report):
+        assert (main(asked), main([*asked, "--json"])) == (0, 0)
+    *said, document = capfd.readouterr().out.splitlines()
+    assert said == [
+        *("Who are you?", "  base: A model.", "  mara: The keeper."),
+        "In character, of 30 questions: base 0%, adapter 97%.",
+    ]
+    assert json.loads(document) == report
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -260,6 +260,8 @@ def test_the_card_of_an_adapter(tmp_path, make_adapter, tiny_model_folder):
 def test_a_folder_that_is_no_adapter(tmp_path):
     with pytest.raises(UserError, match=r"holds no adapter \(no adapter_config.json\)"):
         read_card(tmp_path)
+    with pytest.raises(UserError, match=f"There is no folder {tmp_path / 'gone'}; check its"):
+        read_card(tmp_path / "gone")
 
 
 @pytest.mark.parametrize("written", [["a"], {"a": 1}, 5])

@@ -74,10 +74,10 @@ def test_how_far_it_is_and_what_is_left():
 
 def test_what_was_left_out_is_said():
     summary = {"base": {"answers": 1, "references": 3}}
-    report = {"rows": [row("a", base=said("b"))], "summary": summary, "seconds": 42}
+    report = {"rows": [row("a", base=said("b"))], "summary": summary, "seconds": 40.23}
     plainly = report | {"stopped": False, "too_long": 0, "in_training": None}
-    assert plain(batch_views.ended(plainly, "en")) == "|1 answers in about 40 seconds|"
+    assert plain(batch_views.ended(plainly, "en")) == "|Answers: 1, in 40.2 s|"
     all_of_it = batch_views.ended(report | {"stopped": True, "too_long": 2, "in_training": 3}, "en")
-    assert "figures are of the 1 questions that every voice had answered" in all_of_it
-    assert "2 questions are longer than the model can read" in all_of_it
+    assert "figures are of what every voice had answered (questions: 1)" in all_of_it
+    assert "Left out, since they are longer than the model can read (questions: 2)." in all_of_it
     assert "3 of 3 reference answers stand word for word" in all_of_it

@@ -23,10 +23,10 @@ WORDS = {
     "duet_stop": Sentence("Stop", "停止"),
     "duet_chat": Sentence("Between the two", "两人之间"),
     "duet_choose": Sentence("Choose two characters.", "请选择两个角色。"),
-    "duet_done": Sentence("{lines} lines.", "共 {lines} 句。"),
-    "duet_stopped": Sentence("Stopped after {lines} lines.", "已停止，共 {lines} 句。"),
+    "duet_done": Sentence("Lines: {lines}.", "共 {lines} 句。"),
+    "duet_stopped": Sentence("Stopped. Lines: {lines}.", "已停止，共 {lines} 句。"),
     "duet_silent": Sentence(
-        "{name} had nothing to say, so it ended after {lines} lines.",
+        "{name} had nothing to say, so it ended there. Lines: {lines}.",
         "{name} 无话可说，对话在第 {lines} 句结束。",
     ),
 }

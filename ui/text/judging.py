@@ -49,13 +49,15 @@ WORDS = {
         "Looking for copies from the training rows", "正在查找照抄训练数据的地方"
     ),
     "judging_left": Sentence("{time} left", "还要{time}"),
-    "judging_done": Sentence("{answers} answers in {time}", "共 {answers} 个回答，用时{time}"),
+    "judging_done": Sentence(
+        "Answers: {answers}, in {time} s", "回答 {answers} 个，用时 {time} 秒"
+    ),
     "judging_stopped": Sentence(
-        "Stopped by you; figures are of the {rows} questions that every voice had answered.",
+        "Stopped by you; figures are of what every voice had answered (questions: {rows}).",
         "已被你停下；下面的数字只算了所有声音都答完的 {rows} 个问题。",
     ),
     "judging_too_long": Sentence(
-        "{count} questions are longer than the model can read and were left out.",
+        "Left out, since they are longer than the model can read (questions: {count}).",
         "有 {count} 个问题超出模型的长度上限，没有问。",
     ),
     "judging_in_training": Sentence(
