@@ -3,7 +3,6 @@
 What a person wrote or a model said is escaped, so that it cannot break the Markdown.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,44 +14,27 @@ from engine.evaluation import verdict
 from engine.export.licences import UNKNOWN, of_base, of_data
 from engine.export.source import Source
 from engine.places import SPROUT
+from engine.training.how_to_load import load_code
 from engine.training.report import curves
 from engine.training.report_parts import PARTS, bare_name, plain
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
-_LIBRARIES = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
+_LIBRARIES = {"adapter": "peft", "gguf": "gguf"}
 _KINDS = {
+    "whole": "{base}, all of whose weights were trained: a model by itself.",
     "adapter": "An adapter ({method}) for {base}; it speaks only together with that base.",
     "merged": "{base}, with what was trained ({method}) merged into its weights ({precision}).",
     "gguf": "{base}, with what was trained ({method}) merged into its weights, as GGUF "
     "({precision}) for llama.cpp and Ollama.",
 }
-_HERE = '"path/to/this/folder"'
-_CODE = {
-    "adapter": (
-        "```python",
-        "from peft import PeftModel",
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        "",
-        "base = AutoModelForCausalLM.from_pretrained({base})",
-        f"model = PeftModel.from_pretrained(base, {_HERE})",
-        f"tokenizer = AutoTokenizer.from_pretrained({_HERE})",
-        "```",
-    ),
-    "merged": (
-        "```python",
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        "",
-        f"model = AutoModelForCausalLM.from_pretrained({_HERE})",
-        f"tokenizer = AutoTokenizer.from_pretrained({_HERE})",
-        "```",
-    ),
-    "gguf": ("```bash", "ollama create my-model -f Modelfile", "ollama run my-model", "```"),
-}
+_OLLAMA = ("```bash", "ollama create my-model -f Modelfile", "ollama run my-model", "```")
 
 
 def write_card(folder: Path, source: Source, what: str, facts: dict[str, Any]) -> None:
     """Writes README.md, and the curve beside it. `what`: adapter, merged or gguf; `facts` as in
     export.json, {} for an adapter, which is what the others are checked against."""
+    if what == "adapter" and source.method == "full":
+        what = "whole"
     licence = of_base(source.base)
     body = [*_opening(source, what, facts), *_check(facts), *_use(source, what)]
     if source.run:
@@ -68,7 +50,10 @@ def write_card(folder: Path, source: Source, what: str, facts: dict[str, Any]) -
 
 
 def _front(source: Source, what: str, licence: str) -> dict[str, Any]:
-    front: dict[str, Any] = {"library_name": _LIBRARIES[what], "pipeline_tag": "text-generation"}
+    front: dict[str, Any] = {
+        "library_name": _LIBRARIES.get(what, "transformers"),
+        "pipeline_tag": "text-generation",
+    }
     if _HUB_ID.fullmatch(source.base):
         front["base_model"] = source.base
         front["base_model_relation"] = {"adapter": "adapter", "gguf": "quantized"}.get(
@@ -107,8 +92,9 @@ def _check(facts: dict[str, Any]) -> list[str]:
 
 
 def _use(source: Source, what: str) -> list[str]:
-    base = bare_name(source.base)
-    code = [line.format(base=json.dumps(base, ensure_ascii=False)) for line in _CODE[what]]
+    code = load_code(bare_name(source.base), "path/to/this/folder", is_whole=what != "adapter")
+    if what == "gguf":
+        code = [*_OLLAMA]
     lines = ["", "## How to use it", "", *code]
     if source.system_prompt:
         quoted = [f"> {plain(line)}" for line in source.system_prompt.split("\n")]
@@ -132,7 +118,7 @@ def _limits(source: Source, what: str) -> list[str]:
         limits.append("Its base, sprout, is tiny and knows no facts: a model to try things with.")
     if source.run and source.run.config.eval_size == 0 and not source.run.config.eval_dataset:
         limits.append("No rows were kept back, so whether it learned more than its rows is open.")
-    if what != "adapter" and source.run and _was_quantised(source):
+    if what not in ("adapter", "whole") and source.run and _was_quantised(source):
         limits.append(
             "It was trained on a quantised base and merged into the unquantised one, so it may "
             "answer a little differently from what was heard in training."

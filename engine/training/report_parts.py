@@ -3,7 +3,6 @@
 What a person wrote or a model said is escaped, so that it reads as it was written.
 """
 
-import json
 import os
 import re
 import time
@@ -15,8 +14,8 @@ from engine.errors import Sentence
 from engine.evaluation import verdict
 from engine.evaluation.findings import findings
 from engine.models.old.recognise import config_of, kind_of
-from engine.places import SPROUT
 from engine.training.answers import asked
+from engine.training.how_to_load import load_code
 from engine.training.live_files import read_json
 from engine.training.runs import Run
 
@@ -151,22 +150,14 @@ def _use(run: Run, lang: str) -> list[str]:
     if not run.has_adapter:
         return []
     name = run.config.model_name_or_path
-    base = json.dumps("data/sprout" if name == SPROUT else bare_name(name), ensure_ascii=False)
+    is_whole = run.config.peft_type == "full"
     told = Sentence(
-        "`adapter/` holds the weights, the tokenizer and the chat template. With Transformers and "
-        "PEFT:",
-        "`adapter/` 里有权重、分词器和对话模板。用 Transformers 和 PEFT 加载：",
+        "`adapter/` holds the weights, the tokenizer and the chat template. With Transformers"
+        f"{'' if is_whole else ' and PEFT'}:",
+        "`adapter/` 里有权重、分词器和对话模板。"
+        f"用 Transformers {'' if is_whole else '和 PEFT '}加载：",
     )
-    code = [
-        "```python",
-        "from peft import PeftModel",
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        "",
-        f"base = AutoModelForCausalLM.from_pretrained({base})",
-        'model = PeftModel.from_pretrained(base, "adapter")',
-        'tokenizer = AutoTokenizer.from_pretrained("adapter")',
-        "```",
-    ]
+    code = load_code(bare_name(name), "adapter", is_whole)
     lines = [*_title("How to use it", "怎样使用", lang), told.in_language(lang), "", *code]
     if kind_of(config_of(Path(os.path.expanduser(name)))):  # no error for an unknown person's home
         words = Sentence(

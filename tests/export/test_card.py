@@ -78,6 +78,15 @@ def test_the_card_of_an_adapter_of_a_sample(tmp_path):
     assert "sprout, is tiny and knows no facts" in text
 
 
+def test_a_model_all_of_whose_weights_were_trained_is_no_adapter(tmp_path):
+    source = Source("x", tmp_path, "Qwen/Qwen3-0.6B", "full", {}, None)
+    front, text = card(tmp_path, source, "adapter", {})
+    assert (front["library_name"], front["base_model_relation"]) == ("transformers", "finetune")
+    assert "\nQwen/Qwen3-0.6B, all of whose weights were trained: a model by itself.\n" in text
+    assert 'model = AutoModelForCausalLM.from_pretrained("path/to/this/folder")\n' in text
+    assert "PeftModel" not in text
+
+
 def test_a_base_of_the_hub_is_named(tmp_path):
     source = Source("x", tmp_path, "Qwen/Qwen3-0.6B", "dora", {}, None)
     front, _ = card(tmp_path, source, "gguf", FACTS)

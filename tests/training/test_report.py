@@ -122,6 +122,18 @@ def test_what_is_not_there_is_not_told(path):
     assert not (path / "curves.svg").exists()
 
 
+@pytest.mark.parametrize(("method", "on_a_base"), [("lora", True), ("full", False)])
+def test_it_is_loaded_as_what_it_is(path, method, on_a_base):
+    """A model all of whose weights were trained is no adapter of PEFT's."""
+    config = TrainConfig(peft_type=method, dataset="a.json", model_name_or_path="sprout")
+    (path / "config.yaml").write_text(config.to_yaml())
+    write_report(path)
+    text, chinese = runs.report(path.name), runs.report(path.name, "zh")
+    assert ("PeftModel.from_pretrained(base" in text) is on_a_base
+    assert ('\nmodel = AutoModelForCausalLM.from_pretrained("adapter")' in text) is not on_a_base
+    assert ("With Transformers and PEFT:" in text, "PEFT" in chinese) == (on_a_base, on_a_base)
+
+
 @pytest.mark.parametrize(("model_type", "told"), [("qwen", True), ("qwen2", False)])
 def test_a_base_of_an_old_layout_is_told_as_such(path, tmp_path, model_type, told):
     """The few lines of Python would not load it."""
