@@ -26,7 +26,8 @@ class Unsaved(TrainerCallback):
         self._restore(model, state.global_step)
 
     def on_optimizer_step(self, args, state, control, model=None, **kwargs):
-        if _method(model) != "ADALORA":
+        # Of a single step nothing is known by which ranks could be shared out; PEFT would fail.
+        if _method(model) != "ADALORA" or state.max_steps < 2:
             return
         # While a rank pattern stands in the configuration, PEFT saves cut shapes, which a resumed
         # run cannot load. What is cut counts nothing (its lora_E is 0), so all may be saved.

@@ -165,6 +165,13 @@ def test_a_method_from_start_to_voice(case, options, trained, cpu):
     assert curve(path, "eval_loss") == pytest.approx(evaluations, abs=1e-4)
 
 
+def test_adalora_of_a_single_step_keeps_all_its_ranks(options, trained):
+    """Of which nothing is known by then."""
+    path = runs.create(options(METHODS["adalora"] | {"max_steps": 1, "save_steps": 1}))
+    trained(path)
+    assert (runs.get(path.name).state, [*curve(path, "loss")]) == ("finished", [1])
+
+
 ROWS = [[5, 9, 300, 41, 7, 2], [8, 100, 77], [6, 60, 61, 62, 63, 64, 65, 2]]
 
 
