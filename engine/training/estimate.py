@@ -76,6 +76,7 @@ def _estimate(
         "peak_gib": outlook.peak_gib,
         "parts": outlook.parts,
         "device": device.name,
+        "on_gpu": device.type == "cuda",
         "device_gib": memory.total_gib,
         "free_gib": memory.free_gib,
         "fits": outlook.fits,

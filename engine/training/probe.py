@@ -92,7 +92,7 @@ def can_measure(report: dict[str, Any]) -> bool:
     if "peak_gib" not in report:
         return False
     others = len(report["reasons"]) - (not report["fits"])
-    return not others and (report["fits"] or torch.cuda.is_available())
+    return not others and (report["fits"] or report["on_gpu"])
 
 
 def _refuse_shared(config: TrainConfig) -> None:
@@ -159,7 +159,7 @@ def sizes(longest: Row, capacity: int) -> list[list[Row]]:
 
 def _peak_gib(trainer: PackedTrainer, rows: list[Row]) -> float:
     """Of one optimiser step."""
-    if not torch.cuda.is_available():
+    if trainer.args.device.type != "cuda":
         with _PeakOfRam() as peak:
             _step(trainer, rows)
         return peak.bytes / GIB
@@ -202,7 +202,7 @@ class _PeakOfRam:
 def _measured(report: dict[str, Any], found: list[tuple[int, float]]) -> dict[str, Any]:
     tokens, peaks = (list(one) for one in zip(*found, strict=True))
     capacity, predicted = report["micro_step_tokens"], report["peak_gib"]
-    what = _RESERVED if torch.cuda.is_available() else _RESIDENT
+    what = _RESERVED if report["on_gpu"] else _RESIDENT
     answer = {"tokens": tokens, "peak_gib": peaks, "predicted_gib": predicted}
     answer |= {"what": what._asdict(), "note": None}
     if len(found) == 1:

@@ -146,9 +146,10 @@ def test_memory_that_runs_out_at_once_is_a_sentence(values, no_gpu, monkeypatch)
     ],
 )
 def test_what_is_tried_at_all(report, on_gpu, expected, monkeypatch):
-    """A run that is too large is tried on a GPU only, one that cannot start nowhere."""
-    monkeypatch.setattr("torch.cuda.is_available", lambda: on_gpu)
-    assert can_measure(report) is expected
+    """A run that is too large is tried on a GPU only, one that cannot start nowhere; a run on the
+    processor is none on a GPU, though there be one."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert can_measure(report | {"on_gpu": on_gpu}) is expected
 
 
 def test_what_cannot_start_is_refused_in_its_own_sentence(values, no_gpu):
