@@ -46,7 +46,7 @@ def arguments(
         seed=config.seed,
         bf16=on_gpu and autocast and device.dtype is torch.bfloat16,
         fp16=on_gpu and device.dtype is torch.float16,
-        logging_steps=config.logging_steps,
+        logging_steps=min(config.logging_steps, max_steps),  # a run without a loss has no curve
         logging_nan_inf_filter=False,
         eval_strategy="steps" if evaluates else "no",
         eval_steps=evaluates_every(config, max_steps),

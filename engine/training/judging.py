@@ -1,5 +1,5 @@
 """Before the start: whether a run has what it is judged by, rows that are kept back and
-evaluations on them. Else early stopping and the best model would never act."""
+evaluations on them, and a loss to be stopped at. Else such options would never act."""
 
 from typing import Any
 
@@ -13,6 +13,8 @@ def cannot_judge(config: TrainConfig, facts: dict[str, Any], max_steps: int) -> 
     """By field. `facts` are those of dataset.json."""
     if facts["eval_file"] and facts["eval_sha256"] == facts["sha256"]:
         return {"eval_dataset": _SAME_ROWS}
+    if config.stop_at_loss and 1 < max_steps <= config.logging_steps:
+        return {"logging_steps": _never_logged(config, max_steps)}
     if not (config.early_stopping_patience or config.load_best_model_at_end):
         return {}
     if not facts["eval_rows"]:
@@ -27,6 +29,17 @@ _SAME_ROWS = Sentence(
     "anything else was learned; choose another file, or none, and rows of the data are kept back.",
     "验证数据与训练数据完全相同，无法看出是否举一反三；请换一份，或留空，从训练数据里留出一部分。",
 )
+
+
+def _never_logged(config: TrainConfig, max_steps: int) -> Sentence:
+    return Sentence(
+        f"The run has {max_steps} steps and its loss would be looked at after "
+        f"{config.logging_steps}, so stop_at_loss could never stop it. Write at most "
+        f"{max_steps - 1}, or set stop_at_loss to 0.",
+        f"全程 {max_steps} 步，却要每 {config.logging_steps} 步才看一次 loss，"
+        "stop_at_loss 永远不会起作用。"
+        f"请填不超过 {max_steps - 1} 的数，或把 stop_at_loss 设为 0。",
+    )
 
 
 def _nothing_kept(config: TrainConfig, facts: dict[str, Any]) -> Sentence:

@@ -48,8 +48,10 @@ class Stopping(TrainerCallback):
 
     def _loss_reached(self, state: TrainerState) -> Sentence | None:
         wanted = self._config.stop_at_loss
+        if not wanted:
+            return None
         low = [one for one in smooth(_line(state, "loss")) if one[1] <= wanted]
-        if not (wanted and low):
+        if not low:
             return None
         step, loss = low[-1]
         return Sentence(

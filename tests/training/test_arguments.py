@@ -71,6 +71,12 @@ def test_warm_up_below_one_is_a_share_of_all_steps(tmp_path, cpu, warmup, steps)
     assert args.warmup_steps == steps
 
 
+@pytest.mark.parametrize(("logging_steps", "every"), [(10, 10), (80, 80), (1000, 80)])
+def test_a_run_has_at_least_one_loss(tmp_path, cpu, logging_steps, every):
+    config = TrainConfig(logging_steps=logging_steps)
+    assert arguments(config, tmp_path, cpu, 80, evaluates=False).logging_steps == every
+
+
 def test_zero_means_about_eight_evaluations_and_four_saves(tmp_path, cpu):
     args = arguments(TrainConfig(), tmp_path, cpu, max_steps=80, evaluates=True)
     assert (args.eval_steps, args.save_steps, args.eval_strategy) == (10, 20, "steps")

@@ -107,6 +107,7 @@ def test_the_shortest_default_run_goes(values, write_rows, tmp_path, rows):
 
 
 PATIENT, BEST = {"early_stopping_patience": 2}, {"load_best_model_at_end": True}
+SOON = {"stop_at_loss": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,12 @@ PATIENT, BEST = {"early_stopping_patience": 2}, {"load_best_model_at_end": True}
         (1, BEST, "load_best_model_at_end", "there is one row, and it is trained on"),
         (24, BEST | {"eval_steps": 31}, "eval_steps", "at most 30, or 0"),
         (24, PATIENT | {"eval_steps": 16}, "early_stopping_patience", "write at most 1, or"),
+        (
+            24,
+            SOON | {"logging_steps": 30},
+            "logging_steps",
+            "Write at most 29, or set stop_at_loss",
+        ),
     ],
 )
 def test_what_could_never_be_judged_is_refused(
@@ -139,6 +146,9 @@ def test_what_could_never_be_judged_is_refused(
         PATIENT | {"eval_steps": 15},
         {"early_stopping_patience": 7},
         {"eval_steps": 1000},
+        SOON | {"logging_steps": 29},
+        SOON | {"logging_steps": 1, "max_steps": 1},
+        {"logging_steps": 1000},
     ],
 )
 def test_what_can_just_be_judged_goes(values, changes):
