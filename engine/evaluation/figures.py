@@ -6,7 +6,6 @@ from engine.training.kinds import Kinds, each, has, is_count, is_figure, is_text
 
 _LOSSES: Kinds = {"base": maybe(is_figure), "adapter": is_figure}
 _ROWS: Kinds = _LOSSES | {"rows": is_count}
-_HEARD: Kinds = {"base": is_figure}
 _BEST: Kinds = {
     **dict.fromkeys(("step", "last_step"), is_count),
     **dict.fromkeys(("eval_loss", "last_eval_loss"), is_figure),

@@ -56,6 +56,7 @@ class Memory:
         ("fewer are faster and take more memory; 0: all", "越少越快、越占显存；0 为全部"),
         low=0,
         high=1000,
+        only_for=("gradient_checkpointing", (True,)),
     )
     auto_find_batch_size: bool = option(
         True,
