@@ -1,5 +1,5 @@
-"""Before the start: whether a run has what it is judged by, rows that are kept back and
-evaluations on them, and a loss to be stopped at. Else such options would never act."""
+"""Before the start: whether a run has what it is judged by: rows that are kept back, evaluations on
+them, and losses that are looked at. Else such options would never act."""
 
 from typing import Any
 
