@@ -16,13 +16,13 @@ from engine.training.memory import predict
 from engine.training.shape import Shape
 
 _MARGIN = 0.97  # of what is free: the prediction errs by a few per cent
-# Measured on an H200, 7B, beside the same run without (2026-11-21); see docs/training.md.
-_EVERY_LAYER, _EIGHT_BIT, _FOUR_BIT, _OPTIMIZER = 1.40, 1.07, 1.04, 1.02
+# Measured on an H200, 7B, beside the same run without (2026-11-21 and 23); see docs/training.md.
+_EVERY_LAYER, _EIGHT_BIT, _FOUR_BIT, _OPTIMIZER = 1.40, 1.01, 1.03, 1.02
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """`capacity` is the tokens of a micro-step, `micro_steps` how many at most make up a step on
+    """`capacity` is the tokens of a micro-step, `micro_steps` about how many make up a step on
     one device, `parts` GiB of its peak."""
 
     capacity: int

@@ -57,9 +57,9 @@ def test_the_whole_ladder_where_it_does_not_fit():
     every = {"gradient_checkpointing": True, "gradient_checkpointing_layers": 0}
     found = task(16).ladder(TrainConfig(**BATCH))
     assert rungs(found) == [
-        ("4-bit base", four, True, 1.04),
-        ("8-bit base", eight, True, 1.07),
-        ("4-bit base and checkpointing", four | every, True, 1.456),
+        ("8-bit base", eight, True, 1.01),
+        ("4-bit base", four, True, 1.03),
+        ("4-bit base and checkpointing", four | every, True, 1.442),
         ("longest row 512 tokens, the rest is cut", {"max_length": 512}, False, 1.0),
         ("8-bit optimiser", {"optim": "paged_adamw_8bit"}, False, 1.02),
         ("checkpoint 28 of 28 layers", every, False, 1.4),
@@ -85,11 +85,11 @@ def test_as_few_layers_as_fit_are_computed_anew():
 
 
 def test_time_is_told_against_the_run_as_it_is():
-    """From 8 bit to 4 bit is faster; what is on already is offered no more."""
+    """From 8 bit to 4 bit is slower; what is on already is offered no more."""
     config = TrainConfig(**BATCH, load_in_8bit=True, gradient_checkpointing=True)
     found = task(141).ladder(config)
     offered = {words: time for words, _, _, time in rungs(found)}
-    assert offered["4-bit base"] == round(1.04 / 1.07, 3)
+    assert offered["4-bit base"] == round(1.03 / 1.01, 3)
     assert not {"8-bit base", "4-bit base and checkpointing"} & set(offered)
     assert not [words for words in offered if words.startswith("checkpoint")]
 
