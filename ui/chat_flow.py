@@ -27,19 +27,22 @@ def set_voices(
     is_blind: bool,
     manner: Sequence,
     lang: str,
+    before: list[str] | None = None,
 ) -> dict:
     """Puts voices on: their names, the first tuned one's character, system prompt and suggested
     questions, and what each has of its `own`. While that one stays, so do the character, greeting
-    and prompt that a person may have chosen. `manner` are the values of the panel's."""
+    and prompt that a person may have chosen. `manner` are the values of the panel's; `before` who
+    spoke until now, where those of the talk are others already."""
     notice = cards.nothing()
     try:
         adapter, prompts = cast.lead(voices), cast.system_prompts(voices)
     except UserError as error:
         notice = cards.sentence(error.sentence.in_language(lang))
         voices, adapter, prompts = [BASE], None, [""]
-    stays = conversation.tuned(voices)[:1] == conversation.tuned(talk["voices"])[:1]
+    stays = conversation.tuned(voices)[:1] == conversation.tuned(before or talk["voices"])[:1]
     character = cast.card(talk["character"]) if stays else cast.character_of(adapter)
-    fresh = conversation.talk_with(talk, voices)
+    goes_on = stays or talk["turns"]  # what another character opened and nobody answered does not
+    fresh = conversation.talk_with(talk, voices) if goes_on else conversation.new_talk(voices)
     if fresh is not talk and character:
         greeting = talk["greeting"] if stays else character_box.greeting_of(character)
         fresh = conversation.new_talk(voices, character.id, greeting)

@@ -177,8 +177,9 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
             updates |= chat_flow.standing(parts, status, lang)
         if gone := [voice for voice in voices if cast.is_gone(voice)]:
             left = [voice for voice in voices if voice not in gone] or [BASE]
-            talk = conversation.without_the_gone(talk, left)
-            updates |= chat_flow.set_voices(parts, talk, left, own, is_blind, manner, lang)
+            before, talk = talk["voices"], conversation.without_the_gone(talk, left)
+            scene = (parts, talk, left, own, is_blind, manner, lang, before)
+            updates |= chat_flow.set_voices(*scene)
             if talk["turns"]:
                 updates |= chat_flow.drawn(parts, talk, marks, is_blind, lang)
             said = say("chat_gone", lang, names=say("chat_comma", lang).join(gone))

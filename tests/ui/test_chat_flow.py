@@ -9,7 +9,7 @@ from engine.chat.conversations import BASE
 from engine.config import TrainConfig
 from engine.training import runs
 from ui import chat_flow, chat_parts
-from ui.conversation import new_talk
+from ui.conversation import new_talk, without_the_gone
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def two(tiny_model_folder, make_adapter):
 def put_on(parts):
     manner = [component.value for component in parts.panel.manner]
 
-    def put_on(talk, voices):
-        return chat_flow.set_voices(parts, talk, voices, {}, False, manner, "en")
+    def put_on(talk, voices, before=None):
+        return chat_flow.set_voices(parts, talk, voices, {}, False, manner, "en", before)
 
     return put_on
 
@@ -55,3 +55,13 @@ def test_another_first_voice_brings_its_own(parts, put_on, two):
     assert talk["greeting"]
     assert updates[parts.panel.box.picker].value == "palace-secretary"
     assert parts.panel.system in updates
+
+
+def test_a_first_voice_that_is_gone_takes_its_character_with_it(parts, put_on, two):
+    """Its run was deleted: the talk lacks it already when the others are put on."""
+    talk = new_talk([BASE, *two], "lighthouse-keeper")
+    for left, theirs in ([BASE, two[1]], "palace-secretary"), ([BASE], ""):
+        updates = put_on(without_the_gone(talk, left), left, before=talk["voices"])
+        assert updates[parts.panel.box.picker].value == theirs
+        assert updates[parts.talk]["character"] == theirs
+        assert parts.panel.system in updates
