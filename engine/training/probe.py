@@ -3,6 +3,7 @@
 `python -m engine.training.probe` is the process that engine.measure asks.
 """
 
+import math
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -68,7 +69,7 @@ def probe(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if stopping():
         return
     yield {"share": 0.2, "doing": _LOADING._asdict()}
-    found: list[tuple[int, float]] = []
+    found: dict[int, float] = {}
     try:
         with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
             for look in _steps(TrainConfig.from_dict(values), report, Path(folder), found):
@@ -78,7 +79,7 @@ def probe(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        if not found:
+        if len(found) < 2:
             raise UserError(
                 "Memory ran out before one small step was done; take a rung of the ladder first.",
                 "连最小的一步都还没走完，内存（显存）就不足了；请先选一个更省的办法。",
@@ -107,9 +108,10 @@ def _refuse_shared(config: TrainConfig) -> None:
 
 
 def _steps(
-    config: TrainConfig, report: dict[str, Any], folder: Path, found: list[tuple[int, float]]
+    config: TrainConfig, report: dict[str, Any], folder: Path, found: dict[int, float]
 ) -> Iterator[dict[str, Any]]:
-    """Fills `found` with tokens and GiB; raises where a step does not fit."""
+    """Fills `found` with GiB by tokens, not a number while these are tried; raises where a step
+    does not fit."""
     device, max_steps = pick_device(config.dtype, config.device_map), report["steps"]
     tokenizer, _ = load_tokenizer(config.model_name_or_path, config.chat_template)
     train = prepare(config, tokenizer).train
@@ -142,9 +144,10 @@ def _steps(
         yield {"share": 0.9 if found else 0.6, "doing": doing._asdict()}
         # A second micro-step adds its gradients to those of the first.
         step = rows * min(2, report["micro_steps"])
-        if not found:  # the optimiser's state and the workspaces come with the first step
+        is_first, found[tokens] = not found, math.nan
+        if is_first:  # the optimiser's state and the workspaces come with the first step
             _peak_gib(trainer, step)
-        found.append((tokens, _peak_gib(trainer, step)))
+        found[tokens] = _peak_gib(trainer, step)
 
 
 def sizes(longest: Row, capacity: int) -> list[list[Row]]:
@@ -199,17 +202,18 @@ class _PeakOfRam:
             self.bytes = max(self.bytes, process.memory_info().rss)
 
 
-def _measured(report: dict[str, Any], found: list[tuple[int, float]]) -> dict[str, Any]:
-    tokens, peaks = (list(one) for one in zip(*found, strict=True))
+def _measured(report: dict[str, Any], found: dict[int, float]) -> dict[str, Any]:
+    tried, known = max(found), {n: gib for n, gib in found.items() if not math.isnan(gib)}
+    tokens, peaks = [*known], [*known.values()]
     capacity, predicted = report["micro_step_tokens"], report["peak_gib"]
     what = _RESERVED if report["on_gpu"] else _RESIDENT
     answer = {"tokens": tokens, "peak_gib": peaks, "predicted_gib": predicted}
     answer |= {"what": what._asdict(), "note": None}
-    if len(found) == 1:
+    if len(known) == 1:
         note = Sentence(
-            f"Memory ran out at {capacity:,} tokens; {tokens[0]:,} fit. The run would cut its "
+            f"Memory ran out at {tried:,} tokens; {tokens[0]:,} fit. The run would cut its "
             "steps smaller, where a single sequence is not too long already.",
-            f"{capacity:,} 个 token 时内存（显存）不足，{tokens[0]:,} 个放得下。"
+            f"{tried:,} 个 token 时内存（显存）不足，{tokens[0]:,} 个放得下。"
             "正式训练会把一步切得更小，除非单独一条就已太长。",
         )
         unknown = dict.fromkeys(("gib_per_1000_tokens", "peak_gib_at_capacity", "error"))

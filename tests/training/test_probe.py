@@ -1,6 +1,7 @@
 """A measurement: one real step at two sizes, beside the prediction; and memory that runs out."""
 
 import os
+import re
 
 import psutil
 import pytest
@@ -119,13 +120,16 @@ def out_of_memory_at(number, monkeypatch):
 
 
 def test_memory_that_runs_out_at_the_larger_size_keeps_the_smaller(values, no_gpu, monkeypatch):
+    """And names the sizes that it has tried: rows that are not packed make up no whole number."""
     out_of_memory_at(3, monkeypatch)
-    *_, last = probe(values)
-    measured = last["measured"]
+    *looks, last = probe(values | {"packing": False, "per_device_train_batch_size": 8})
+    measured, (tried,) = last["measured"], looks[-1:]
     assert (len(measured["tokens"]), measured["peak_gib"]) == (1, [2.0])
     unknown = ("peak_gib_at_capacity", "gib_per_1000_tokens", "error")
     assert [measured[name] for name in unknown] == [None, None, None]
-    assert f"{measured['tokens'][0]:,} fit" in measured["note"]["en"]
+    larger = re.fullmatch(r"One step of ([\d,]+) tokens", tried["doing"]["en"])[1]
+    sizes = f"Memory ran out at {larger} tokens; {measured['tokens'][0]:,} fit."
+    assert measured["note"]["en"].startswith(sizes)
 
 
 def test_memory_that_runs_out_at_once_is_a_sentence(values, no_gpu, monkeypatch):
