@@ -73,7 +73,7 @@ def test_a_plan_says_that_it_is_one():
     page = fitting.plan({"plan": ESTIMATE | {"fits": True, "device_gib": 24.0}}, "zh")
     assert text_of(page) == (
         "规划：在 24 GiB 的显卡上 放得下：约 12.0 GiB 权重 9.0 loss 计算 3.0 "
-        "微步：每步最多 4 个，每个最多 4,096 个 token 只是规划：「开始训练」仍在本机进行。 "
+        "微步：每步约 4 个，每个最多 4,096 个 token 只是规划：「开始训练」仍在本机进行。 "
         "想省一些显存 点一下就会填好表单里的选项。 4 比特底座 5.2 GiB 用时 +4%"
     )
 

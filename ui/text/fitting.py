@@ -20,8 +20,8 @@ WORDS = {
         "one a step, of up to {tokens} tokens", "每步一个，最多 {tokens} 个 token"
     ),
     "fitting_some_micro_steps": Sentence(
-        "up to {count} a step, of up to {tokens} tokens each",
-        "每步最多 {count} 个，每个最多 {tokens} 个 token",
+        "about {count} a step, of up to {tokens} tokens each",
+        "每步约 {count} 个，每个最多 {tokens} 个 token",
     ),
     "fitting_loss_note": Sentence(
         "The loss is the mean over a step's trained tokens. How a step is cut into micro-steps "
