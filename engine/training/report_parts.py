@@ -159,7 +159,8 @@ def _use(run: Run, lang: str) -> list[str]:
     )
     code = load_code(bare_name(name), "adapter", is_whole)
     lines = [*_title("How to use it", "怎样使用", lang), told.in_language(lang), "", *code]
-    if kind_of(config_of(Path(os.path.expanduser(name)))):  # no error for an unknown person's home
+    kind = kind_of(config_of(Path(os.path.expanduser(name))))  # also of an unknown person's home
+    if kind == "chatglm" or (kind and not is_whole):  # but for ChatGLM-6B's it is saved in today's
         words = Sentence(
             "Transformers does not read this base's old layout by itself: speak with it in "
             "Greenroom, or export it merged.",

@@ -134,13 +134,21 @@ def test_it_is_loaded_as_what_it_is(path, method, on_a_base):
     assert ("With Transformers and PEFT:" in text, "PEFT" in chinese) == (on_a_base, on_a_base)
 
 
-@pytest.mark.parametrize(("model_type", "told"), [("qwen", True), ("qwen2", False)])
-def test_a_base_of_an_old_layout_is_told_as_such(path, tmp_path, model_type, told):
-    """The few lines of Python would not load it."""
+@pytest.mark.parametrize(
+    ("model", "method", "told"),
+    [
+        ({"model_type": "qwen"}, "lora", True),
+        ({"model_type": "qwen"}, "full", False),
+        ({"model_type": "chatglm", "inner_hidden_size": 64}, "full", True),
+        ({"model_type": "qwen2"}, "lora", False),
+    ],
+)
+def test_a_base_of_an_old_layout_is_told_as_such(path, tmp_path, model, method, told):
+    """The few lines of Python would not load it; trained whole, nearly each is saved in today's."""
     folder = tmp_path / "base"
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
-    config = TrainConfig(dataset="a.json", model_name_or_path=str(folder))
+    (folder / "config.json").write_text(json.dumps(model))
+    config = TrainConfig(dataset="a.json", model_name_or_path=str(folder), peft_type=method)
     (path / "config.yaml").write_text(config.to_yaml())
     write_report(path)
     assert ("does not read this base's old layout" in runs.report(path.name)) is told
