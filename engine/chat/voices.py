@@ -70,8 +70,8 @@ class Voices:
         self.settle()
         self.tuned.remove()
         self.tuned, self.names = Tuned(self.base, self.device, {}), [BASE]
-        self.manners = {BASE: self.manners[BASE]}
-        found, self.notes = [self._check(name, one) for name, one in adapters.items()], []
+        self.manners, self.notes = {BASE: self.manners[BASE]}, []
+        found = [self._check(name, one) for name, one in adapters.items()]
         manners = {
             name: manner_of(self.manners[BASE], folder, read_card(folder))
             for name, folder in adapters.items()

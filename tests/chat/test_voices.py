@@ -233,7 +233,9 @@ def test_a_foreign_adapter_that_names_another_base_is_loaded_with_a_word(
         voices.use({"foreign": foreign, "two": adapters["two"]})
         assert voices.names == [BASE, "foreign", "two"]
         assert [one.en for one in voices.notes] == notes
-    voices.use(adapters)
+    (foreign / "adapter_config.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be read"):
+        voices.use({"foreign": foreign})
     assert voices.notes == []
 
 
