@@ -65,23 +65,12 @@ def loading(
         if status() is None or wanted != _loaded_as:
             _loaded = _loaded_as = None
             _asker = me
-            asked = _child.ask(
-                "load",
+            yield from _load_anew(
                 model_name_or_path=model_name_or_path,
                 adapters={name: str(folder) for name, folder in folders.items()},
                 load_in_4bit=load_in_4bit,
                 load_in_8bit=load_in_8bit,
             )
-            try:
-                for look in asked:
-                    if "doing" in look:
-                        yield look
-                    else:
-                        _loaded = look
-            except UserError:
-                if _loaded is None:
-                    _child.close()
-                raise
             _loaded_as = wanted
         loaded = _loaded
     if _stops[me] != stops:
@@ -90,6 +79,22 @@ def loading(
             "载入模型时已停止，没有提问；需要时请再问一次。",
         )
     yield loaded
+
+
+def _load_anew(**asked: Any) -> Iterator[dict[str, Any]]:
+    """Yields what is being done; what is loaded stands in `_loaded` then, before an error of an
+    adapter's, too. A process that holds nothing is ended."""
+    global _loaded
+    try:
+        for look in _child.ask("load", **asked):
+            if "doing" in look:
+                yield look
+            else:
+                _loaded = look
+    except UserError:
+        if _loaded is None:
+            _child.close()
+        raise
 
 
 def chat(

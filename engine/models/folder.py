@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.models.sources.names import wrong
 
 _BIN = "pytorch_model*.bin"
 
@@ -11,7 +12,7 @@ _BIN = "pytorch_model*.bin"
 def check_folder(folder: Path) -> None:
     """Raises UserError (field "model_name_or_path") when config.json or the weights are missing."""
     if not (folder / "config.json").is_file():
-        raise _wrong(
+        raise wrong(
             f"{folder} is a folder, but not a model's: it has no config.json. Choose the folder "
             "that holds config.json, the tokenizer and *.safetensors.",
             f"{folder} 不是模型文件夹：里面没有 config.json。"
@@ -21,12 +22,12 @@ def check_folder(folder: Path) -> None:
         if not isinstance(json.loads((folder / "config.json").read_text(encoding="utf-8")), dict):
             raise ValueError("no object")
     except ValueError as error:
-        raise _wrong(
+        raise wrong(
             f"config.json in {folder} is broken ({error}); copy the model anew.",
             f"{folder} 里的 config.json 已损坏，请重新复制模型。",
         ) from error
     if not has_safetensors(folder) and not any(folder.glob(_BIN)):
-        raise _wrong(
+        raise wrong(
             f"{folder} holds neither *.safetensors nor {_BIN}; weights in other formats are not "
             "read. Convert the model to safetensors.",
             f"{folder} 里既没有 *.safetensors 也没有 {_BIN}；其他格式的权重不予读取。"
@@ -59,7 +60,3 @@ def refuse_programs(files: list[Path], field: str = "model_name_or_path") -> Non
 def bin_files(folder: Path) -> list[Path]:
     """The weights that are read where there are no safetensors."""
     return [] if has_safetensors(folder) else sorted(folder.glob(_BIN))
-
-
-def _wrong(en: str, zh: str) -> UserError:
-    return UserError(en, zh, field="model_name_or_path")

@@ -13,7 +13,7 @@ from engine.hardware import GIB, Device
 from engine.models.folder import bin_files, check_folder, refuse_programs
 from engine.models.old.conversion import load_native
 from engine.models.old.recognise import Old, know_saved_port, recognise
-from engine.models.sources.names import is_elsewhere
+from engine.models.sources.names import is_elsewhere, wrong
 from engine.places import DATA_DIR, SPROUT
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def load_tokenizer(
         lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False), model_name_or_path
     )
     if not tokenizer.is_fast:
-        raise _wrong(
+        raise wrong(
             f"{model_name_or_path} has no fast tokenizer (tokenizer.json), which is needed to show "
             "what the model learns; choose a model that has one.",
             f"{model_name_or_path} 没有快速分词器（tokenizer.json），无法显示模型学到什么；"
@@ -232,10 +232,6 @@ def _keep_differentiable(model: "PreTrainedModel") -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def _wrong(en: str, zh: str) -> UserError:
-    return UserError(en, zh, field="model_name_or_path")
-
-
 def _guarded(load: Any, name: str) -> Any:
     """Runs a Transformers loader; its many exceptions become one sentence each."""
     from huggingface_hub.errors import StrictDataclassError
@@ -250,7 +246,7 @@ def _guarded(load: Any, name: str) -> Any:
         if is_out_of_memory(error):
             raise
         first = first_line(error)
-        raise _wrong(
+        raise wrong(
             f"{name} cannot be loaded as a causal language model: {first}",
             f"{name} 无法作为因果语言模型载入：{first}",
         ) from error
