@@ -234,7 +234,7 @@ def test_a_foreign_adapter_that_names_another_base_is_loaded_with_a_word(
         assert voices.names == [BASE, "foreign", "two"]
         assert [one.en for one in voices.notes] == notes
     (foreign / "adapter_config.json").write_text("{")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="is broken"):
         voices.use({"foreign": foreign})
     assert voices.notes == []
 
