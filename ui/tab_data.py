@@ -6,9 +6,6 @@ import gradio as gr
 
 from engine import library
 from engine.characters.shelf import list_samples
-from engine.config import TrainConfig
-from engine.errors import UserError
-from engine.training import runs
 from ui import (
     cards,
     data_choice,
@@ -100,8 +97,8 @@ def _wire_reading(chosen: Chosen, choice, fields, learn, views, revised) -> None
     read = data_reading.reader(views, chosen, fields)
     chosen.dataset.change(
         _begin,
-        [chosen.dataset, chosen.clone, *own[:2]],
-        [*begun, *own],
+        [chosen.dataset, chosen.filled, *own[:2]],
+        [*begun, *own, chosen.filled],
         **QUICK,
     ).then(**read)
     typed = [fields[name].input for name in data_reading.READ_BY]
@@ -112,16 +109,16 @@ def _wire_reading(chosen: Chosen, choice, fields, learn, views, revised) -> None
     fields["loss_on"].change(lambda v: v, fields["loss_on"], learn, **QUICK)
 
 
-def _begin(dataset: str, clone: str, system_prompt: str, questions: str, request: gr.Request):
-    """The picker follows, the row starts anew, and the character of the data is put on."""
+def _begin(dataset: str, filled: dict, system_prompt: str, questions: str, request: gr.Request):
+    """The picker follows, the row starts anew, and what was filled in with this dataset is put on,
+    else the character of the data."""
     lang = language(request)
     known = {one.id: one for one in library.list_datasets()}
     found = known.get(dataset)
-    cloned = _cloned(clone)
     mapping = speaker = ""
-    if cloned and cloned.dataset == dataset:
-        prompt, asked = cloned.system_prompt, cloned.sample_prompts
-        mapping, speaker = cloned.mapping, cloned.speaker
+    if filled and filled["dataset"] == dataset:
+        prompt, asked = filled["system_prompt"], filled["sample_prompts"]
+        mapping, speaker = filled["mapping"], filled["speaker"]
     else:
         prompt, asked = _put_on(found.character if found else "", system_prompt, questions)
     listed = data_choice.choices(lang)
@@ -129,15 +126,8 @@ def _begin(dataset: str, clone: str, system_prompt: str, questions: str, request
     waiting = cards.waiting(say("data_reading", lang)) if dataset else cards.nothing()
     uploaded = gr.Button(visible=bool(found and not found.is_sample))
     second = gr.Dropdown(choices=form.no_second(lang) + listed)
-    return picker, 1, uploaded, cards.card("", waiting), second, prompt, asked, mapping, speaker
-
-
-def _cloned(clone: str) -> TrainConfig | None:
-    """A cloned run brings the prompt and questions that it was trained with."""
-    try:
-        return runs.get(clone).config if clone else None
-    except UserError:
-        return None
+    begun = picker, 1, uploaded, cards.card("", waiting), second
+    return *begun, prompt, asked, mapping, speaker, {}
 
 
 def _put_on(character: str, system_prompt: str, questions: str):

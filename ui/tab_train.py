@@ -14,6 +14,9 @@ from ui.chosen import Chosen
 from ui.events import QUICK, QUIET
 from ui.text import language, t
 
+# What comes with a dataset that is chosen, where nothing else is filled in with it.
+_OWN = ("system_prompt", "sample_prompts", "mapping", "speaker")
+
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
@@ -189,7 +192,9 @@ def _wire_filling(chosen: Chosen, parts: _Parts, picker: recipes.Picker, revised
 
     def filled(config: TrainConfig, count: int, dataset: str) -> dict:
         values = form.values_of(config, parts.fields)
-        shown = {chosen.dataset: config.dataset or dataset, revised: count + 1}
+        dataset = config.dataset or dataset
+        own = {name: getattr(config, name) for name in _OWN} | {"dataset": dataset}
+        shown = {chosen.dataset: dataset, chosen.filled: own, revised: count + 1}
         return values | shown | {parts.base: config.model_name_or_path}
 
     model = parts.fields["model_name_or_path"]
@@ -199,7 +204,7 @@ def _wire_filling(chosen: Chosen, parts: _Parts, picker: recipes.Picker, revised
         outputs=[*parts.fields.values(), parts.base],
         **QUICK,
     )
-    form_outputs = [*parts.fields.values(), chosen.dataset, revised, parts.base]
+    form_outputs = [*parts.fields.values(), chosen.dataset, chosen.filled, revised, parts.base]
     chosen.clone.change(clone, [chosen.clone, revised], [*form_outputs, chosen.run], **QUIET)
     form_text.wire(parts.text, filled, revised, chosen.dataset, form_outputs)
     recipes.wire(picker, chosen, revised, filled, _inputs(chosen, parts), form_outputs)

@@ -34,3 +34,28 @@ def test_command_and_yaml_fill_the_form(visit, tmp_path):
     expect(person.see("option_lora_r", "input")).to_have_value("9")
     expect(person.see("option_learning_rate", "input")).to_have_value("0.002")
     expect(person.see("as_yaml", "textarea")).to_have_value(re.compile("lora_r: 9"))
+
+
+def test_a_text_brings_its_dataset_as_it_says(visit, tmp_path):
+    """Columns, prompt and questions are those of the text, not those that come with the data."""
+    person = visit()
+    person.wait_for_data()
+    file = tmp_path / "mapped.csv"
+    file.write_text("alpha,beta\n" + "Say it.,Here it is.\n" * 5, encoding="utf-8")
+    person.upload(file)
+    expect(person.see("data_problem")).to_contain_text("alpha, beta")
+    person.see("dataset", "label").filter(has_text="Palace secretary").click()
+    expect(person.see("data_mask", ".mask")).to_contain_text("微臣")
+    person.go_to("train")
+    person.see("as_text", "button").first.click()
+    person.fill("paste", "dataset: mapped.csv\nmapping: alpha=user, beta=assistant\n")
+    person.see("fill_form").click()
+    expect(person.see("thread_data")).to_contain_text("mapped.csv · 5 rows")
+    mapped = "mapping: alpha=user, beta=assistant"
+    expect(person.see("as_yaml", "textarea")).to_have_value(re.compile(mapped))
+    plain = "dataset: lighthouse-keeper\nsystem_prompt: ''\nsample_prompts: ''\n"
+    person.fill("paste", plain)
+    person.see("fill_form").click()
+    expect(person.see("thread_data")).to_contain_text("Lighthouse keeper · ")
+    expect(person.see("option_system_prompt", "textarea")).to_have_value("")
+    expect(person.see("as_yaml", "textarea")).to_have_value(re.compile("sample_prompts: ''"))
