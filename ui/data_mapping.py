@@ -88,7 +88,9 @@ def asking(pickers: Pickers, columns: list[str], picked: Sequence, mapping: str)
     if mapping and mapping == text_of(picked):
         return box
     try:
-        return box | _columns(pickers, columns, parse_mapping(mapping))
+        asked = parse_mapping(mapping)
+        there = {column: role for column, role in asked.items() if column in columns}
+        return box | _columns(pickers, columns, there)
     except UserError:  # the reading has said so
         return box | _columns(pickers, columns, {})
 

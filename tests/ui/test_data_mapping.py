@@ -56,3 +56,10 @@ def test_a_cloned_runs_mapping_is_written_into_the_pickers(pickers):
     facts = FACTS | {"mapping": {"title": "user", "ask": "user", "answer": "assistant"}}
     shown = data_mapping.shown(pickers, facts, NOTHING, asked)
     assert values(pickers, shown)["user"] == ["title", "ask"]
+
+
+def test_a_column_that_there_is_not_is_not_picked(pickers):
+    """The reading says so; Gradio would refuse the picker at each later event."""
+    updates = data_mapping.asking(pickers, ["a", "b"], NOTHING, "gone=user, b=assistant")
+    assert values(pickers, updates)["user"] == []
+    assert values(pickers, updates)["assistant"] == "b"
