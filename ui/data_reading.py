@@ -66,6 +66,14 @@ class _Latest:
 
 _latest = _Latest()
 
+# The second value is the row: one out of range, of which Gradio makes an English error, is read as
+# the browser shows it when it is left.
+_ROW_IN_RANGE = """(dataset, row, ...others) => {
+  const slider = document.querySelector('#data_row input[type=range]');
+  if (slider) row = Math.min(Math.max(row ?? 1, Number(slider.min)), Number(slider.max));
+  return [dataset, row, ...others];
+}"""
+
 
 def reader(views: Views, chosen: Chosen, fields: form.Fields) -> dict:
     """Arguments of an event that reads the dataset anew."""
@@ -88,6 +96,7 @@ def reader(views: Views, chosen: Chosen, fields: form.Fields) -> dict:
         "fn": read,
         "inputs_kwargs": asked | {name: fields[name] for name in READ_BY},
         "outputs": views.all(),
+        "js": _ROW_IN_RANGE,
         "concurrency_limit": None,
         "trigger_mode": "multiple",
         **QUIET,
@@ -111,6 +120,7 @@ def row_reader(views: Views, chosen: Chosen, fields: form.Fields) -> dict:
         "fn": show,
         "inputs_kwargs": asked | {name: fields[name] for name in names},
         "outputs": views.of_a_row(),
+        "js": _ROW_IN_RANGE,
         "concurrency_limit": None,
         "trigger_mode": "always_last",
         **QUIET,

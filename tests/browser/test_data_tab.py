@@ -65,6 +65,18 @@ def test_an_answer_whose_stream_was_closed_comes_after_all(person):
     expect(person.see("data_mask", ".mask")).not_to_have_text(before, use_inner_text=True)
 
 
+def test_a_row_that_there_is_not_is_the_nearest(person, tmp_path, write_rows):
+    """While it is typed, and without a word of Gradio's own."""
+    rows = [{"prompt": f"Say {n}.", "completion": f"Here is {n}."} for n in range(1, 8)]
+    person.upload(write_rows(tmp_path / "row.jsonl", rows))
+    expect(person.see("thread_data")).to_contain_text("row.jsonl · 7 rows")
+    number = person.see("data_row", "input[type=number]")
+    for typed, row in ("99999", 7), ("-3", 1):
+        number.fill(typed)
+        expect(person.see("data_mask", ".mask")).to_contain_text(f"Here is {row}.")
+    expect(person.page.locator(".toast-body")).to_have_count(0)
+
+
 def test_an_upload_shows_format_rows_and_mask(person, tmp_path, write_rows):
     """A JSONL file is read at once: its format named, its rows counted, its answers marked."""
     rows = [{"prompt": f"Say {n}.", "completion": f"Here is {n}."} for n in range(7)]
