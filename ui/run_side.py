@@ -156,8 +156,11 @@ def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
     fresh = seen.get("run") != run.id
     metrics = run.metrics()
     updates = {side.seen: now, side.card: run_views.progress(run, metrics, lang)}
-    if fresh or now["metrics.jsonl"] != seen.get("metrics.jsonl"):
+    grown = fresh or now["metrics.jsonl"] != seen.get("metrics.jsonl")
+    if grown:
         updates |= _curves(side, metrics, lang)
+    if grown or now["buttons"] != seen.get("buttons"):
+        updates[side.memory] = run_views.memory(metrics, run.alive, lang)
     if fresh or now["samples.jsonl"] != seen.get("samples.jsonl"):
         updates[side.answers] = timeline.html(run, lang)
     if any(now[name] != seen.get(name) for name in ("run", "learned.json", "buttons")):
@@ -183,7 +186,6 @@ def _curves(side: RunSide, metrics: list[dict], lang: str) -> dict:
         side.loss_says: run_views.plot_says(smoothed, lang),
         side.rate: plots.single_frame(metrics, "learning_rate"),
         side.norm: plots.single_frame(metrics, "grad_norm"),
-        side.memory: run_views.memory(metrics, lang),
     }
 
 

@@ -115,16 +115,16 @@ def plot_says(points: list[tuple], language: str) -> str:
     return cards.paragraph(words, "soft small")
 
 
-def memory(metrics: list[dict], language: str) -> str:
+def memory(metrics: list[dict], alive: bool, language: str) -> str:
     """What the run uses now, keeps reserved and used at most, drawn against its peak; of several
-    devices each, against the largest peak."""
+    devices each, against the largest peak. When it has ended, that it used at most."""
     now = newest(metrics, "memory")
     if not now:
         return cards.nothing()
     own, peak = now["own_gib"], now["peak_gib"]
     older = {"now_gib": own, "reserved_gib": own, "peak_gib": peak}  # a row of an older run
     devices = now.get("devices") or [older]
-    drawn = [_memory_of(one, max(own, peak), language) for one in devices]
+    drawn = [_memory_of(one, max(own, peak), alive, language) for one in devices]
     if len(drawn) == 1:
         return cards.card(*drawn[0])
     lines = [
@@ -134,8 +134,11 @@ def memory(metrics: list[dict], language: str) -> str:
     return cards.card(say("train_memory_devices", language), *lines)
 
 
-def _memory_of(device: dict, most: float, language: str) -> tuple[str, str]:
+def _memory_of(device: dict, most: float, alive: bool, language: str) -> tuple[str, str]:
     """In words, and drawn against `most`. RAM is not reserved beforehand."""
+    if not alive:
+        words = say("train_memory_peak", language, peak=cards.gib(device["peak_gib"]))
+        return words, cards.bar([(device["peak_gib"], "var(--g-pale)")], most, words)
     now, reserved = device["now_gib"], device["reserved_gib"]
     key = "train_memory_measured" if now == reserved else "train_memory_reserved"
     figures = {"own": now, "reserved": reserved, "peak": device["peak_gib"]}

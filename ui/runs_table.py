@@ -75,7 +75,7 @@ def head(run: Run, language: str) -> str:
         next_step = say("runs_waiting_help", language)
     elif run.state in ACTIVE:
         next_step = say("runs_alive_help", language)
-    elif run.can_resume:
+    elif run.can_resume and run.step:
         next_step = say("runs_resume_help", language)
     message = run.message.in_language(language) if run.message else ""
     lines = [" · ".join(fact for fact in facts if fact), message, next_step]

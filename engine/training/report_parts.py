@@ -134,7 +134,7 @@ def _cost(run: Run, lang: str) -> list[str]:
     newest = next(rows_of_memory, {})
     rows = [(Sentence("time", "用时"), _time(run.duration_seconds).in_language(lang))]
     if newest:
-        rows.append((Sentence("device", "设备"), newest["memory"]["device"]))
+        rows.append((Sentence("device", "设备"), _computer(newest["memory"])))
         rows.append((Sentence("tokens trained on", "训练过的 token"), f"{newest['tokens']:,}"))
     if run.tokens_per_second:
         words = Sentence("tokens/s", "token/秒").in_language(lang)
@@ -143,6 +143,11 @@ def _cost(run: Run, lang: str) -> list[str]:
         rows.append((Sentence("peak memory", "内存峰值"), f"{run.peak_gib:.2f} GiB"))
     table = _table("|", [(name.in_language(lang), value) for name, value in rows])
     return [*_title("What it took", "花费", lang), *table]
+
+
+def _computer(memory: dict[str, Any]) -> str:
+    """What computed: a run on the processor is recorded by its memory's name."""
+    return "CPU" if memory["device"] == "RAM" else memory["device"]
 
 
 def _use(run: Run, lang: str) -> list[str]:

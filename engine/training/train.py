@@ -42,9 +42,7 @@ _STOPPED_FETCHING = Sentence(
     "下载底座时被停下。已下载的部分会保留，点“继续训练”会接着下载。",
 )
 
-_LOOKING_BACK = Sentence(
-    "Trained and saved. Looking back: did it learn?", "训练完成并已保存。正在检查学得怎样……"
-)
+_LOOKING_BACK = Sentence("Saved. Looking back: did it learn?", "已保存。正在检查学得怎样……")
 
 _TO_MEND = 2  # the exit status of what a person can mend; 1 is of what is ours
 

@@ -53,7 +53,7 @@ def _leave(path: Path) -> None:
         path,
         state="stopped",
         message="It was taken out of the line; resume puts it at its end.",
-        message_zh="已退出排队；点“继续训练”会重新排到队尾。",
+        message_zh="已退出排队；点「继续训练」会重新排到队尾。",
     )
 
 

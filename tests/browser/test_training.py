@@ -142,7 +142,7 @@ def test_start_watch_stop_keep_and_resume(visit, server, client, free_device):
     expect(person.see("plot_loss")).not_to_contain_text("null")  # an axis of numbers
     expect(person.see("run_card")).to_contain_text(re.compile(r"left, ends \d\d:\d\d:\d\d"))
     expect(person.see("run_card")).to_contain_text("tokens/s")
-    expect(person.see("run_memory")).to_contain_text("at its peak")
+    expect(person.see("run_memory")).to_contain_text("at its peak", ignore_case=True)
     expect(person.see("thread_run")).to_contain_text("step ")
     person.see("stop").click()
     expect(person.see("stop_ask")).to_contain_text("Stop now?")

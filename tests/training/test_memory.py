@@ -116,7 +116,7 @@ def test_a_run_keeps_it_and_the_log_says_it_at_each_evaluation_or_at_the_end(
     ],
 )
 def test_the_page_draws_each_device_against_the_largest_peak(language, title, first):
-    html = run_views.memory([{"memory": SPREAD}], language)
+    html = run_views.memory([{"memory": SPREAD}], True, language)
     assert re.findall("<(?:h3|p)[^>]*>([^<]*)<", html)[:2] == [title, first]
     assert re.findall(r"width:([\d.]+)%;background:var\(--g-(\w+)\)", html) == [
         *(("32.79", "accent"), ("16.39", "pale")),
@@ -129,7 +129,9 @@ def test_the_page_draws_each_device_against_the_largest_peak(language, title, fi
 def test_one_device_is_a_sentence_and_a_bar_also_of_an_older_run(older):
     memory = {"device": "RAM", "own_gib": 1.0, "peak_gib": 2.0}
     memory |= {} if older else {"devices": [on("RAM", 1.0, 1.0, 2.0)]}
-    html = run_views.memory([{"memory": memory}], "en")
+    html = run_views.memory([{"memory": memory}], True, "en")
+    ended = run_views.memory([{"memory": memory}], False, "en")
+    assert ended.startswith('<div class="card "><h3>At its peak 2.0 GiB</h3><div class="bar"')
     assert html.count('class="bar"') == 1
     assert html.startswith(
         '<div class="card "><h3>Memory now 1.0 GiB, at its peak 2.0 GiB</h3><div class="bar"'

@@ -87,7 +87,7 @@ def test_the_whole_report(path):
     )
     settings = "| option | value | default |\n|---|---|---|\n| `dataset` | my-data.json |"
     cost = (
-        "| time | 1 min 15 s |\n| device | RAM |\n| tokens trained on | 5,678 |\n"
+        "| time | 1 min 15 s |\n| device | CPU |\n| tokens trained on | 5,678 |\n"
         "| speed | 1,234 tokens/s |\n| peak memory | 1.26 GiB |\n"
     )
     for part in (answers, data, settings, cost):

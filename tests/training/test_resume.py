@@ -231,7 +231,7 @@ def test_killed_before_its_report_it_ends_at_once_with_it(
         with pytest.raises(Killed):
             train(path)
     assert [(one.state, one.message.en) for one in seen] == [
-        ("running", "Trained and saved. Looking back: did it learn?")
+        ("running", "Saved. Looking back: did it learn?")
     ]
     left = runs.get(path.name)
     assert (left.state, left.alive, left.can_resume, left.has_adapter) == (

@@ -149,7 +149,7 @@ def look(path, other):
             learned_card.html(run, language),
             timeline.html(run, language),
             run_views.progress(run, metrics, language),
-            run_views.memory(metrics, language),
+            run_views.memory(metrics, True, language),
             report_view.markdown(run, language),
         ]
         plots.loss_frame(metrics, language)

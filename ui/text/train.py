@@ -35,6 +35,7 @@ WORDS = {
         "not known yet; the first run on this machine will tell",
         "还不清楚，在这台机器上训练一次就知道了",
     ),
+    "train_memory_peak": Sentence("At its peak {peak} GiB", "最高占用 {peak} GiB"),
     "train_memory_measured": Sentence(
         "Memory now {own} GiB, at its peak {peak} GiB", "当前占用 {own} GiB，最高 {peak} GiB"
     ),
