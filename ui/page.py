@@ -96,7 +96,7 @@ def build(open_to: str = "") -> gr.Blocks:
                 tab_export.build(chosen, looks["export"])
         character_box.wire_training(chat.panel.box, chosen, fields, revised)
         show_me.wire(guided, chosen, data, fields, revised, wanted)
-        _wire_pulse(page, chosen, lines, [facts, fields["model_name_or_path"], outlook])
+        _wire_pulse(page, chosen, lines, facts, [fields["model_name_or_path"], outlook])
         _wire_waking()
         _wire_opening(page, chosen, guided.show, data, notice, card)
         _wire_language(page, data, fields, revised)
@@ -111,6 +111,7 @@ def _nothing_chosen() -> Chosen:
         dataset=gr.State(""),
         run=gr.State(""),
         clone=gr.State(""),
+        filled=gr.State({}),
         voices=gr.State([BASE]),
         sampling=gr.State({}),
         question=gr.State(""),
@@ -145,8 +146,11 @@ def _warning(open_to: str) -> str:
     )
 
 
-def _wire_pulse(page: gr.Blocks, chosen: Chosen, lines: tuple, looked: list) -> None:
-    """Thread and memory strip follow the timer; what has not changed is not sent again."""
+def _wire_pulse(
+    page: gr.Blocks, chosen: Chosen, lines: tuple, facts: gr.State, looked: list
+) -> None:
+    """Thread and memory strip follow what is chosen and read, and the timer; what has not changed
+    is not sent again."""
     seen = gr.State(("", ""))
 
     def pulse(before, dataset, run_id, voices, facts, model, outlook, request: gr.Request):
@@ -160,9 +164,9 @@ def _wire_pulse(page: gr.Blocks, chosen: Chosen, lines: tuple, looked: list) -> 
         shown = (new if new != old else gr.skip() for new, old in zip(now, before, strict=True))
         return now, *shown
 
-    inputs = [seen, chosen.dataset, chosen.run, chosen.voices, *looked]
-    page.load(pulse, inputs, [seen, *lines], **QUICK)
-    chosen.tick.tick(pulse, inputs, [seen, *lines], **QUICK)
+    inputs = [seen, chosen.dataset, chosen.run, chosen.voices, facts, *looked]
+    told = [one.change for one in (chosen.dataset, chosen.run, facts)]
+    gr.on([page.load, *told, chosen.tick.tick], pulse, inputs, [seen, *lines], **QUICK)
 
 
 def _wire_waking() -> None:
