@@ -44,6 +44,9 @@ def build() -> Pickers:
                         elem_id=f"role_{role}",
                         multiselect=role == "user",
                         interactive=True,
+                        # What stood there when other columns came may be on its way still, and
+                        # Gradio would refuse the whole reading; what is none of them, it says.
+                        allow_custom_value=True,
                         min_width=150,
                     )
         again = gr.Button(t("data_mapping_again"), size="sm", elem_id="mapping_again")
@@ -65,7 +68,8 @@ def text_of(picked: Sequence[str | list[str] | None]) -> str:
     mapping: dict[str, str] = {}
     for role, columns in zip(ROLES, picked, strict=True):
         for column in [columns] if isinstance(columns, str) else columns or []:
-            mapping[column] = role
+            if column:
+                mapping[column] = role
     return mapping_text(mapping)
 
 

@@ -32,6 +32,7 @@ def values(pickers, updates):
 def test_what_is_picked_as_text():
     assert data_mapping.text_of(NOTHING) == ""
     assert data_mapping.text_of(PICKED) == TEXT
+    assert data_mapping.text_of([[], "", "answer", None, "", None]) == "answer=assistant"
 
 
 def test_what_was_found_is_written_into_the_pickers(pickers):
@@ -63,3 +64,10 @@ def test_a_column_that_there_is_not_is_not_picked(pickers):
     updates = data_mapping.asking(pickers, ["a", "b"], NOTHING, "gone=user, b=assistant")
     assert values(pickers, updates)["user"] == []
     assert values(pickers, updates)["assistant"] == "b"
+
+
+def test_what_was_picked_of_other_columns_is_read_all_the_same(pickers):
+    """It is on its way when another dataset's columns come; the reading of that one counts."""
+    data_mapping.asking(pickers, ["alpha", "beta"], NOTHING, "")
+    assert pickers.roles["user"].preprocess(["prompt"]) == ["prompt"]
+    assert pickers.roles["assistant"].preprocess("response") == "response"
