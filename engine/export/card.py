@@ -92,9 +92,8 @@ def _check(facts: dict[str, Any]) -> list[str]:
 
 
 def _use(source: Source, what: str) -> list[str]:
-    code = load_code(bare_name(source.base), "path/to/this/folder", is_whole=what != "adapter")
-    if what == "gguf":
-        code = [*_OLLAMA]
+    here, is_whole = "path/to/this/folder", what != "adapter"
+    code = _OLLAMA if what == "gguf" else load_code(bare_name(source.base), here, is_whole)
     lines = ["", "## How to use it", "", *code]
     if source.system_prompt:
         quoted = [f"> {plain(line)}" for line in source.system_prompt.split("\n")]
