@@ -49,6 +49,52 @@ def test_the_walk_finds_imports_everywhere():
     assert "engine.desk.client" in imported(ROOT / "engine" / "launch.py")
 
 
+def taken(path):
+    """(file of the house, name, line) of each `module.name` in a file, where `module` is imported
+    and no variable beside."""
+    nodes = list(ast.walk(tree(path)))
+    variables = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    variables |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    rooms = {}
+    for node in nodes:
+        for alias in node.names if isinstance(node, ast.ImportFrom) else []:
+            file = ROOT.joinpath(*node.module.split("."), f"{alias.name}.py")
+            rooms |= {alias.asname or alias.name: file} if file.is_file() else {}
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if (name := node.value.id) in rooms and name not in variables:
+                yield rooms[name], node.attr, node.lineno
+
+
+@cache
+def offered(path):
+    """Names that a file has on its first level, within its conditions too."""
+    names, bodies = set(), [tree(path)]
+    while bodies:
+        for node in ast.iter_child_nodes(bodies.pop()):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.add(node.name)
+                continue
+            if isinstance(node, ast.alias):
+                names.add(node.asname or node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            bodies.append(node)
+    return names
+
+
+def test_what_is_taken_from_another_file_is_there():
+    """A function that was moved breaks its last caller only when a person comes by."""
+    found = [(path, *one) for path in [APP, *UI, *ENGINE] for one in taken(path)]
+    assert len(found) > 1000
+    missing = [
+        f"{named(path)}:{line}: {named(room)} has no {name}"
+        for path, room, name, line in found
+        if name not in offered(room)
+    ]
+    assert missing == []
+
+
 def test_engine_never_imports_the_page():
     assert [named(p) for p in ENGINE if roots(p) & {"gradio", "ui", "app"}] == []
 

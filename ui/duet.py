@@ -128,7 +128,7 @@ def _asked(typed: str | None) -> str:
 
 def _talk(made: Duet, status: gr.HTML, ids, voices, opening, turns, sampling, lang):
     """Updates while both are loaded and while they talk."""
-    cards_of = [character_box.found(one) for one in ids]
+    cards_of = [cast.card(one) for one in ids]
     if None in cards_of:
         yield {made.said: cards.sentence(say("duet_choose", lang), "mild")}
         return

@@ -57,10 +57,15 @@ class Character:
     kept: dict[str, Any] = field(default_factory=dict)
     is_sample: bool = False
 
+    @property
+    def called(self) -> str:
+        """What others call it."""
+        return self.nickname or self.name
+
     def fill(self, text: str) -> str:
         """A text of the card with both names filled in."""
         user = self.user or Sentence("User", "用户").in_language(self.language)
-        return fill(text, self.nickname or self.name, user)
+        return fill(text, self.called, user)
 
     @property
     def system_prompt(self) -> str:

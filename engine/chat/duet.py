@@ -86,7 +86,7 @@ def stop() -> None:
 
 
 def _each_others_user(one: Character, other: Character) -> list[Character]:
-    return [replace(one, user=other.name), replace(other, user=one.name)]
+    return [replace(one, user=other.called), replace(other, user=one.called)]
 
 
 def _line(who: int, card: Character, text: str, done: bool) -> dict[str, Any]:

@@ -105,3 +105,17 @@ def test_what_i_would_have_said_becomes_a_row(visit, server):
     person.see("chat_keep_see").click()
     person.page.locator("#tab_data").wait_for(state="visible")
     expect(person.see("dataset").get_by_label("lamp-talks.jsonl")).to_be_checked()
+
+
+def test_two_characters_talk_to_each_other(person):
+    """Both samples, spoken by the base: the greeting and as many lines as were asked for."""
+    person.go_to("chat")
+    person.see("duet_box", "button").first.click()
+    expect(person.see("duet_second", "input")).not_to_have_value("")
+    person.fill("duet_turns", 2)
+    person.see("duet_start").click()
+    expect(person.see("duet_said")).to_contain_text("Lines: 3.")
+    lines = person.see("duet_chat", ":is([data-testid=user], [data-testid=bot])")
+    expect(lines).to_have_count(3)
+    assert [one.split()[0] for one in lines.all_inner_texts()] == ["Mara", "沈知微", "Mara"]
+    expect(person.see("duet_start")).to_be_visible()

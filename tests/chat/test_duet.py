@@ -68,6 +68,17 @@ def test_each_hears_the_other_as_its_user(asked):
     ]
 
 
+def test_who_has_a_nickname_is_called_by_it(asked):
+    """As in its own system prompt; the lines bear the card's name."""
+    ann = character("ann", {"name": "Ann", "nickname": "Annie", "persona": "You are {{char}}."})
+    *_, lines = converse(Speaker("base", MARA), Speaker("base", ann), "Hello!", 2, LOADED)
+    assert [one["name"] for one in lines] == ["Mara", "Ann", "Mara"]
+    assert [messages[0] for _, messages, _ in asked] == [
+        system("You are Annie."),
+        system("Mara and Annie"),
+    ]
+
+
 def test_every_line_has_a_seed_that_there_is(asked):
     """After the last one comes the first; one that is none is refused."""
     both = Speaker("base", MARA), Speaker("base", TOM)
