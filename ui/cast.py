@@ -76,9 +76,14 @@ def is_gone(voice: str) -> bool:
     return False
 
 
+def left(voices: list[str]) -> list[str]:
+    """Those that are not gone."""
+    return [voice for voice in voices if not is_gone(voice)]
+
+
 def methods(voices: list[str]) -> list[str]:
     """Those of the tuned voices that one batch cannot tell apart, each once."""
-    found = [adapters.find(voice).method for voice in tuned(voices) if not is_gone(voice)]
+    found = [adapters.find(voice).method for voice in tuned(left(voices))]
     return sorted(set(found) - {"LoRA"})
 
 

@@ -51,7 +51,8 @@ def set_voices(
         put_on = worn(parts, character, prompts[0], _without_system(manner), lang)
         put_on |= {parts.panel.system: prompts[0]}
     names = {voice: cast.name_of(voice, lang) for voice in voices}
-    fold = own_settings.put_on(parts.panel.own, own, talk["voices"], names, prompts, lang)
+    known = talk["voices"] if stays else []  # else the prompt for all is another's from now on
+    fold = own_settings.put_on(parts.panel.own, own, known, names, prompts, lang)
     shown = columns(parts, fresh, character, is_blind, lang)
     return (
         shown
@@ -92,7 +93,7 @@ def set_character(
     opening = character_box.greeting_of(character, greeting)
     system = character.system_prompt if character else ""
     talk = conversation.new_talk(voices, character_id if character else "", opening)
-    asked = suggestions(character, cast.lead(voices), lang)
+    asked = suggestions(character, cast.lead(cast.left(voices)), lang)
     return columns(parts, talk, character, is_blind, lang) | {
         **ready(parts),
         **worn(parts, character, system, manner, lang, greeting),
@@ -157,7 +158,7 @@ def labels_of(talk: dict, is_blind: bool, lang: str) -> list[str]:
 def _label(voice: str, voices: list[str], lang: str) -> str:
     if voice != BASE:
         return cast.name_of(voice, lang)
-    return say("chat_base", lang, model=cast.model_name(cast.base_of(voices)[0]))
+    return say("chat_base", lang, model=cast.model_name(cast.base_of(cast.left(voices))[0]))
 
 
 def suggestions(character: Character | None, adapter: Adapter | None, lang: str) -> list[str]:

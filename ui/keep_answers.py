@@ -120,6 +120,7 @@ def wire(keep: Keep, talk: gr.State, chosen: Chosen) -> None:
         [keep.whose, *where, keep.file, *better],
         **QUICK,
     )
+    talk.change(cards.nothing, None, keep.said, **QUICK)  # it was about another answer
     keep.into.input(lambda into: gr.Textbox(visible=not into), keep.into, keep.name, **QUICK)
     keep.better.click(begin_better, [talk, keep.whose], [*better, keep.said], **QUICK)
     keep.good.click(_good(keep), [talk, keep.whose, *where], done, **TELLING)

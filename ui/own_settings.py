@@ -127,14 +127,15 @@ def put_on(
     own: Own, kept: dict, before: list[str], voices: dict[str, str], prompts: list[str], lang: str
 ) -> dict:
     """The fold with these voices ({voice: name}), the first of them shown. One that was not there
-    `before` has nothing of its own but the prompt that it was trained with, where that is not the
-    first one's."""
+    `before`, under the same prompt for all, gets the prompt that it was trained with, where that is
+    not the first one's and it has none of its own."""
     after = {}
     for voice, prompt in zip(voices, prompts, strict=True):
-        if voice in before and voice in kept:
-            after[voice] = kept[voice]
-        elif voice not in before and prompt != prompts[0]:
-            after[voice] = _EMPTY | {"has_system": True, "system": prompt}
+        its = kept.get(voice, _EMPTY)
+        if voice not in before and not its["has_system"] and prompt != prompts[0]:
+            its = its | {"has_system": True, "system": prompt}
+        if its != _EMPTY:
+            after[voice] = its
     return {
         own.kept: after,
         own.box: gr.Accordion(visible=len(voices) > 1, label=label(after, lang)),

@@ -87,7 +87,7 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
     panel = parts.panel
     inputs = [parts.talk, chosen.voices, panel.own.kept, parts.blind.on, *panel.manner]
     scene = chat_asking.scene(parts)
-    worn = chosen.voices.change(put_on, inputs, scene, cancels=asks, **QUICK)
+    worn = chosen.voices.change(put_on, inputs, scene, cancels=asks, **TELLING)
     worn.then(*chat_asking.redrawing(parts), **QUICK).then(
         load, chosen.voices, [*standing, parts.notice], **MODEL
     )
@@ -152,7 +152,7 @@ def _wire_panel(parts: Parts, asks: list) -> None:
     ):
         began.then(*chat_asking.redrawing(parts), **QUICK)
     for event in character_box.wire(box, panel.sampling):
-        event.then(change_character, [box.wanted, *talk], outputs, **QUICK)
+        event.then(change_character, [box.wanted, *talk], outputs, **TELLING)
     panel.marks.input(redraw, [parts.talk, panel.marks], parts.columns, **QUICK)
 
 
@@ -165,8 +165,9 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
     ):
         lang = language(request)
         names, status = cast.choices(lang), client.status()
-        now = [repr(names), repr(status)]
-        if now == seen:
+        now, left = [repr(names), repr(status)], cast.left(voices) or [BASE]
+        gone = [voice for voice in voices if voice not in left]
+        if now == seen and not gone:
             return {parts.seen: gr.skip()}
         updates: dict = {parts.seen: now}
         if not any(seen) and voices == [BASE]:
@@ -175,8 +176,7 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
             updates[parts.voices] = gr.Dropdown(names)
         if now[1] != seen[1]:
             updates |= chat_flow.standing(parts, status, lang)
-        if gone := [voice for voice in voices if cast.is_gone(voice)]:
-            left = [voice for voice in voices if voice not in gone] or [BASE]
+        if gone:
             before, talk = talk["voices"], conversation.without_the_gone(talk, left)
             scene = (parts, talk, left, own, is_blind, manner, lang, before)
             updates |= chat_flow.set_voices(*scene)

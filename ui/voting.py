@@ -10,7 +10,7 @@ from engine.evaluation import votes
 from engine.places import temporary_file, votes_dir
 from ui import blind, cards, chat_flow, conversation
 from ui.chat_parts import Parts
-from ui.events import QUICK
+from ui.events import QUICK, TELLING
 from ui.text import language
 
 
@@ -24,14 +24,15 @@ def wire(parts: Parts, looks: list) -> None:
         def vote(talk: dict, marks: bool, is_on: bool, request: gr.Request, column=column):
             return _vote(parts, talk, column, marks, is_on, language(request))
 
-        button.click(vote, [parts.talk, panel.marks, made.on], drawn, **QUICK)
+        button.click(vote, [parts.talk, panel.marks, made.on], drawn, **TELLING)
 
     def switch(is_on: bool, talk: dict, marks: bool, request: gr.Request):
         lang = language(request)
         talk = talk if is_on else conversation.revealed(talk)
         return {parts.talk: talk} | chat_flow.drawn(parts, talk, marks, is_on, lang)
 
-    made.on.input(switch, [made.on, parts.talk, panel.marks], [parts.talk, *parts.columns], **QUICK)
+    inputs, outputs = [made.on, parts.talk, panel.marks], [parts.talk, *parts.columns]
+    made.on.input(switch, inputs, outputs, **TELLING)
 
     def opened(request: gr.Request):
         return _counted(parts, language(request))

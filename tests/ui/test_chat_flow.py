@@ -1,5 +1,7 @@
 """Voices put on and taken off: what a person has chosen for the first tuned one stays with it."""
 
+import shutil
+
 import gradio as gr
 import pytest
 
@@ -8,7 +10,7 @@ from engine.characters.card import character
 from engine.chat.conversations import BASE
 from engine.config import TrainConfig
 from engine.training import runs
-from ui import chat_flow, chat_parts
+from ui import chat_flow, chat_parts, own_settings
 from ui.conversation import new_talk, without_the_gone
 
 
@@ -30,9 +32,12 @@ def two(tiny_model_folder, make_adapter):
 
 
 @pytest.fixture
-def put_on(parts):
-    manner = [component.value for component in parts.panel.manner]
+def manner(parts):
+    return [component.value for component in parts.panel.manner]
 
+
+@pytest.fixture
+def put_on(parts, manner):
     def put_on(talk, voices, before=None):
         return chat_flow.set_voices(parts, talk, voices, {}, False, manner, "en", before)
 
@@ -65,3 +70,34 @@ def test_a_first_voice_that_is_gone_takes_its_character_with_it(parts, put_on, t
         assert updates[parts.panel.box.picker].value == theirs
         assert updates[parts.talk]["character"] == theirs
         assert parts.panel.system in updates
+
+
+def test_who_read_the_first_ones_prompt_reads_its_own_when_that_one_goes(
+    parts, put_on, tiny_model_folder, make_adapter
+):
+    """Two of three were trained as Mara; Shen leads when the first of them goes."""
+    voices = []
+    for prompt in ("Mara", "Shen", "Mara"):
+        config = {"model_name_or_path": str(tiny_model_folder), "system_prompt": prompt}
+        run = runs.create(TrainConfig(**config))
+        make_adapter(run / "adapter", 1)
+        voices.append(run.name)
+    first, second, third = voices
+    talk = put_on(new_talk([BASE, first]), [BASE, *voices])[parts.talk]
+    kept = put_on(talk, [BASE, second, third])[parts.panel.own.kept]
+    assert own_settings.read(kept, voices) == ({third: "Mara"}, {})
+
+
+def test_a_voice_that_is_gone_is_a_sentence(parts, manner, tmp_path, make_adapter):
+    """An adapter's folder was deleted while it spoke: the question comes back, and whatever is
+    drawn meanwhile is drawn."""
+    folder = make_adapter(tmp_path / "voice", 1)
+    talk = new_talk([BASE, str(folder)])
+    shutil.rmtree(folder)
+    settings = {"system": "", "marks": True, "blind": False, "sampling": {}, "own": ({}, {})}
+    *_, last = chat_flow.ask(parts, "Are you there?", talk, settings, "en")
+    assert (last[parts.question], last[parts.talk]) == ("Are you there?", talk)
+    assert "There is no folder" in last[parts.notice]
+    assert last[parts.chats[1]].label == str(folder)
+    chat_flow.begin(parts, "Are you there?", talk, True, False, "en")
+    chat_flow.set_character(parts, talk["voices"], "lighthouse-keeper", False, manner, "en")

@@ -39,6 +39,20 @@ def test_a_new_voice_begins_with_its_own_trained_prompt_and_a_staying_one_keeps_
     assert (alone[own.box].visible, alone[own.kept]) == (False, {})
 
 
+def test_a_voice_that_shared_the_first_ones_prompt_gets_its_own_when_that_one_goes():
+    """Another leads from now on, with another prompt for all: a seed of one's own stays beside the
+    trained prompt, and so does a prompt that a person wrote."""
+    with gr.Blocks():
+        own = own_settings.build()
+    mine = EMPTY | {"has_system": True, "system": "Be brief."}
+    kept = {"b": TRAINED, "c": EMPTY | {"seed": 5}, "d": mine}
+    names = dict.fromkeys(["base", "b", "c", "d"], "")
+    prompts = ["You are Shen.", "You are Shen.", "You are Mara.", "You are Mara."]
+    updates = own_settings.put_on(own, kept, [], names, prompts, "en")
+    trained = {"has_system": True, "system": "You are Mara."}
+    assert updates[own.kept] == {"b": TRAINED, "c": kept["c"] | trained, "d": mine}
+
+
 def test_retry_draws_by_the_next_seed_also_of_a_voice_with_its_own():
     """After the last seed comes the first; who draws as all do has none of its own."""
     last = RANGES["seed"][1]
