@@ -60,10 +60,11 @@ def taken(path):
         for alias in node.names if isinstance(node, ast.ImportFrom) else []:
             file = ROOT.joinpath(*node.module.split("."), f"{alias.name}.py")
             rooms |= {alias.asname or alias.name: file} if file.is_file() else {}
-    for node in nodes:
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if (name := node.value.id) in rooms and name not in variables:
-                yield rooms[name], node.attr, node.lineno
+    attributes = [one for one in nodes if isinstance(one, ast.Attribute)]
+    for node in attributes:
+        name = node.value.id if isinstance(node.value, ast.Name) else ""
+        if name in rooms and name not in variables:
+            yield rooms[name], node.attr, node.lineno
 
 
 @cache

@@ -148,6 +148,10 @@ def test_a_persons_mistake_is_status_2_and_one_sentence(
     [
         ([], "The following arguments are required: COMMAND; python -m engine --help"),
         (["fly"], "Argument COMMAND: invalid choice: 'fly'"),
+        (
+            ["chat", "--prompt", "Hi", "--load_in_4bit", "--load_in_8bit"],
+            "Argument --load_in_8bit: not allowed with argument --load_in_4bit",
+        ),
         (["train", "--lora_r"], "Argument --lora_r: expected one argument; "),
         (["train", "--lora_rr", "1"], "has no option --lora_rr. Did you mean --lora_r?"),
         (["train", "--lora_rr=1"], "has no option --lora_rr. Did you mean --lora_r?"),

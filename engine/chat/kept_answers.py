@@ -45,20 +45,30 @@ def _own(dataset: str) -> str:
     """One's own dataset of messages: itself, or a copy that was made of it before or just now."""
     library.require(dataset)
     samples = {one.id for one in library.list_datasets() if one.is_sample}
-    copy = f"{Path(dataset).stem}-messages.jsonl"
+    # With its ending: mine.csv is not mine.json, and has a copy of its own.
+    copy = library.safe_name(f"{dataset.replace('.', '-')}-messages.jsonl")
     known = {one.id for one in library.list_datasets()}
     if dataset not in samples and library.holds(dataset, {"messages"}):
         return dataset
     if copy in known and library.holds(copy, {"messages"}):
         return copy
-    if len(desk.understood(dataset)["splits"]) > 1:
+    understood = desk.understood(dataset)
+    if any(one["format"] == "text" for one in understood["shapes"]):
+        raise UserError(
+            f"{dataset} is plain text, without questions and answers, so no answer can be added. "
+            "Choose another dataset, or write a name for a new one.",
+            f"{dataset} 是纯文本，没有问答，无法往其中添加回答。"
+            "请换一个数据集，或给新数据集起个名字。",
+            field="dataset",
+        )
+    if len(understood["splits"]) > 1:
         raise UserError(
             f"{dataset} brings parts of its own, and to none of them can an answer be added. "
             "Choose another dataset, or write a name for a new one.",
             f"{dataset} 自带划分，无法往其中添加回答。请换一个数据集，或给新数据集起个名字。",
             field="dataset",
         )
-    return desk.keep_as_messages(dataset)
+    return desk.keep_as_messages(dataset, called=copy)
 
 
 def _new(called: str) -> str:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from engine.chat.sampling import RANGES
 from engine.commands import speaking
 from engine.commands.inspect import add_reading
 from engine.commands.models import download
@@ -15,7 +16,7 @@ from engine.errors import UserError
 def add(parser: argparse.ArgumentParser) -> None:
     speaking.add(parser)
     parser.add_argument("--dataset", help="a file or the name of a sample, with its answers")
-    parser.add_argument("--limit", type=int, default=20, help="how many rows, drawn by the seed")
+    parser.add_argument("--limit", type=int, help="how many rows, drawn by the seed; else 20")
     parser.add_argument(
         "--unseen", action="store_true", help="without rows that an adapter was trained on"
     )
@@ -45,16 +46,33 @@ def run(options: argparse.Namespace) -> int:
             "--character with one --adapter.",
             "请说明用什么评测：--dataset 加一个问答数据文件，或 --character 加一个 --adapter。",
         )
+    _refuse_what_an_exam_has(options)
     from engine.evaluation.character import examine
 
     (folder,) = speaking.folders(options)
-    download(speaking.base(options))
-    report = examine(speaking.base(options), str(folder), options.character)
+    base = speaking.base(options)
+    download(base)
+    report = examine(base, str(folder), options.character, speaking.quantization(options))
     if options.json:
         show(options, report)
     else:
         _print_exam(report)
     return 0
+
+
+def _refuse_what_an_exam_has(options: argparse.Namespace) -> None:
+    """Its questions, prompt and sampling are the card's, so that two exams can be compared."""
+    names = ["limit", "unseen", "instruction", "out", "mapping", "speaker", "system_prompt"]
+    left_out = ("None", "False", "")  # 0 is a value
+    asked = [name for name in [*names, *RANGES] if str(getattr(options, name)) not in left_out]
+    if asked:
+        flags = ", ".join("--" + name.replace("_", "-") for name in asked)
+        raise UserError(
+            "An exam of a character has its own questions, prompt and sampling: leave out "
+            f"{flags}, or add --dataset to ask its questions instead.",
+            f"角色考试有自己的问题、提示词和采样设置：请去掉 {flags}，"
+            "或用 --dataset 改用数据集里的问题。",
+        )
 
 
 def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
@@ -68,7 +86,7 @@ def _evaluated(options: argparse.Namespace) -> dict[str, Any]:
     taught = taught_by(speaking.folders(options))
     questions = asked.from_dataset(
         resolve(options.dataset),
-        options.limit,
+        20 if options.limit is None else options.limit,
         settings["seed"],
         options.mapping,
         options.speaker,

@@ -14,6 +14,7 @@ from engine.places import SPROUT, on_disk
 if TYPE_CHECKING:
     from engine.characters import Character
     from engine.chat.voices import Voices
+    from engine.models.load import Quantization
 
 # What is compared is greedy, unless asked otherwise.
 _USUAL = DEFAULTS | {"temperature": 0.0}
@@ -27,8 +28,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a run's id, RUN/checkpoint-40, a folder, or owner/name on the Hub; may repeat",
     )
-    parser.add_argument("--load_in_4bit", action="store_true")
-    parser.add_argument("--load_in_8bit", action="store_true")
+    quantised = parser.add_mutually_exclusive_group()
+    quantised.add_argument("--load_in_4bit", action="store_true")
+    quantised.add_argument("--load_in_8bit", action="store_true")
     parser.add_argument("--character", help="the id of a character card")
     parser.add_argument(
         "--system-prompt", help="else the character's, else what each adapter was trained with"
@@ -77,15 +79,20 @@ def base(options: argparse.Namespace) -> str:
     return require_base(folder, first) if folder and folder.is_dir() else find(first).base
 
 
+def quantization(options: argparse.Namespace) -> "Quantization":
+    """Of the base."""
+    from engine.models.load import Quantization
+
+    return Quantization(options.load_in_4bit, options.load_in_8bit)
+
+
 def load(options: argparse.Namespace) -> "Voices":
     """Raises UserError."""
     adapters = [str(folder) for folder in folders(options)]
     from engine.chat.voices import Voices
-    from engine.models.load import Quantization
 
-    quantization = Quantization(options.load_in_4bit, options.load_in_8bit)
     download(base(options))
-    voices = Voices.load(base(options), adapters, quantization)
+    voices = Voices.load(base(options), adapters, quantization(options))
     for note in voices.notes:
         print(note.en, file=sys.stderr)
     return voices

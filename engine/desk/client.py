@@ -177,13 +177,14 @@ def to_watch(dataset: str, count: int, mapping: str = "", speaker: str = "") -> 
 
 
 def keep_as_messages(
-    dataset: str, mapping: str = "", speaker: str = "", system_prompt: str = ""
+    dataset: str, mapping: str = "", speaker: str = "", system_prompt: str = "", called: str = ""
 ) -> str:
-    """The conversations as they are understood, as a dataset of their own; `system_prompt` goes
-    into every row that has none. Returns its id; a report on what it was made from lies beside."""
+    """The conversations as they are understood, as a dataset of their own, `called` so where that
+    is free; `system_prompt` goes into every row that has none. Returns its id; a report on what it
+    was made from lies beside."""
     with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
         said = f"-{speaker}" if speaker else ""
-        out = Path(folder) / f"{Path(dataset).stem}{said}-messages.jsonl"
+        out = Path(folder) / (called or f"{Path(dataset).stem}{said}-messages.jsonl")
         written = _child.answer(
             "messages",
             path=str(library.require(dataset)),

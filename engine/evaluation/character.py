@@ -8,9 +8,12 @@ from engine import characters
 from engine.chat.voices import BASE, Voices
 from engine.dataset.prompt import with_system
 from engine.errors import UserError
+from engine.models.load import Quantization
 
 
-def examine(model_name_or_path: str, adapter: str, character: str) -> dict[str, Any]:
+def examine(
+    model_name_or_path: str, adapter: str, character: str, quantization: Quantization
+) -> dict[str, Any]:
     """Greedy answers of both voices to the card's held-out questions, under the system prompt that
     the adapter was trained with. Shares are 0 to 1. Raises UserError."""
     card = characters.get(character)
@@ -20,7 +23,7 @@ def examine(model_name_or_path: str, adapter: str, character: str) -> dict[str, 
             f"{card.name} 没有考题：只有示例角色带有考题和语言特征。",
             field="character",
         )
-    voices = Voices.load(model_name_or_path, [adapter])
+    voices = Voices.load(model_name_or_path, [adapter], quantization)
     _, tuned = voices.names
     system = voices.manners[tuned].system_prompt
     marks = [re.compile(marker, re.IGNORECASE) for marker in card.exam["markers"]]

@@ -97,6 +97,40 @@ def test_a_file_of_splits_takes_no_answer(tmp_path):
     assert [one.id for one in library.list_datasets() if not one.is_sample] == ["mine.json"]
 
 
+def test_files_of_one_name_have_a_copy_each(tmp_path):
+    """And a name that is as long as a name can be is found again."""
+    long = "a" * 95
+    for name in ("talks.json", "talks.csv", f"{long}.json"):
+        text = (
+            "prompt,response\na,b\n"
+            if name.endswith("csv")
+            else '[{"prompt": "a", "response": "b"}]'
+        )
+        bring(tmp_path, name, text)
+    for answer in (SAID, BETTER):
+        for name in ("talks.json", "talks.csv", f"{long}.json"):
+            kept_answers.keep(name, [*ASKED, answer])
+    made = {one.id for one in library.list_datasets() if "-messages" in one.id}
+    assert made == {
+        "talks-json-messages.jsonl",
+        "talks-csv-messages.jsonl",
+        f"{long}-json-messages.jsonl"[-100:],
+    }
+    assert [len(rows(one)) for one in made] == [3, 3, 3]
+
+
+def test_plain_text_takes_no_answer(tmp_path):
+    """Nor does a file in which some rows are; and no copy is made."""
+    bring(tmp_path, "story.txt", "Once.\n\nTwice.\n")
+    bring(tmp_path, "mixed.jsonl", '{"prompt": "a", "response": "b"}\n{"text": "Once."}\n')
+    for name in ("story.txt", "mixed.jsonl"):
+        with pytest.raises(UserError, match=f"{name} is plain text") as raised:
+            kept_answers.keep(name, [*ASKED, SAID])
+        assert raised.value.field == "dataset"
+    own = {one.id for one in library.list_datasets() if not one.is_sample}
+    assert own == {"story.txt", "mixed.jsonl"}
+
+
 @pytest.mark.parametrize(
     ("dataset", "messages", "better", "sentence"),
     [
