@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.errors import UserError
 from engine.models.adapter import config_of_run, read_json
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ def _template(folder: Path, said: dict) -> str:
     """As saved by Transformers: a file of its own, or before 4.43 in the tokenizer's."""
     file = folder / "chat_template.jinja"
     if file.is_file():
-        return file.read_text(encoding="utf-8")
+        try:
+            return file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise UserError(
+                f"{file} is no UTF-8 text; copy the adapter anew.",
+                f"{file} 不是 UTF-8 文本；请重新复制这个适配器。",
+                field="adapter",
+            ) from None
     template = said.get("chat_template")
     return template if isinstance(template, str) else ""  # a list names several, none the default

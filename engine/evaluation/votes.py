@@ -3,7 +3,8 @@
 `decided.jsonl` holds a row for each pair that a vote decided, as preference training reads it:
 `prompt` (the messages that the better voice read, without a greeting), `chosen` and `rejected` (an
 answer each), and beside these whose they are, the base, the vote's id and the time. `ties.jsonl`
-holds the votes in which nobody was better, a row for each pair: nothing is to be learned from them.
+holds the votes in which nobody was better, a row for each pair, and the pairs of a vote that said
+the same: nothing is to be learned from them.
 """
 
 import json
@@ -71,8 +72,8 @@ def cast(
 ) -> None:
     """Keeps one vote. `histories` are what each voice read, `answers` what it said, `best` the
     better (or best) voice, TIE for none. Of three or more voices the best is chosen before each
-    of the others; between those nothing is known. A greeting is left out, so that the rows can be
-    trained on. Raises UserError."""
+    of the others, and is as good as one that said the same; between those nothing is known. A
+    greeting is left out, so that the rows can be trained on. Raises UserError."""
     if best != TIE and best not in answers:
         raise UserError(
             f"{best} did not answer, so it cannot be the best; vote for one that did.",
@@ -84,29 +85,21 @@ def cast(
         "vote": uuid.uuid4().hex[:12],
         "time": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
     }
-    if best == TIE:
-        rows = [
-            {
-                "prompt": read[one],
-                "answers": [_said(answers[one]), _said(answers[other])],
-                "voices": [one, other],
-            }
-            for one, other in combinations(answers, 2)
-        ]
-    else:
-        rows = [
-            {
-                "prompt": read[best],
-                "chosen": _said(answers[best]),
-                "rejected": _said(answers[other]),
-                "chosen_voice": best,
-                "rejected_voice": other,
-                "same_prompt": read[other] == read[best],
-            }
-            for other in answers
-            if other != best
-        ]
-    _append(votes_dir() / (TIES if best == TIE else DECIDED), [row | about for row in rows])
+    pairs = [*combinations(answers, 2)]
+    if best != TIE:
+        pairs = [(best, other) for other in answers if other != best]
+    rows: dict[str, list] = {DECIDED: [], TIES: []}
+    for one, other in pairs:
+        said = [_said(answers[one]), _said(answers[other])]
+        if best == TIE or answers[one].strip() == answers[other].strip():
+            rows[TIES].append({"prompt": read[one], "answers": said, "voices": [one, other]})
+            continue
+        row = {"prompt": read[one], "chosen": said[0], "rejected": said[1]}
+        row |= {"chosen_voice": one, "rejected_voice": other}
+        rows[DECIDED].append(row | {"same_prompt": read[other] == read[one]})
+    for name, some in rows.items():
+        if some:
+            _append(votes_dir() / name, [row | about for row in some])
 
 
 def decided() -> list[dict[str, Any]]:

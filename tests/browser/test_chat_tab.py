@@ -124,8 +124,10 @@ def test_a_blind_vote_hides_the_names_and_counts(person, server, finished_run):
     person.see("chat_blind", "input").check()
     for column, letter in ((1, "A"), (2, "B")):
         expect(person.see(f"chat_{column}")).to_contain_text(f"Voice {letter}")
+    person.see("chat_keep", ".label-wrap").click()
     person.ask("Who are you?")
     person.see("chat_vote_b").wait_for(timeout=240_000)
+    expect(person.see("chat_keep_whose", "label")).to_have_count(0)
     columns = person.see("chat_columns")
     shown = columns.inner_text()
     assert not re.search(rf"{name}|base|tokens|proof", shown), shown
@@ -134,6 +136,8 @@ def test_a_blind_vote_hides_the_names_and_counts(person, server, finished_run):
     expect(person.see("chat_2", "[data-testid=bot]").last).to_contain_text("voted better")
     expect(columns).to_contain_text(re.compile(rf"{name}(?s:.*)proof"))
     expect(person.see("chat_vote_b")).to_have_count(0)
+    expect(person.see("chat_keep_whose", "label")).to_have_count(2)
+    person.see("chat_keep", ".label-wrap").click()
     file = server.runs / "votes" / "decided.jsonl"
     row = json.loads(file.read_text().splitlines()[-1])
     assert {row["chosen_voice"], row["rejected_voice"]} == {"base", finished_run}

@@ -9,6 +9,7 @@ from engine.chat.manner import Manner, manner_of
 from engine.chat.many import answer_many
 from engine.chat.sampling import checked
 from engine.chat.voices import BASE, Voices
+from engine.errors import UserError
 from engine.models.load import Quantization, load_base
 from engine.training.once import greedy_ids
 
@@ -33,6 +34,14 @@ def test_what_the_adapter_does_not_say_is_as_in_the_base(base, tmp_path):
 )
 def test_its_system_prompt_is_text(base, tmp_path, said, prompt):
     assert manner_of(base, tmp_path, {"system_prompt": said}).system_prompt == prompt
+
+
+def test_a_template_that_is_no_text_is_a_sentence(base, tmp_path):
+    """As some editors save it, in UTF-16."""
+    (tmp_path / "chat_template.jinja").write_bytes(TEMPLATE.encode("utf-16"))
+    with pytest.raises(UserError, match="chat_template.jinja is no UTF-8 text") as raised:
+        manner_of(base, tmp_path, {})
+    assert raised.value.field == "adapter"
 
 
 @pytest.mark.parametrize("place", ["file", "config", "names"])

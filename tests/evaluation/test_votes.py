@@ -95,6 +95,16 @@ def test_a_tie_is_no_preference(runs_folder):
     assert [one[0]["content"] for one in row["answers"]] == ["I am sprout.", "Aye."]
 
 
+def test_who_said_the_same_as_the_best_did_not_lose(runs_folder):
+    """A preference between equal words would teach nothing; the two are tied."""
+    said = {"base": "Aye.", "a": "Aye. ", "b": "Oh."}
+    cast("sprout", ASKED, said, "a")
+    assert [(one["chosen_voice"], one["rejected_voice"]) for one in decided()] == [("a", "b")]
+    (tie,) = [json.loads(line) for line in (runs_folder / "votes/ties.jsonl").open()]
+    assert (tie["voices"], tie["vote"]) == (["a", "base"], decided()[0]["vote"])
+    assert standings() == [Standing("sprout", "a", wins=0, losses=0, ties=1)]
+
+
 @pytest.mark.parametrize(
     ("wins", "votes", "low", "high"),
     [

@@ -44,6 +44,16 @@ def test_the_parts_join_to_the_text(text, base):
     assert [changed for _, changed in changed_parts(text, text)] == [False] * bool(text)
 
 
+def test_of_answers_that_repeat_themselves_the_other_words_are_marked():
+    """To find their common runs would hold the page up for a minute."""
+    text, base = "The sea is cold. " * 2000, "The sea is deep and the sea is blue. " * 2000
+    assert list(changed_parts(text, base)) == [
+        *[("The sea is ", False), ("cold", True)],
+        *[(". The sea is ", False), ("cold", True)] * 1999,
+        (". ", False),
+    ]
+
+
 def test_the_dictionary_is_read_for_chinese_only():
     """It takes about a second."""
     code = (
