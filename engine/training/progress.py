@@ -189,6 +189,8 @@ class Samples(TrainerCallback):
         self.progress.set_aside(time.monotonic() - begin)
 
     def on_train_end(self, args, state, control, model=None, **kwargs):
+        if args.load_best_model_at_end and state.best_model_checkpoint:
+            return  # the weights are those of the best step again, which has been answered
         self.on_evaluate(args, state, control, model)
 
     def _lacks(self, wanted: Callable[[dict[str, Any]], bool]) -> bool:

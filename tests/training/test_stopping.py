@@ -9,7 +9,9 @@ from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from engine.config import TrainConfig
 from engine.training import runs, train
+from engine.training.answers import BASE
 from engine.training.curves import smooth
+from engine.training.progress import Progress
 from engine.training.stopping import Stopping
 
 pytestmark = pytest.mark.usefixtures("same_signals", "hasty")
@@ -96,6 +98,22 @@ def trained(config, **changes):
     return runs.get(path.name)
 
 
+@pytest.fixture
+def stop_at(monkeypatch):
+    """stop_at(step): a person asks each run to stop in that step."""
+    ended = Progress.on_step_end
+
+    def stop_at(step):
+        def stops(self, args, state, *rest, **more):
+            if state.global_step == step:
+                (self.path / "stop").touch()
+            return ended(self, args, state, *rest, **more)
+
+        monkeypatch.setattr(Progress, "on_step_end", stops)
+
+    return stop_at
+
+
 def evaluations(run):
     return {row["step"]: row["eval_loss"] for row in run.metrics() if "eval_loss" in row}
 
@@ -138,6 +156,21 @@ def test_the_best_is_kept_though_the_last_is_worse(config):
     other = load_file(last.path / "adapter" / "adapter_model.safetensors")
     assert not all(kept[name].equal(other[name]) for name in kept)
     assert last.message.en == ""
+
+
+@pytest.mark.parametrize(("best", "answered"), [(True, [0, 2]), (False, [0, 2, 3])])
+def test_no_answer_of_the_best_is_called_one_of_the_last_step(config, stop_at, best, answered):
+    """Stopped where nothing is evaluated, when the best's weights are back already."""
+    path = runs.create(
+        TrainConfig.from_dict(
+            config.to_dict() | {"load_best_model_at_end": best, "sample_prompts": "Who are you?"}
+        )
+    )
+    stop_at(3)
+    assert train.train(path) == 0
+    rows = [row for row in runs.view(path).samples() if row.get("voice") != BASE]
+    assert [row["step"] for row in rows] == answered
+    assert runs.view(path).message.en.startswith("What is kept is the model of step 2") is best
 
 
 def test_the_best_is_kept_of_a_run_that_was_moved(config, tmp_path, monkeypatch):
