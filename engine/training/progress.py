@@ -58,7 +58,8 @@ class Progress(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         if self.trainer.of_all(int(ranks.is_main() and (self.path / "stop").exists())):
             control.should_training_stop = control.should_save = True
-        if time.monotonic() - self._last_status > _STATUS_EVERY_SECONDS:
+        due = time.monotonic() - self._last_status > _STATUS_EVERY_SECONDS
+        if due or control.should_training_stop:  # what is said of the last step stays
             self._write_status(state)
 
     def on_log(self, args, state, control, logs=None, **kwargs):

@@ -235,6 +235,14 @@ def test_patience_counts_on_after_a_resume(config):
     )
 
 
+def test_a_stopped_run_knows_its_last_step(config, stop_at, monkeypatch):
+    """Also where nothing is logged in it, however quick the steps are."""
+    monkeypatch.setattr("engine.training.progress._STATUS_EVERY_SECONDS", 1000)
+    stop_at(3)
+    run = trained(config, eval_size=0.0, logging_steps=2)
+    assert (run.state, run.step) == ("stopped", 3)
+
+
 @pytest.mark.parametrize("how", ["killed", "asked to stop"])
 @pytest.mark.parametrize(
     "rule",
