@@ -58,6 +58,8 @@ class Progress(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         if self.trainer.of_all(int(ranks.is_main() and (self.path / "stop").exists())):
             control.should_training_stop = control.should_save = True
+        if state.global_step >= state.max_steps:
+            control.should_log = True  # so that the curve reaches the end
         due = time.monotonic() - self._last_status > _STATUS_EVERY_SECONDS
         if due or control.should_training_stop:  # what is said of the last step stays
             self._write_status(state)

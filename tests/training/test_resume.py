@@ -127,7 +127,7 @@ def test_settled_is_who_has_logged_a_step_since_its_turn_came(config, monkeypatc
 def test_losses_between_two_logs_are_all_in_the_next_row(config, whole, monkeypatch):
     """Logged every 8 steps and saved every 5: killed at 8, behind the checkpoint of step 5, and
     stopped at 11, in the midst of the next ones; each leaves a sum to go on with."""
-    changes = {"max_steps": 16, "logging_steps": 8, "save_steps": 5, "eval_size": 0.0}
+    changes = {"max_steps": 17, "logging_steps": 8, "save_steps": 5, "eval_size": 0.0}
     path = begun(config, **changes)
     with killed_at_step(monkeypatch, 8), pytest.raises(Killed):
         train(path)
@@ -145,7 +145,7 @@ def test_losses_between_two_logs_are_all_in_the_next_row(config, whole, monkeypa
     assert checkpoints.last_complete(path) == path / "checkpoint-11"
     (path / "stop").unlink()
     assert train(path) == 0
-    assert [row["step"] for row in told(path)[0]] == [8, 16]
+    assert [row["step"] for row in told(path)[0]] == [8, 16, 17]
     assert_same(path, whole(**changes))
 
 

@@ -176,6 +176,19 @@ def test_without_validation_the_questions_are_asked_as_often(config, eval_steps,
     assert runs.get(silent.name).samples() == []
 
 
+def test_the_curve_reaches_the_end(config):
+    """The last row is the mean of the steps that no row had told of."""
+    path = begun(config, eval_size=0, max_steps=5, logging_steps=3, sample_prompts="")
+    assert train(path) == 0
+    each = begun(config, eval_size=0, max_steps=5, sample_prompts="")
+    assert train(each) == 0
+    losses = curve(each, "loss")
+    assert curve(path, "loss") == {
+        3: pytest.approx((losses[1] + losses[2] + losses[3]) / 3, abs=1e-6),
+        5: pytest.approx((losses[4] + losses[5]) / 2, abs=1e-6),
+    }
+
+
 def test_packing_changes_no_loss_where_a_model_would_mix_the_rows(config, tmp_path, capfd):
     """Falcon's mask knows no positions."""
     tokenizer, _ = load_tokenizer(config.model_name_or_path)
