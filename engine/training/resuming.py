@@ -16,13 +16,15 @@ from engine.training.live_files import read_json
 from engine.training.loop import PackedTrainer
 from engine.training.progress import cut_after
 
-# What PEFT writes down of an adapter that decides its shape or its strength, and our option of it.
+# What PEFT writes down of an adapter that decides its shape, its strength or the base beneath it,
+# which some starts change, and our option of it.
 _OPTIONS = {
     "r": "lora_r",
     "target_r": "lora_r",
     **dict.fromkeys(("lora_alpha", "alpha"), "lora_alpha"),
     "target_modules": "lora_target_modules",
     **{name: name for name in ("use_rslora", "use_dora", "num_virtual_tokens")},
+    "init_lora_weights": "init_lora_weights",
     **{name: name for name in ("encoder_hidden_size", "adapter_len", "adapter_layers")},
     "oft_block_size": "oft_block_size",
 }
@@ -104,9 +106,15 @@ def _same(name: str, before: Any, now: Any, model) -> bool:
 
 
 def _other_options(changed: list[tuple[str, Any, Any]]) -> UserError:
+    def written(option: str, value: Any) -> Any:
+        """As config.yaml has it: a plain start is PEFT's True."""
+        return "default" if option == "init_lora_weights" and value is True else value
+
     def listed(words: str) -> str:
         return ", ".join(
-            option if option == "lora_target_modules" else words.format(option, before, now)
+            option
+            if option == "lora_target_modules"
+            else words.format(option, written(option, before), written(option, now))
             for option, before, now in changed
         )
 

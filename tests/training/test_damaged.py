@@ -136,6 +136,7 @@ def test_facts_that_cannot_be_read_are_written_anew(ended, whole, capsys):
         ({"lora_r": 2}, "lora_r was 4 and is 2"),
         ({"lora_r": 2, "lora_alpha": 7}, "lora_r was 4 and is 2, lora_alpha was 32 and is 7"),
         ({"lora_target_modules": "q_proj"}, "lora_target_modules"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights was default and is pissa"),
         ({"peft_type": "loha"}, "peft_type was lora and is loha"),
     ],
 )
@@ -153,6 +154,16 @@ def test_changed_options_are_named(ended, whole, config, changes, said):
     assert (path / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
     (path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     assert train(path) == 0
+
+
+def test_a_changed_start_is_named_from_the_other_side(config):
+    """Its checkpoint's numbers fit the base that pissa has changed, and no other."""
+    path = begun(config, init_lora_weights="pissa")
+    assert train(path) == 0
+    (stopped_at_two(path) / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    assert train(path) == 2
+    said = "init_lora_weights was pissa and is default"
+    assert said in runs.get(path.name).message.en
 
 
 def test_another_file_is_not_called_a_changed_one(ended, config, write_rows, tmp_path):
