@@ -48,12 +48,14 @@ def _written(value: object) -> str:
 def _flags(text: str) -> dict[str, str]:
     """{name: text} of the flags behind `train`; a backslash may end a line."""
     try:
-        words = [word.lstrip("\r\n") for word in shlex.split(text)]
+        found = shlex.split(text)
     except ValueError as error:
         raise UserError(
             f"This command cannot be read ({error}); copy it whole, with its quotation marks.",
             "无法读取这条命令：引号不成对。请连同引号完整复制。",
         ) from error
+    # A line's end is left of such a backslash; a word that is empty was written so.
+    words = [word.lstrip("\r\n") for word in found if not word or word.strip("\r\n")]
     first = next((at for at, word in enumerate(words) if word.startswith("--")), len(words))
     before = [word for word in words[:first] if word]
     if before and before[-3:] != _START[1:]:
@@ -63,7 +65,7 @@ def _flags(text: str) -> dict[str, str]:
             "the content of a YAML file instead of its path.",
             f"这里只能读取选项，而命令里有 {word}；若是 YAML 文件，请粘贴它的内容。",
         )
-    return _pairs([word for word in words[first:] if word and word != "--json"])
+    return _pairs([word for word in words[first:] if word != "--json"])
 
 
 def _pairs(words: list[str]) -> dict[str, str]:

@@ -59,10 +59,16 @@ def test_only_what_differs_is_written():
         "  python -m engine train --lora_r 3 --packing false --json",
         "CUDA_VISIBLE_DEVICES=0 /usr/bin/python3.11 -m engine train \\\n  --lora_r=3 \\\n"
         "--packing False\n",
+        "python -m engine train \\\r\n  --lora_r 3 \\\r\n\\\r\n--packing=False \\\r\n",
     ],
 )
 def test_commands_as_people_write_them(text):
     assert from_text(text) == dataclasses.replace(default_config(), lora_r=3, packing=False)
+
+
+@pytest.mark.parametrize("text", ['--system_prompt "" --lora_r=3', "--lora_r=3 --system_prompt ''"])
+def test_an_empty_value_is_a_value(text):
+    assert from_text(text) == dataclasses.replace(default_config(), lora_r=3, system_prompt="")
 
 
 @pytest.mark.parametrize("start", ["---\n", "--- \n", "---\r\n# mine\r\n"])
