@@ -185,9 +185,10 @@ def _plan(config: TrainConfig, source: Source, second: Source | None) -> Plan:
     usable = set((source.lengths.trained > 0).nonzero()[0].tolist())
     if not usable:
         raise UserError(
-            f"No row has anything to learn within {config.max_length} tokens; choose a longer "
-            "longest row.",
-            f"在 {config.max_length} 个 token 内没有可学的内容，请把最长一条调大。",
+            f"No row has anything to learn within {config.max_length} tokens; raise "
+            '"Longest row, tokens" (max_length).',
+            f"在 {config.max_length} 个 token 内没有可学的内容，"
+            "请调大“最长一条（token）”（max_length）。",
             field="max_length",
         )
     held_out = second or source

@@ -52,10 +52,10 @@ def _nothing_kept(config: TrainConfig, facts: dict[str, Any]) -> Sentence:
     if config.eval_dataset or not spared:
         return Sentence(
             f"{why[0]}: in those that would be there is nothing to learn within "
-            f"{config.max_length} tokens. Choose a longer longest row or other rows, or switch "
-            "this off.",
+            f'{config.max_length} tokens. Raise "Longest row, tokens" (max_length), choose other '
+            "rows, or switch this off.",
             f"{why[1]}：要留出的那些在 {config.max_length} 个 token 内没有可学的内容。"
-            "请调大最长一条、换别的数据，或关掉此项。",
+            "请调大“最长一条（token）”（max_length）、换别的数据，或关掉此项。",
         )
     if rows < 2:
         return Sentence(

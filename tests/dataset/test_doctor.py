@@ -286,6 +286,9 @@ def test_what_the_tokens_show():
         ),
         ("too_long", 1, [(2, "89" + "0123456789" * 11 + "01234567")]),
     ]
+    for finding in findings[:2]:
+        assert 'Raise "Longest row, tokens" (max_length)' in finding.advice.en
+        assert "请调大“最长一条（token）”（max_length）" in finding.advice.zh
     assert findings[2].advice == Sentence(
         "Longer than 20 tokens; the longest has 40. 20 tokens at their ends (1.6 % of all) are cut "
         "off and not learned.",

@@ -81,6 +81,8 @@ def test_nothing_left_is_a_sentence_under_max_length(tmp_path, write_rows, rows,
     with pytest.raises(UserError, match="No row has anything to learn within 8 tokens") as raised:
         prepare(config(file, max_length=8, system_prompt="Be kind. " * 9), tokenizer)
     assert raised.value.field == "max_length"
+    assert raised.value.sentence.en.endswith('; raise "Longest row, tokens" (max_length).')
+    assert raised.value.sentence.zh.endswith("请调大“最长一条（token）”（max_length）。")
 
 
 def test_packing_keeps_every_token(tmp_path, write_rows, rows, tokenizer):

@@ -177,7 +177,10 @@ def test_a_validation_file_without_anything_to_learn_cannot_judge(values, write_
     file = write_rows(tmp_path / "long.jsonl", [row])
     reasons = estimate(values | BEST | {"eval_dataset": str(file), "max_length": 128})["reasons"]
     assert [reason["field"] for reason in reasons] == ["load_best_model_at_end"]
-    assert "there is nothing to learn within 128 tokens" in reasons[0]["en"]
+    assert (
+        'there is nothing to learn within 128 tokens. Raise "Longest row, tokens" (max_length), '
+    ) in reasons[0]["en"]
+    assert "请调大“最长一条（token）”（max_length）、" in reasons[0]["zh"]
 
 
 def test_every_option_out_of_range_is_named_at_once(values):

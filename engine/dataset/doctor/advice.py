@@ -18,16 +18,18 @@ ADVICE: dict[str, Advice] = {
         "bad",
         Sentence(
             "No answer lies within the first {max_length} tokens, so these rows teach nothing. "
-            "Choose a longer max_length.",
-            "前 {max_length} 个 token 里没有回答，这些行什么也教不了。请调大 max_length。",
+            'Raise "Longest row, tokens" (max_length).',
+            "前 {max_length} 个 token 里没有回答，这些行什么也教不了。"
+            "请调大“最长一条（token）”（max_length）。",
         ),
     ),
     "end_not_learned": Advice(
         "bad",
         Sentence(
             "No row teaches where an answer ends, so the tuned model may talk on and on. "
-            "Choose a longer max_length or another template.",
-            "没有一行教模型在哪里停下，微调后可能说个没完。请调大 max_length，或换一个对话模板。",
+            'Raise "Longest row, tokens" (max_length), or choose another template.',
+            "没有一行教模型在哪里停下，微调后可能说个没完。"
+            "请调大“最长一条（token）”（max_length），或换一个对话模板。",
         ),
     ),
     "leakage": Advice(
