@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 
@@ -77,12 +77,11 @@ class TrainConfig(Saving, Devices, Memory, Schedule, Data, Adapter, Basic):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """Coerces each value to its field's type. Raises UserError, with the field."""
-        kinds, known = get_type_hints(cls), cls.__dataclass_fields__
+        known = cls.__dataclass_fields__
         for name in values:
-            if name not in kinds:
+            if name not in known:
                 raise unknown_option(name, cls)
-        joined_by = {name: known[name].metadata["joined_by"] for name in values}
-        return cls(**{n: coerce(n, v, kinds[n], joined_by[n]) for n, v in values.items()})
+        return cls(**{name: coerce(known[name], value) for name, value in values.items()})
 
     @classmethod
     def from_yaml(cls, path: Path) -> "TrainConfig":

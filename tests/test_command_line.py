@@ -122,7 +122,7 @@ def test_without_json_it_is_lines_for_people(ask, small_dataset):
         (["inspect", "palace-secretary", "--row", "999"], "There is no row 999"),
         (["convert", "palace-secretary", "--to", "xml", "--out", "x"], "'xml' is no format"),
         (["estimate", "nowhere.yaml"], "nowhere.yaml cannot be read"),
-        (["estimate", "--lora_r", "many"], "lora_r is 'many'; it must be a whole number."),
+        (["estimate", "--lora_r", "many"], "Rank (lora_r) is 'many'; it must be a whole number."),
         (["train", "--learning_rate", "-1"], "(learning_rate) is -1; it must lie between"),
         (["train", "nowhere.yaml"], "nowhere.yaml cannot be read"),
         (["chat", "--prompt", "Hi", "--character", "nobody"], "There is no character 'nobody'"),
@@ -328,7 +328,7 @@ def test_estimate_plans_and_measures(ask, config_file):
 def test_estimate_says_what_cannot_work(ask, config_file):
     status, out, err = ask("estimate", config_file, "--load_in_4bit", "1", "--json")
     assert status == 2
-    assert err.startswith("load_in_4bit is '1'; it must be true or false.")
+    assert err.startswith("4-bit base (QLoRA) (load_in_4bit) is '1'; it must be true or false.")
     status, out, err = ask("estimate", config_file, "--lora_r", "0", "--json")
     assert (status, json.loads(out)["reasons"][0]["field"]) == (2, "lora_r")
     assert len(err.splitlines()) == 1

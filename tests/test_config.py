@@ -91,19 +91,27 @@ def test_values_become_the_declared_type(name, given, value):
 @pytest.mark.parametrize(
     ("name", "given", "sentence"),
     [
-        ("lora_r", "2.5", "lora_r is '2.5'; it must be a whole number."),
-        ("lora_r", float("nan"), "lora_r is nan; it must be a whole number."),
-        ("lora_r", float("inf"), "lora_r is inf; it must be a whole number."),
-        ("lora_r", [1], "lora_r is [1]; it must be a whole number."),
-        ("learning_rate", "fast", "learning_rate is 'fast'; it must be a number."),
-        ("lora_r", True, "lora_r is True; it must be a whole number."),
-        ("learning_rate", None, "learning_rate is empty; it must be a number."),
-        ("lora_r", "", "lora_r is empty; it must be a whole number."),
-        ("learning_rate", float("nan"), "learning_rate is nan; it must be a number."),
-        ("load_in_4bit", [], "load_in_4bit is []; it must be true or false."),
-        ("load_in_4bit", 2, "load_in_4bit is 2; it must be true or false."),
-        ("load_in_4bit", None, "load_in_4bit is empty; it must be true or false."),
-        ("packing", [0], "packing is [0]; it must be true or false."),
+        ("lora_r", "2.5", "Rank (lora_r) is '2.5'; it must be a whole number."),
+        ("lora_r", float("nan"), "Rank (lora_r) is nan; it must be a whole number."),
+        ("lora_r", float("inf"), "Rank (lora_r) is inf; it must be a whole number."),
+        ("lora_r", [1], "Rank (lora_r) is [1]; it must be a whole number."),
+        ("learning_rate", "fast", "Learning rate (learning_rate) is 'fast'; it must be a number."),
+        ("lora_r", True, "Rank (lora_r) is True; it must be a whole number."),
+        ("learning_rate", None, "Learning rate (learning_rate) is empty; it must be a number."),
+        ("lora_r", "", "Rank (lora_r) is empty; it must be a whole number."),
+        (
+            "learning_rate",
+            float("nan"),
+            "Learning rate (learning_rate) is nan; it must be a number.",
+        ),
+        ("load_in_4bit", [], "4-bit base (QLoRA) (load_in_4bit) is []; it must be true or false."),
+        ("load_in_4bit", 2, "4-bit base (QLoRA) (load_in_4bit) is 2; it must be true or false."),
+        (
+            "load_in_4bit",
+            None,
+            "4-bit base (QLoRA) (load_in_4bit) is empty; it must be true or false.",
+        ),
+        ("packing", [0], "Packing (packing) is [0]; it must be true or false."),
         (
             "mapping",
             {"question": "user"},
@@ -121,7 +129,7 @@ def test_values_become_the_declared_type(name, given, value):
             "sample_prompts is 2026-01-02, which is no text: YAML reads yes, no, on, off, true, "
             'false and dates so. Put it in quotation marks, such as "yes".',
         ),
-        ("packing", "maybe", "packing is 'maybe'; it must be true or false."),
+        ("packing", "maybe", "Packing (packing) is 'maybe'; it must be true or false."),
         (
             "system_prompt",
             "hi\udcff",
@@ -140,7 +148,12 @@ def test_values_of_another_type_are_sentences(name, given, sentence):
     with pytest.raises(UserError) as raised:
         TrainConfig.from_dict({name: given})
     assert (str(raised.value), raised.value.field) == (sentence, name)
-    assert raised.value.sentence.zh.startswith((f"{name} 是", f"{name} 有多个值", f"{name} 里有 "))
+    label = TrainConfig.__dataclass_fields__[name].metadata["label"].zh
+    if "; it must be " in sentence:
+        starts = (f"{label}（{name}）是",)
+    else:
+        starts = (f"{name} 是", f"{name} 有多个值", f"{name} 里有 ")
+    assert raised.value.sentence.zh.startswith(starts)
 
 
 def test_an_unknown_option_is_asked_back():

@@ -149,16 +149,17 @@ def check_once(names: list[str]) -> None:
         seen.add(name)
 
 
-def coerce(name: str, value: Any, kind: Any, joined_by: str = "") -> Any:
+def coerce(one: dataclasses.Field, value: Any) -> Any:
     """To the declared type: PyYAML reads 2e-4 as text, forms send whole numbers as float. A list
     becomes a text where the option says what stands between (`joined_by`).
 
     Raises UserError, with the field, for what would become another meaning.
     """
+    kind = one.type
     if get_origin(kind) is Literal:
         return value
     if kind is str:
-        return _text(name, value, joined_by)
+        return _text(one.name, value, one.metadata["joined_by"])
     try:
         if kind is bool:
             return _switch(value)
@@ -178,10 +179,11 @@ def coerce(name: str, value: Any, kind: Any, joined_by: str = "") -> Any:
         is_en, is_zh = f"is {quoted(value)}", f"是 {quoted(value)}"
         if value is None or value == "":
             is_en, is_zh = "is empty", "是空的"
+        label = one.metadata["label"]
         raise UserError(
-            f"{name} {is_en}; it must be {en}.",
-            f"{name} {is_zh}，应为{zh}。",
-            field=name,
+            f"{label.en} ({one.name}) {is_en}; it must be {en}.",
+            f"{label.zh}（{one.name}）{is_zh}，应为{zh}。",
+            field=one.name,
         ) from error
 
 

@@ -275,7 +275,7 @@ def test_what_can_be_read_of_a_damaged_status_is_kept(path):
     [
         ("lora_r: 3\noption_of_tomorrow: 1\n", 3, "", "option_of_tomorrow"),
         ("lora_r: {", 16, "", "is not valid YAML"),
-        ("model_name_or_path: a/b\nlora_r: many\n", 16, "a/b", "lora_r is 'many'"),
+        ("model_name_or_path: a/b\nlora_r: many\n", 16, "a/b", "Rank (lora_r) is 'many'"),
         (None, 16, "", "config.yaml cannot be read"),
     ],
 )
