@@ -11,7 +11,7 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from ui import cards
 from ui.chosen import Chosen
-from ui.events import QUIET
+from ui.events import QUICK, QUIET
 from ui.text import both, language, say, t
 
 
@@ -32,21 +32,40 @@ def build(chosen: Chosen) -> Choice:
     upload = gr.File(label=t("data_upload"), elem_id="upload", height=140)
     said = gr.HTML(cards.nothing(), elem_id="upload_said", elem_classes="bare")
     mend = gr.Button(t("data_mend"), size="sm", visible=False, elem_id="mend_upload")
-    remove = gr.Button(t("data_remove"), size="sm", visible=False, elem_id="remove_upload")
+    remove = gr.Button("", size="sm", visible=False, elem_id="remove_upload")
     choice = Choice(picker, remove, said)
-    _wire_upload(chosen, choice, upload, mend)
-    _build_hub(chosen, said)
-    _build_identity(chosen, said)
+    brought = gr.State("")  # id of the dataset of which something is said
+    new = [chosen.dataset, brought, said]
+    _wire_upload(new, upload, mend)
+    _build_hub(new)
+    _build_identity(new)
+    forget(chosen, brought, said)
     picker.input(lambda value: (value, cards.nothing()), picker, [chosen.dataset, said], **QUIET)
     remove.click(_remove, chosen.dataset, [chosen.dataset, said], **QUIET)
     return choice
 
 
-def _wire_upload(chosen: Chosen, choice: Choice, upload: gr.File, mend: gr.Button) -> None:
+def forget(chosen: Chosen, made: gr.State, said: gr.HTML) -> None:
+    """What was said of a new dataset goes when another is looked at."""
+    chosen.dataset.change(
+        lambda dataset, one: gr.skip() if dataset == one else cards.nothing(),
+        [chosen.dataset, made],
+        said,
+        **QUICK,
+    )
+
+
+def remover(one: library.Dataset | None, lang: str) -> gr.Button:
+    """The button that removes this dataset, where it is one's own: another may be spoken of."""
+    if not one or one.is_sample:
+        return gr.Button(visible=False)
+    return gr.Button(say("data_remove", lang, name=one.id), visible=True)
+
+
+def _wire_upload(new: list, upload: gr.File, mend: gr.Button) -> None:
     broken = gr.State(None)  # (path, name) of the upload that could be mended
-    outputs = [chosen.dataset, upload, choice.said, mend, broken]
-    upload.upload(_add, upload, outputs, api_visibility="private")
-    mend.click(_mend, broken, [chosen.dataset, choice.said, mend], api_visibility="private")
+    upload.upload(_add, upload, [*new, upload, mend, broken], api_visibility="private")
+    mend.click(_mend, broken, [*new, mend], api_visibility="private")
 
 
 def _add(path: str, request: gr.Request):
@@ -57,9 +76,9 @@ def _add(path: str, request: gr.Request):
     except UserError as error:
         said = cards.sentence(error.sentence.in_language(lang))
         if error.remedy == "mend":
-            return gr.skip(), None, said, gr.Button(visible=True), (path, name)
-        return gr.skip(), None, said, hidden, None
-    return added, None, _added(name, lang), hidden, None
+            return gr.skip(), gr.skip(), said, None, gr.Button(visible=True), (path, name)
+        return gr.skip(), gr.skip(), said, None, hidden, None
+    return added, added, _added(name, lang), None, hidden, None
 
 
 def _mend(broken: tuple[str, str], request: gr.Request):
@@ -67,19 +86,20 @@ def _mend(broken: tuple[str, str], request: gr.Request):
     try:
         added, changes = desk.add_mended(*broken)
     except UserError as error:
-        return gr.skip(), cards.sentence(error.sentence.in_language(lang)), gr.Button(visible=False)
+        said = cards.sentence(error.sentence.in_language(lang))
+        return gr.skip(), gr.skip(), said, gr.Button(visible=False)
     lines = [both(change).in_language(lang) for change in changes]
     said = _added(added, lang) + cards.card(say("data_mended", lang), cards.bullets(lines))
-    return added, said, gr.Button(visible=False)
+    return added, added, said, gr.Button(visible=False)
 
 
 def _brought(lang: str, add: Callable[..., str], *asked: str):
-    """The new dataset and a word on it, or what was wrong."""
+    """The new dataset, twice, and a word on it, or what was wrong."""
     try:
         added = add(*asked)
     except UserError as error:
-        return gr.skip(), cards.sentence(error.sentence.in_language(lang))
-    return added, _added(added, lang)
+        return gr.skip(), gr.skip(), cards.sentence(error.sentence.in_language(lang))
+    return added, added, _added(added, lang)
 
 
 def _added(name: str, lang: str) -> str:
@@ -94,7 +114,7 @@ def _remove(dataset: str, request: gr.Request):
     return "", cards.nothing()
 
 
-def _build_hub(chosen: Chosen, said: gr.HTML) -> None:
+def _build_hub(new: list) -> None:
     with gr.Accordion(t("data_hub"), open=False, elem_id="hub_box"):
         hub_id = gr.Textbox(
             label=t("data_hub_id"), placeholder="owner/name", max_lines=1, elem_id="hub_id"
@@ -111,12 +131,10 @@ def _build_hub(chosen: Chosen, said: gr.HTML) -> None:
     def fetched(hub_id: str, split: str, token: str, request: gr.Request):
         return "", *_brought(language(request), desk.add_from_hub, hub_id, split, token)
 
-    fetch.click(
-        fetched, [hub_id, split, token], [token, chosen.dataset, said], api_visibility="private"
-    )
+    fetch.click(fetched, [hub_id, split, token], [token, *new], api_visibility="private")
 
 
-def _build_identity(chosen: Chosen, said: gr.HTML) -> None:
+def _build_identity(new: list) -> None:
     with gr.Accordion(t("data_identity"), open=False, elem_id="identity_box"):
         gr.Markdown(t("data_identity_how"), elem_classes="soft")
         with gr.Row():
@@ -135,4 +153,4 @@ def _build_identity(chosen: Chosen, said: gr.HTML) -> None:
     def made(name: str, maker: str, spoken: str, request: gr.Request):
         return _brought(language(request), desk.add_identity, name, maker, spoken)
 
-    make.click(made, [name, maker, spoken], [chosen.dataset, said], api_visibility="private")
+    make.click(made, [name, maker, spoken], new, api_visibility="private")

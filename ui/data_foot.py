@@ -5,7 +5,7 @@ import gradio as gr
 from engine import characters
 from engine.desk import client as desk
 from engine.errors import UserError
-from ui import cards, form
+from ui import cards, data_choice, form
 from ui.chosen import Chosen
 from ui.events import QUICK, QUIET
 from ui.text import both, language, say, t
@@ -43,17 +43,18 @@ def _build_keep(chosen: Chosen, read_as: list) -> None:
             )
             keep = gr.Button(t("data_keep"), elem_id="keep")
         said = gr.HTML(cards.nothing(), elem_id="keep_said", elem_classes="bare")
+    made = gr.State("")  # id of the kept copy
 
     def kept(dataset, character, mapping, speaker, request: gr.Request):
         lang = language(request)
         if not dataset:
-            return gr.skip(), cards.sentence(say("data_no_dataset", lang), "mild")
+            return gr.skip(), gr.skip(), cards.sentence(say("data_no_dataset", lang), "mild")
         prompt = characters.get(character).system_prompt if character else ""
         try:
             added = desk.keep_as_messages(dataset, mapping, speaker, prompt)
         except UserError as error:
-            return gr.skip(), cards.sentence(error.sentence.in_language(lang))
-        return added, cards.sentence(say("data_added", lang, name=added), "calm")
+            return gr.skip(), gr.skip(), cards.sentence(error.sentence.in_language(lang))
+        return added, added, cards.sentence(say("data_added", lang, name=added), "calm")
 
     def cast_now(request: gr.Request):
         nobody = (say("data_keep_nobody", language(request)), "")
@@ -61,8 +62,12 @@ def _build_keep(chosen: Chosen, read_as: list) -> None:
 
     box.expand(cast_now, None, cast, **QUICK)
     keep.click(
-        kept, [chosen.dataset, cast, *read_as], [chosen.dataset, said], api_visibility="private"
+        kept,
+        [chosen.dataset, cast, *read_as],
+        [chosen.dataset, made, said],
+        api_visibility="private",
     )
+    data_choice.forget(chosen, made, said)
 
 
 def _build_convert(chosen: Chosen, read_as: list) -> None:

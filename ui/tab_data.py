@@ -124,7 +124,7 @@ def _begin(dataset: str, filled: dict, system_prompt: str, questions: str, reque
     listed = data_choice.choices(lang)
     picker = gr.Radio(choices=listed, value=dataset if found else None)
     waiting = cards.waiting(say("data_reading", lang)) if dataset else cards.nothing()
-    uploaded = gr.Button(visible=bool(found and not found.is_sample))
+    uploaded = data_choice.remover(found, lang)
     second = gr.Dropdown(choices=form.no_second(lang) + listed)
     begun = picker, 1, uploaded, cards.card("", waiting), second
     return *begun, prompt, asked, mapping, speaker, {}

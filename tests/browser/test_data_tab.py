@@ -91,6 +91,7 @@ def test_an_upload_shows_format_rows_and_mask(person, tmp_path, write_rows):
     assert "Here is 0." in learned
     assert "Say 0." not in learned
     expect(person.see("thread_data")).to_contain_text("seven.jsonl · 7 rows")
+    expect(person.see("remove_upload")).to_have_text("Remove seven.jsonl")
     person.see("remove_upload").click()
     expect(person.see("dataset")).not_to_contain_text("seven.jsonl")
 

@@ -71,6 +71,7 @@ def test_a_dataset_is_converted_and_what_is_lost_is_said(person):
 
 
 def test_a_copy_is_kept_with_a_character_in_every_row(person, server):
+    """What was said of the file it was made from goes, and what was said of it when it goes."""
     card = characters.get("lighthouse-keeper")
     unfold(person, "keep_box")
     pick(person, "keep_character", card.name)
@@ -84,6 +85,10 @@ def test_a_copy_is_kept_with_a_character_in_every_row(person, server):
         [("system", card.system_prompt), ("user", one["prompt"]), ("assistant", one["response"])]
         for one in (ROWS[0], ROWS[2])
     ]
+    expect(person.see("upload_said", ".sentence")).to_have_count(0)
+    expect(person.see("remove_upload")).to_have_text("Remove three-messages.jsonl")
+    person.see("remove_upload").click()
+    expect(person.see("keep_said", ".sentence")).to_have_count(0)
 
 
 def test_what_is_learned_is_chosen(person, tmp_path, write_rows):

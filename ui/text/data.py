@@ -25,7 +25,7 @@ WORDS = {
     "data_identity_language": Sentence("In", "语言"),
     "data_identity_both": Sentence("Both", "中英都要"),
     "data_identity_make": Sentence("Make the rows", "生成数据"),
-    "data_remove": Sentence("Remove this upload", "移除这份上传"),
+    "data_remove": Sentence("Remove {name}", "移除 {name}"),
     "data_added": Sentence(
         "{name} is in your library; it stays on this machine.",
         "{name} 已放入你的数据；它只留在这台机器上。",
