@@ -142,7 +142,7 @@ def _wire_watching(chosen: Chosen, side: RunSide, curves: gr.Accordion) -> None:
 def _drawn(side: RunSide) -> list:
     """The components that `draw` may change."""
     others = ("box", "said", "ask", "line")
-    return [getattr(side, one) for one in side.__slots__ if one not in others] + [side.line.row]
+    return [getattr(side, one) for one in side.__slots__ if one not in others] + side.line.drawn()
 
 
 def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
@@ -150,7 +150,7 @@ def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
     now = {name: _size(run, name) for name in _FILES}
     # A process may outlive its last word by a moment, hence `alive` beside the state.
     now |= {"run": run.id, "name": run.name, "written": run.updated_at}
-    now["buttons"], now["place"] = (run.state, run.alive, run.has_adapter), run.place
+    now["buttons"] = (run.state, run.alive, run.has_adapter, *runs_line.standing(run))
     if now == seen and not run.alive:
         return {}
     fresh = seen.get("run") != run.id

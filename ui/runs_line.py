@@ -8,7 +8,7 @@ from gradio.components import Component
 
 from engine import launch
 from engine.errors import UserError
-from engine.training import turns
+from engine.training import runs, turns
 from engine.training.runs import Run
 from ui import cards
 from ui.events import QUICK
@@ -30,8 +30,23 @@ class LineButtons:
     buttons: dict[str, gr.Button]
 
     def of(self, run: Run) -> dict:
-        """The update that shows or hides them."""
-        return {self.row: gr.Row(visible=run.state == "queued")}
+        """The updates that show or hide them; there is no place before the first nor behind the
+        last."""
+        place, places = standing(run)
+        return {
+            self.row: gr.Row(visible=run.state == "queued"),
+            self.buttons["forward"]: gr.Button(interactive=place > 1),
+            self.buttons["back"]: gr.Button(interactive=place < places),
+        }
+
+    def drawn(self) -> list[Component]:
+        """What `of` writes."""
+        return [self.row, self.buttons["forward"], self.buttons["back"]]
+
+
+def standing(run: Run) -> tuple[int, int]:
+    """Its place in line, and how many wait there; zeros for a run that does not wait."""
+    return (run.place, len(runs.waiting(run.path.parent))) if run.place else (0, 0)
 
 
 def build(place: str) -> LineButtons:

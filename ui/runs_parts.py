@@ -101,7 +101,7 @@ def drawn(parts: Parts) -> list:
         parts.learned,
         parts.answers,
         parts.take_report,
-        parts.line.row,
+        *parts.line.drawn(),
         parts.report,
     ]
 
@@ -116,6 +116,7 @@ def shown(parts: Parts, seen: str, selected: str, lang: str) -> dict:
     one = next((run for run in found if run.id == selected), found[0] if found else None)
     selected = one.id if one else ""
     now = runs_table.stamp(found, selected, lang)
+    now += repr(runs_line.standing(one)) if one else ""  # others may join behind it, unseen
     if now == seen:
         return {parts.seen: gr.skip()}
     updates = {
