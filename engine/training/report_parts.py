@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.config import TrainConfig
+from engine.config import TrainConfig, default_config
 from engine.errors import Sentence
 from engine.evaluation import verdict
 from engine.evaluation.findings import findings
@@ -118,8 +118,10 @@ def _no_data(run: Run, lang: str) -> list[str]:
 
 
 def _settings(run: Run, lang: str) -> list[str]:
-    """Options as the options are named everywhere; what is not listed has its default."""
-    defaults, config = TrainConfig(), run.config
+    """Options as the options are named everywhere; what is not listed has its default, which is
+    the form's first value for the base."""
+    config = run.config
+    defaults = default_config(config.model_name_or_path)
     rows = [
         (f"`{name}`", _setting(name, config), _setting(name, defaults))
         for name in config.changed(defaults)

@@ -1,10 +1,12 @@
 """The report of a run: each part in both languages, and nothing a person wrote turned to markup."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
-from engine.config import TrainConfig
+from engine.config import TrainConfig, default_config
 from engine.training import runs
 from engine.training.report import write_report
 
@@ -106,6 +108,17 @@ def test_the_chinese_report(path):
     assert "![曲线](curves.zh.svg)" in text
     assert "| 丢弃：没有回答 | 2 |" in text
     assert "平滑后的损失从 3.500 变为" in (path / "curves.zh.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", ["sprout", "someone/model"])
+def test_only_what_was_changed_is_a_setting(path, model):
+    """The form's first values for a base are its defaults."""
+    config = replace(default_config(model), dataset="a.json", learning_rate=0.5)
+    (path / "config.yaml").write_text(config.to_yaml())
+    write_report(path)
+    settings = runs.report(path.name).split("## Settings")[1].split("##")[0]
+    assert re.findall(r"^\| `(\w+)`", settings, re.M) == ["dataset", "learning_rate"]
+    assert f"| 0.5 | {default_config(model).learning_rate} |" in settings
 
 
 def test_what_is_not_there_is_not_told(path):
