@@ -15,8 +15,9 @@ from engine.export.licences import UNKNOWN, of_base, of_data
 from engine.export.source import Source
 from engine.places import SPROUT
 from engine.training.how_to_load import load_code
+from engine.training.markdown import plain
 from engine.training.report import curves
-from engine.training.report_parts import PARTS, bare_name, plain
+from engine.training.report_parts import PARTS, bare_name
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _LIBRARIES = {"adapter": "peft", "gguf": "gguf"}

@@ -40,9 +40,18 @@ def report(run_id: str) -> Path:
             f"{run.name} has no report yet; it is written when the run ends.",
             f"{run.name} 还没有报告；训练结束时才会生成。",
         )
-    files = [file for name in _REPORT for file in sorted(run.path.glob(name))]
     target = temporary_file(f"{run.id}-report.zip")
-    _all_of(_written(files, run.path, target))
+    with tempfile.TemporaryDirectory(prefix="greenroom-") as folder:
+        copies = [
+            Path(shutil.copy(file, folder))
+            for name in _REPORT
+            for file in sorted(run.path.glob(name))
+        ]
+        for one in copies:
+            if one.name in ("report.md", "report.zh.md"):  # under the run's present name
+                language = "zh" if ".zh" in one.suffixes else "en"
+                one.write_text(runs.report(run_id, language), encoding="utf-8")
+        _all_of(_written(copies, Path(folder), target))
     return target
 
 

@@ -4,7 +4,6 @@ What a person wrote or a model said is escaped, so that it reads as it was writt
 """
 
 import os
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,10 @@ from engine.models.old.recognise import config_of, kind_of
 from engine.training.answers import asked
 from engine.training.how_to_load import load_code
 from engine.training.live_files import read_json
+from engine.training.markdown import plain
 from engine.training.runs import Run
 
 _PLACES = ("dataset", "eval_dataset", "model_name_or_path")  # options that may hold a path
-_SIGNS = re.compile(r"([\\`*_\[\]<>|#~$])")
 _STATES = {
     "finished": Sentence("Finished", "已完成"),
     "stopped": Sentence("Stopped before its end", "中途停止"),
@@ -207,11 +206,6 @@ def _table(heads: str, rows: list[tuple]) -> list[str]:
 def _setting(name: str, config: TrainConfig) -> str:
     value = str(getattr(config, name))
     return (bare_name(value) if name in _PLACES else value) or "–"
-
-
-def plain(value: Any) -> str:
-    """One line of text that Markdown takes literally."""
-    return _SIGNS.sub(r"\\\1", " ".join(str(value).split()))
 
 
 def bare_name(place: str) -> str:

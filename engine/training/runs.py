@@ -19,6 +19,7 @@ from engine.errors import Sentence, UserError
 from engine.places import runs_dir
 from engine.training import checkpoints, line, living, run_files
 from engine.training.live_files import read_json, tail
+from engine.training.markdown import plain
 from engine.training.run_files import ACTIVE
 
 _ID = re.compile(r"[a-z]+-[a-z]+-[0-9a-f]{4}")
@@ -154,11 +155,14 @@ def create(config: TrainConfig, predicted_gib: float | None = None) -> Path:
 
 
 def report(run_id: str, language: str = "en") -> str:
-    """The report as written at the end of a run; "" before that. Old runs have an English one."""
-    path = get(run_id).path
+    """The report as written at the end of a run, under the name that the run has now; "" before
+    that. Old runs have an English one."""
+    run = get(run_id)
     names = ("report.zh.md", "report.md") if language.startswith("zh") else ("report.md",)
-    found = [path / name for name in names if (path / name).is_file()]
-    return found[0].read_text(encoding="utf-8", errors="replace") if found else ""
+    found = [run.path / name for name in names if (run.path / name).is_file()]
+    text = found[0].read_text(encoding="utf-8", errors="replace") if found else ""
+    heading, *body = text.split("\n")
+    return "\n".join([f"# {plain(run.name)}", *body]) if heading.startswith("# ") else text
 
 
 def write_status(path: Path, **changes: Any) -> None:

@@ -11,7 +11,7 @@ from engine.config import TrainConfig
 from engine.errors import UserError
 from engine.export import zipped
 from engine.export.source import of_run
-from engine.training import runs
+from engine.training import run_changes, runs
 from engine.training.report import write_report
 
 
@@ -52,6 +52,18 @@ def test_a_report_holds_what_a_colleague_needs(run):
     assert list(contents(zipped.report(run.id))) == [
         *("report.md", "report.zh.md", "curves.svg", "curves.zh.svg", "config.yaml")
     ]
+
+
+def test_a_report_is_under_the_present_name(run):
+    """In what is packed and what is shown; all else stays as it was written."""
+    write_report(run.path)
+    written = (run.path / "report.zh.md").read_text(encoding="utf-8")
+    run_changes.rename(run.id, "my *best*")
+    packed = contents(zipped.report(run.id))
+    told = packed["report.zh.md"].decode()
+    assert told == runs.report(run.id, "zh")
+    assert told.split("\n", 1) == ["# my \\*best\\*", written.split("\n", 1)[1]]
+    assert packed["report.md"].startswith(b"# my")
 
 
 def test_a_folder_is_packed_piece_by_piece(tmp_path, monkeypatch):
