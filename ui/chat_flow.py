@@ -145,6 +145,12 @@ def columns(
     return updates
 
 
+def labelled(parts: Parts, talk: dict, is_blind: bool, lang: str) -> dict:
+    """The columns' names, as they are now."""
+    labels = labels_of(talk, is_blind, lang)
+    return {parts.chats[i]: gr.Chatbot(label=label) for i, label in enumerate(labels)}
+
+
 def labels_of(talk: dict, is_blind: bool, lang: str) -> list[str]:
     """Names, or letters where names would tell."""
     voices, turns = talk["voices"], talk["turns"]

@@ -20,7 +20,7 @@ class Parts:
 
     talk: gr.State  # what was said, see ui.conversation
     pending: gr.State  # the question to ask next, "" for none
-    seen: gr.State  # which voices and what status are shown
+    seen: gr.State  # which voices are offered, what status is shown, which names the columns have
     voices: gr.Dropdown
     status: gr.HTML
     unload: gr.Button
@@ -54,7 +54,7 @@ def lay_out() -> Parts:
     made: dict = {
         "talk": gr.State(conversation.new_talk([BASE])),
         "pending": gr.State(""),
-        "seen": gr.State(["", ""]),
+        "seen": gr.State(["", "", ""]),
     }
     made |= _bar()
     with gr.Row():

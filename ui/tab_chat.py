@@ -165,7 +165,8 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
     ):
         lang = language(request)
         names, status = cast.choices(lang), client.status()
-        now, left = [repr(names), repr(status)], cast.left(voices) or [BASE]
+        called = seen[2] if client.is_speaking() else repr(names)  # a new name waits for the answer
+        now, left = [repr(names), repr(status), called], cast.left(voices) or [BASE]
         gone = [voice for voice in voices if voice not in left]
         if now == seen and not gone:
             return {parts.seen: gr.skip()}
@@ -175,6 +176,9 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
         if now[0] != seen[0]:
             updates[parts.voices] = gr.Dropdown(names)
         if now[1] != seen[1]:
+            updates |= chat_flow.standing(parts, status, lang)
+        if called != seen[2] and any(seen):
+            updates |= chat_flow.labelled(parts, talk, is_blind, lang)
             updates |= chat_flow.standing(parts, status, lang)
         if gone:
             before, talk = talk["voices"], conversation.without_the_gone(talk, left)

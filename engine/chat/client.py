@@ -165,6 +165,11 @@ def _ask(call: str, loaded: dict[str, Any] | None, **arguments: Any) -> Iterator
         yield from _child.ask(call, **arguments)
 
 
+def is_speaking() -> bool:
+    """Whether somebody is answered, or a model loaded, just now."""
+    return _speaking.locked()
+
+
 def is_own() -> bool:
     """Whether the last question was asked in the name of who asks now."""
     return visitors.may_see(_asker)

@@ -178,11 +178,16 @@ def test_the_system_prompt_and_the_character_are_read(person, finished_run):
 
 
 def test_what_the_others_said_stays_when_a_run_is_deleted(visit, copied_run):
+    """Another name of it is read at the next look, before it is deleted."""
     person = visit()
     person.speak_with(copied_run.name)
     person.ask("Hello!")
     person.wait_for_answers(1)
     said = person.said_by(1)
+    (copied_run / "name").write_text("the good one", encoding="utf-8")
+    expect(person.see("chat_2", "label").first).to_contain_text("the good one")
+    expect(person.see("chat_status")).to_contain_text("the good one")
+    assert person.said_by(1) == said
     shutil.rmtree(copied_run)
     notice = person.see("chat_notice", ".sentence")
     expect(notice).to_contain_text(f"Not there any more: {copied_run.name}.")
