@@ -34,11 +34,17 @@ def lengths(facts: dict, max_length: int, language: str) -> str:
 
 
 def _steps(bars: dict, cut_at: int | None = None) -> list[tuple[str, int, bool]]:
-    """(from how many tokens, rows, whether such rows are cut) a bar, without empty ends."""
+    """(from how many tokens, rows, whether such rows are cut) a bar, without empty ends. The last
+    takes all above, and says so where there is any."""
     width, counts = bars["width"], bars["counts"]
+    ends = [(i + 1) * width for i in range(len(counts))]
+    plus = "+" if bars["most"] >= ends[-1] else ""
+    ends[-1] = max(ends[-1], bars["most"] + 1)
+    starts = [number(i * width) for i in range(len(counts))]
+    starts[-1] += plus
     return [
-        (number(i * width), rows, cut_at is not None and (i + 1) * width > cut_at + 1)
-        for i, rows in enumerate(counts)
+        (start, rows, cut_at is not None and end > cut_at + 1)
+        for start, rows, end in zip(starts, counts, ends, strict=True)
     ]
 
 

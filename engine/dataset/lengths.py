@@ -86,8 +86,8 @@ def totals(lengths: Lengths) -> dict[str, Any]:
 
 
 def pictures(lengths: Lengths) -> dict[str, Any]:
-    """What is drawn: bars of equal width (`width` tokens each, the last takes all above), answers a
-    conversation, and what packing makes of the rows that are trained on."""
+    """What is drawn: bars of equal width (`width` tokens each, the last takes all above, up to
+    `most`), answers a conversation, and what packing makes of the rows that are trained on."""
     kept = (lengths.total - lengths.lost)[lengths.trained > 0].tolist()
     bins = pack(kept, lengths.max_length)
     room = len(bins) * lengths.max_length
@@ -111,7 +111,7 @@ def _bars(values: "numpy.ndarray") -> dict[str, Any]:
     most = int(numpy.quantile(values, 0.99)) if len(values) else 0
     width = _round_up(max(1, -(-(most + 1) // _BARS)))
     bars = numpy.bincount(numpy.minimum(values // width, _BARS - 1), minlength=1)
-    return {"width": width, "counts": bars.tolist()}
+    return {"width": width, "counts": bars.tolist(), "most": int(values.max(initial=0))}
 
 
 def _round_up(width: int) -> int:

@@ -79,7 +79,7 @@ def test_pictures_exactly():
     assert drawn["tokens"]["width"] == 2
     counts = drawn["tokens"]["counts"]
     assert {i * 2: n for i, n in enumerate(counts) if n} == {10: 1, 20: 1, 30: 1, 40: 1, 46: 1}
-    assert drawn["trained"] == {"width": 1, "counts": [1, 1, 1, 1, 1]}
+    assert drawn["trained"] == {"width": 1, "counts": [1, 1, 1, 1, 1], "most": 4}
 
 
 def test_one_giant_does_not_hide_the_others():
@@ -88,3 +88,4 @@ def test_one_giant_does_not_hide_the_others():
     assert drawn["tokens"]["width"] == 5
     counts = drawn["tokens"]["counts"]
     assert (counts[20], counts[23], sum(counts)) == (300, 1, 301)
+    assert drawn["tokens"]["most"] == 50_000

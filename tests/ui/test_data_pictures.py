@@ -6,8 +6,8 @@ from ui import data_pictures
 
 FACTS = {
     "pictures": {
-        "tokens": {"width": 10, "counts": [1, 4, 0, 2]},
-        "trained": {"width": 5, "counts": [7]},
+        "tokens": {"width": 10, "counts": [1, 4, 0, 2], "most": 38},
+        "trained": {"width": 5, "counts": [7], "most": 3},
         "turns": [[1, 5], [2, 2]],
         "packing": {"rows": 7, "packs": 3, "filled": 0.915},
     }
@@ -35,3 +35,11 @@ def test_bars_exactly():
 
 def test_nothing_is_cut_when_all_rows_are_short():
     assert "cut" not in data_pictures.lengths(FACTS, 64, "en")
+
+
+def test_the_last_bar_takes_all_above():
+    """Its rows are cut where the longest of them is, wherever the bar begins."""
+    bars = {"width": 10, "counts": [6, 4, 1], "most": 90}
+    assert data_pictures._steps(bars, 50) == [("0", 6, False), ("10", 4, False), ("20+", 1, True)]
+    assert data_pictures._steps(bars, 90)[-1] == ("20+", 1, False)
+    assert data_pictures._steps(bars | {"most": 29}, 20)[-1] == ("20", 1, True)
