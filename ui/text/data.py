@@ -204,8 +204,8 @@ WORDS = {
     "data_as_context-target": Sentence("context / target (ChatGLM)", "context / target（ChatGLM）"),
     "data_as_text": Sentence("plain text", "纯文本"),
     "data_no_dataset": Sentence(
-        "Choose a dataset first; there is nothing to convert.",
-        "请先选一份数据，现在没有可转换的内容。",
+        "Choose a dataset first; there is nothing here yet.",
+        "请先选一份数据，现在这里还没有内容。",
     ),
     "data_go_train": Sentence("Train on this", "用它训练"),
 }
