@@ -29,7 +29,7 @@ def choices(lang: str) -> list[tuple[str, str]]:
 
 def build(chosen: Chosen) -> Choice:
     picker = gr.Radio(label=t("data_dataset"), elem_id="dataset")
-    upload = gr.File(label=t("data_upload"), elem_id="upload", height=140)
+    upload = gr.File(label=t("data_upload"), elem_id="upload", height=160)
     said = gr.HTML(cards.nothing(), elem_id="upload_said", elem_classes="bare")
     mend = gr.Button(t("data_mend"), size="sm", visible=False, elem_id="mend_upload")
     remove = gr.Button("", size="sm", visible=False, elem_id="remove_upload")
