@@ -62,7 +62,7 @@ WORDS = {
     "chat_defaults": Sentence("Back to the defaults", "恢复默认"),
     "chat_question": Sentence("Your words", "你想说的话"),
     "chat_question_hint": Sentence(
-        "Say something to all of them. Enter sends.", "对所有声音说一句话，按回车发送。"
+        "Ask all of them. Enter sends.", "对所有声音说一句话，按回车发送。"
     ),
     "chat_send": Sentence("Send", "发送"),
     "chat_stop": Sentence("Stop", "停止"),
