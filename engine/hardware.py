@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from engine.errors import Sentence, UserError
+from engine.errors import Sentence, UserError, quoted
 
 if TYPE_CHECKING:
     import torch
@@ -180,11 +180,13 @@ def planned_device(gib: float, dtype: str = "auto") -> Device:
 
 def check_size(device_gib: float) -> None:
     """Raises UserError (field "device_gib") for what can be no card's memory; 0 means none."""
-    if device_gib and not 1 <= device_gib <= LARGEST_GIB:
+    is_number = isinstance(device_gib, int | float)  # programs may send anything
+    if not is_number or (device_gib and not 1 <= device_gib <= LARGEST_GIB):
+        given = f"{device_gib:g}" if is_number else quoted(device_gib)
         raise UserError(
-            f"device_gib is {device_gib:g}; give a card's memory in GiB, between 1 and "
+            f"device_gib is {given}; give a card's memory in GiB, between 1 and "
             f"{LARGEST_GIB}, or 0 for this machine.",
-            f"device_gib 是 {device_gib:g}；请填写显卡的显存（GiB），在 1 到 {LARGEST_GIB} 之间，"
+            f"device_gib 是 {given}；请填写显卡的显存（GiB），在 1 到 {LARGEST_GIB} 之间，"
             "0 表示本机。",
             field="device_gib",
         )

@@ -73,7 +73,8 @@ def _resume(run_id: str) -> None:
             (run.path / name).unlink(missing_ok=True)
         line.leave(run.path.parent, run_id)
         line.join(run.path.parent, run_id)
-        runs.write_status(run.path, state="queued", pid=None, message="", message_zh="")
+        fresh = {"message": "", "message_zh": "", "seconds_left": None}
+        runs.write_status(run.path, state="queued", pid=None, **fresh)
         _launch(run.path)
 
 

@@ -89,13 +89,13 @@ def test_what_cannot_work_starts_nothing(started, monkeypatch):
 
 def test_resume_takes_the_stop_file_away(started):
     path = runs.create(TrainConfig())
-    runs.write_status(path, state="stopped", message="old")
+    runs.write_status(path, state="stopped", message="old", seconds_left=0.0)
     (path / "stop").touch()
     launch.resume(path.name)
     assert started == [path]
     assert not (path / "stop").exists()
     run = runs.get(path.name)
-    assert (run.state, run.message.en) == ("queued", "")
+    assert (run.state, run.message.en, run.seconds_left) == ("queued", "", None)
 
 
 def test_a_run_that_is_over_is_resumed_or_deleted_while_its_process_ends(started):

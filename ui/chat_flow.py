@@ -10,7 +10,17 @@ from engine.chat import client
 from engine.chat.adapters import Adapter
 from engine.chat.conversations import BASE, history
 from engine.errors import UserError
-from ui import answers, cards, cast, character_box, chat_panel, conversation, own_settings, proof
+from ui import (
+    answers,
+    cards,
+    cast,
+    character_box,
+    chat_panel,
+    conversation,
+    keep_answers,
+    own_settings,
+    proof,
+)
 from ui.chat_parts import Parts
 from ui.conversation import LETTERS
 from ui.own_settings import number
@@ -145,10 +155,15 @@ def columns(
     return updates
 
 
-def labelled(parts: Parts, talk: dict, is_blind: bool, lang: str) -> dict:
-    """The columns' names, as they are now."""
+def renamed(parts: Parts, talk: dict, is_blind: bool, lang: str) -> dict:
+    """The voices' names as they are now, wherever they stand."""
     labels = labels_of(talk, is_blind, lang)
-    return {parts.chats[i]: gr.Chatbot(label=label) for i, label in enumerate(labels)}
+    names = {voice: cast.name_of(voice, lang) for voice in talk["voices"]}
+    return (
+        {parts.chats[i]: gr.Chatbot(label=label) for i, label in enumerate(labels)}
+        | own_settings.renamed(parts.panel.own, names)
+        | keep_answers.renamed(parts.keep, talk, lang)
+    )
 
 
 def labels_of(talk: dict, is_blind: bool, lang: str) -> list[str]:

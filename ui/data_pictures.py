@@ -39,7 +39,7 @@ def _steps(bars: dict, cut_at: int | None = None) -> list[tuple[str, int, bool]]
     width, counts = bars["width"], bars["counts"]
     ends = [(i + 1) * width for i in range(len(counts))]
     plus = "+" if bars["most"] >= ends[-1] else ""
-    ends[-1] = max(ends[-1], bars["most"] + 1)
+    ends[-1] = bars["most"] + 1
     starts = [number(i * width) for i in range(len(counts))]
     starts[-1] += plus
     return [

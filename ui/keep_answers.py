@@ -80,6 +80,14 @@ def lay_out() -> Keep:
     return Keep(**made)
 
 
+def renamed(keep: Keep, talk: dict, lang: str, *, one_is_gone: bool = False) -> dict:
+    """Who has answered, under the names that they have now; who is gone is not asked for."""
+    names = _names(talk, lang)
+    listed = [(name, voice) for voice, name in names.items()]
+    value = {"value": next(reversed(names), None)} if one_is_gone else {}
+    return {keep.whose: gr.Radio(listed, **value)}
+
+
 def wire(keep: Keep, talk: gr.State, chosen: Chosen) -> None:
     """`talk` as in ui.conversation."""
 

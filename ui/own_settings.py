@@ -127,13 +127,15 @@ def put_on(
     own: Own, kept: dict, before: list[str], voices: dict[str, str], prompts: list[str], lang: str
 ) -> dict:
     """The fold with these voices ({voice: name}), the first of them shown. One that was not there
-    `before`, under the same prompt for all, gets the prompt that it was trained with, where that is
-    not the first one's and it has none of its own."""
+    `before`, under the same prompt for all, reads what it was told to, or else what it was trained
+    with: a prompt of its own where that is not the one for all, the first one's."""
     after = {}
     for voice, prompt in zip(voices, prompts, strict=True):
         its = kept.get(voice, _EMPTY)
-        if voice not in before and not its["has_system"] and prompt != prompts[0]:
-            its = its | {"has_system": True, "system": prompt}
+        own_prompt = its["system"] if its["has_system"] else prompt
+        if voice not in before:
+            is_other = own_prompt != prompts[0]
+            its = its | {"has_system": is_other, "system": own_prompt if is_other else ""}
         if its != _EMPTY:
             after[voice] = its
     return {
@@ -141,6 +143,11 @@ def put_on(
         own.box: gr.Accordion(visible=len(voices) > 1, label=label(after, lang)),
         own.whose: gr.Radio([(name, voice) for voice, name in voices.items()], value=[*voices][0]),
     }
+
+
+def renamed(own: Own, voices: dict[str, str]) -> dict:
+    """The voices ({voice: name}) under the names that they have now."""
+    return {own.whose: gr.Radio([(name, voice) for voice, name in voices.items()])}
 
 
 def label(kept: dict, lang: str) -> str:

@@ -178,7 +178,7 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
         if now[1] != seen[1]:
             updates |= chat_flow.standing(parts, status, lang)
         if called != seen[2] and any(seen):
-            updates |= chat_flow.labelled(parts, talk, is_blind, lang)
+            updates |= chat_flow.renamed(parts, talk, is_blind, lang)
             updates |= chat_flow.standing(parts, status, lang)
         if gone:
             before, talk = talk["voices"], conversation.without_the_gone(talk, left)
@@ -186,6 +186,7 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
             updates |= chat_flow.set_voices(*scene)
             if talk["turns"]:
                 updates |= chat_flow.drawn(parts, talk, marks, is_blind, lang)
+            updates |= keep_answers.renamed(parts.keep, talk, lang, one_is_gone=True)
             said = say("chat_gone", lang, names=say("chat_comma", lang).join(gone))
             updates |= {chosen.voices: left, parts.notice: cards.sentence(said, "mild")}
         return updates
@@ -193,4 +194,5 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
     inputs = [parts.seen, parts.talk, chosen.voices, parts.panel.own.kept, parts.blind.on]
     inputs += [parts.panel.marks, *parts.panel.manner]
     outputs = [parts.seen, parts.status, parts.unload, chosen.voices, *chat_asking.scene(parts)]
+    outputs.append(parts.keep.whose)
     gr.on(looks, follow, inputs, outputs, **QUICK)

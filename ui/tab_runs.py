@@ -5,6 +5,7 @@ import gradio as gr
 from engine import launch
 from engine.chat.conversations import BASE
 from engine.errors import UserError
+from engine.export import client as exporting
 from engine.export import zipped
 from engine.training import run_changes, runs
 from ui import cards, comparing, report_view, runs_line
@@ -138,6 +139,7 @@ def _wire_delete(parts: Parts) -> None:
         lang = language(request)
         try:
             name = runs.get(run_id).name
+            exporting.require_idle(run_id)
             run_changes.delete(run_id)
         except UserError as error:
             return {parts.notice: cards.sentence(error.sentence.in_language(lang))}

@@ -46,11 +46,11 @@ def _own(dataset: str) -> str:
     library.require(dataset)
     samples = {one.id for one in library.list_datasets() if one.is_sample}
     # With its ending: mine.csv is not mine.json, and has a copy of its own.
-    copy = library.safe_name(f"{dataset.replace('.', '-')}-messages.jsonl")
-    known = {one.id for one in library.list_datasets()}
+    stem = library.safe_name(f"{dataset.replace('.', '-')}-messages")[-80:]
+    copy = _free(stem, {"messages"})
     if dataset not in samples and library.holds(dataset, {"messages"}):
         return dataset
-    if copy in known and library.holds(copy, {"messages"}):
+    if copy in {one.id for one in library.list_datasets()}:
         return copy
     understood = desk.understood(dataset)
     if any(one["format"] == "text" for one in understood["shapes"]):

@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
 def _refuse_what_an_exam_has(options: argparse.Namespace) -> None:
     """Its questions, prompt and sampling are the card's, so that two exams can be compared."""
     names = ["limit", "unseen", "instruction", "out", "mapping", "speaker", "system_prompt"]
-    left_out = ("None", "False", "")  # 0 is a value
-    asked = [name for name in [*names, *RANGES] if str(getattr(options, name)) not in left_out]
+    empty = {"unseen": False, **dict.fromkeys(("instruction", "mapping", "speaker"), "")}
+    asked = [one for one in [*names, *RANGES] if getattr(options, one) != empty.get(one)]
     if asked:
         flags = ", ".join("--" + name.replace("_", "-") for name in asked)
         raise UserError(

@@ -73,13 +73,24 @@ def stop() -> None:
         _child.close()
 
 
+def require_idle(run_id: str) -> None:
+    """Raises UserError while this run is being exported: its folder is written into."""
+    job = going()
+    if job and job.run == run_id:
+        raise _goes_on(job)
+
+
+def _goes_on(job: Job) -> UserError:
+    return UserError(
+        f"An export of {job.name} is going on; wait for its end, or stop it.",
+        f"正在导出 {job.name}；请等它结束，或先停止。",
+    )
+
+
 def _begin(job: Job, call: str, asked: dict[str, Any]) -> None:
     with _beginning:
         if other := going():
-            raise UserError(
-                f"An export of {other.name} is going on; wait for its end, or stop it.",
-                f"正在导出 {other.name}；请等它结束，或先停止。",
-            )
+            raise _goes_on(other)
         _jobs[job.run, job.to] = job
     threading.Thread(target=_do, args=(job, call, asked), daemon=True).start()
 

@@ -44,7 +44,7 @@ def front_matter(text: str) -> dict[str, Any]:
     found = _FRONT.match(text)
     try:
         read = yaml.safe_load(found[1]) if found else {}
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # such as a date that there is not
         return {}
     return read if isinstance(read, dict) else {}
 

@@ -65,14 +65,16 @@ def _flags(text: str) -> dict[str, str]:
             "the content of a YAML file instead of its path.",
             f"这里只能读取选项，而命令里有 {word}；若是 YAML 文件，请粘贴它的内容。",
         )
-    return _pairs([word for word in words[first:] if word != "--json"])
+    return _pairs(words[first:])
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
     known = field_names(TrainConfig)
-    found = {}
+    flags, found = {"--json", *(f"--{name}" for name in known)}, {}
     while words:
         word = words.pop(0)
+        if word == "--json":
+            continue
         name, has_value, value = word.removeprefix("--").partition("=")
         if not word.startswith("--"):
             raise UserError(
@@ -81,7 +83,7 @@ def _pairs(words: list[str]) -> dict[str, str]:
             )
         if name not in known:
             raise unknown_option(name, TrainConfig)
-        if not has_value and not words:
+        if not has_value and (not words or words[0].partition("=")[0] in flags):
             raise UserError(
                 f"{name} has no value; write --{name}=value.",
                 f"{name} 没有值，请写成 --{name}=值。",

@@ -50,7 +50,7 @@ class Task:
         """With the largest micro-step that fits, or the smallest when none does."""
         levers = foresee(config, self.device, self.shape.varlen, self.max_steps)
         dtype = str(self.device.dtype).removeprefix("torch.")
-        lengths, flat = np.minimum(self.lengths, config.max_length), levers.varlen
+        lengths, flat = self._cut(config), levers.varlen
         for capacity in capacities(config, lengths, flat, self.device.type == "cuda"):
             parts = predict(
                 config, self.shape, levers, dtype, self.device.type, capacity, self.processes
@@ -61,6 +61,14 @@ class Task:
         count = min(sequences_a_step(config), len(lengths))
         step = tokens_together(config, lengths, count, flat)
         return Outlook(capacity, -(-step // capacity), parts, fits)
+
+    def _cut(self, config: TrainConfig) -> np.ndarray:
+        """The lengths where `max_length` is shorter: rows are cut, and packs become more of them,
+        as full."""
+        most = config.max_length
+        if not config.packing or most >= self.lengths.max(initial=0):
+            return np.minimum(self.lengths, most)
+        return np.full(-(-int(self.lengths.sum()) // most), most)
 
     def ladder(self, config: TrainConfig) -> list[dict[str, Any]]:
         """What would need less memory, each change alone and then the two strongest together, the

@@ -138,7 +138,8 @@ def _enter(path: Path) -> None:
         raise
     if runs.status_of(path).get("state") != "queued":  # begun by hand
         _forget_wishes(path)
-    runs.write_status(path, state="queued", pid=os.getpid(), message="", message_zh="")
+    fresh = {"message": "", "message_zh": "", "seconds_left": None}
+    runs.write_status(path, state="queued", pid=os.getpid(), **fresh)
     line.join(path.parent, path.name)
 
 

@@ -114,9 +114,17 @@ def test_files_of_one_name_have_a_copy_each(tmp_path):
     assert made == {
         "talks-json-messages.jsonl",
         "talks-csv-messages.jsonl",
-        f"{long}-json-messages.jsonl"[-100:],
+        f"{long}-json-messages"[-80:] + ".jsonl",
     }
     assert [len(rows(one)) for one in made] == [3, 3, 3]
+
+
+def test_a_copy_beside_a_file_of_its_name_goes_on_growing(tmp_path):
+    bring(tmp_path, "y.csv", "prompt,response\na,b\n")
+    bring(tmp_path, "y-csv-messages.jsonl", '{"prompt": "a", "response": "b"}\n')
+    kept = [kept_answers.keep("y.csv", [*ASKED, one])[0] for one in (SAID, BETTER)]
+    copy = "y-csv-messages-2.jsonl"
+    assert kept == [(copy, True, 2), (copy, True, 3)]
 
 
 def test_plain_text_takes_no_answer(tmp_path):

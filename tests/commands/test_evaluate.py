@@ -76,6 +76,10 @@ def test_an_exam_is_written_as_one_reads_it(adapter, capfd):
             ["--adapter", "a", "--character", "lighthouse-keeper", "--out", "a.csv", "--seed", "0"],
             "leave out --out, --seed, or add --dataset",
         ),
+        (
+            ["--adapter", "a", "--character", "lighthouse-keeper", "--system-prompt", ""],
+            "leave out --system-prompt, or add --dataset",
+        ),
         (["--dataset", "nowhere.json"], "There is no dataset 'nowhere.json'"),
         (["--dataset", "lighthouse-keeper", "--limit", "0"], "0 questions cannot be asked"),
         (["--dataset", "lighthouse-keeper", "--out", "rows.txt"], "'rows.txt' does not say what"),

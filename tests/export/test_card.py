@@ -78,6 +78,13 @@ def test_the_card_of_an_adapter_of_a_sample(tmp_path):
     assert "sprout, is tiny and knows no facts" in text
 
 
+def test_front_matter_that_cannot_be_read_says_nothing():
+    """It is somebody else's README: a day that there is not, or depth without end."""
+    for wrong in ("date: 2024-02-30", "[" * 3000, "license: [mit"):
+        assert front_matter(f"---\nlicense: mit\n{wrong}\n---\nA base.") == {}
+    assert front_matter("---\nlicense: mit\n---\n") == {"license": "mit"}
+
+
 def test_a_model_all_of_whose_weights_were_trained_is_no_adapter(tmp_path):
     source = Source("x", tmp_path, "Qwen/Qwen3-0.6B", "full", {}, None)
     front, text = card(tmp_path, source, "adapter", {})

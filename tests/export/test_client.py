@@ -18,6 +18,9 @@ def test_an_export_is_begun_refused_beside_another_and_stopped(run, wait_until):
     client.export(run.id, "merged")
     with pytest.raises(UserError, match="An export of calm <b>otter</b> is going on"):
         client.export(run.id, "gguf")
+    with pytest.raises(UserError, match="An export of calm <b>otter</b> is going on"):
+        client.require_idle(run.id)  # as it is about to be deleted
+    client.require_idle("other-otter-0001")
     out = made.place(run, "merged")
     out.with_name("merged.new").mkdir(parents=True)
     client.stop()

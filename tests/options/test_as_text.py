@@ -91,6 +91,10 @@ def test_yaml_takes_the_plain_defaults_for_what_it_does_not_say():
         ("learning_rat: 1", "called 'learning_rat'. Did you mean learning_rate?", "learning_rat"),
         ("--cutoff_len=8", "called 'cutoff_len'. Did you mean max_length?", "cutoff_len"),
         ("--lora_r", "lora_r has no value; write --lora_r=value.", "lora_r"),
+        ("--lora_r --packing=false", "lora_r has no value; write --lora_r=value.", "lora_r"),
+        ("--speaker --json", "speaker has no value; write --speaker=value.", "speaker"),
+        ("a: " + "[" * 90_000, "neither a command nor valid YAML; write lines", ""),  # or it dies
+        ("- " * 45_000 + "a", "neither a command nor valid YAML; write lines", ""),
         ("--lora_r=8 --packing=false --lora_r 64", "lora_r stands twice; leave one of", "lora_r"),
         ("lora_r: 8\npacking: false\nlora_r: 64", "lora_r stands twice; leave one of", "lora_r"),
         ("a: 1\n" * 20_000, "a stands twice; leave one of the two out.", "a"),

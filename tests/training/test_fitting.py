@@ -1,5 +1,7 @@
 """Whether a run fits: the micro-steps that are tried, what would help and what that costs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -119,7 +121,19 @@ def test_a_plan_is_about_the_other_card(small_dataset, tiny_model_folder, monkey
     assert wide["parts"]["weights"] == pytest.approx(2 * plan["parts"]["weights"])
 
 
-@pytest.mark.parametrize("size", [-1, 0.5, 1001, float("nan"), float("inf")])
+def test_packs_of_shorter_rows_are_more_and_as_full():
+    """20 packs of 1,000 tokens hold what 40 of 512 do, and a step of 64 rows takes them all; rows
+    that are not packed are cut."""
+    few = dataclasses.replace(task(141), lengths=np.full(20, 1000))
+    shorter = TrainConfig(per_device_train_batch_size=64, max_length=512)
+    assert few._cut(shorter).tolist() == [512] * 40
+    outlook = few.outlook(shorter)
+    assert outlook.capacity * outlook.micro_steps == 40 * 512
+    assert few._cut(dataclasses.replace(shorter, packing=False)).tolist() == [512] * 20
+    assert few._cut(dataclasses.replace(shorter, max_length=1024)).tolist() == [1000] * 20
+
+
+@pytest.mark.parametrize("size", [-1, 0.5, 1001, float("nan"), float("inf"), "24"])
 def test_what_is_no_card_is_a_sentence(size):
     with pytest.raises(UserError, match="give a card's memory in GiB, between 1 and 1000") as error:
         check_size(size)

@@ -43,3 +43,4 @@ def test_the_last_bar_takes_all_above():
     assert data_pictures._steps(bars, 50) == [("0", 6, False), ("10", 4, False), ("20+", 1, True)]
     assert data_pictures._steps(bars, 90)[-1] == ("20+", 1, False)
     assert data_pictures._steps(bars | {"most": 29}, 20)[-1] == ("20", 1, True)
+    assert data_pictures._steps(bars | {"most": 25}, 25)[-1] == ("20", 1, False)

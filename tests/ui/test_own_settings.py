@@ -50,7 +50,18 @@ def test_a_voice_that_shared_the_first_ones_prompt_gets_its_own_when_that_one_go
     prompts = ["You are Shen.", "You are Shen.", "You are Mara.", "You are Mara."]
     updates = own_settings.put_on(own, kept, [], names, prompts, "en")
     trained = {"has_system": True, "system": "You are Mara."}
-    assert updates[own.kept] == {"b": TRAINED, "c": kept["c"] | trained, "d": mine}
+    assert updates[own.kept] == {"c": kept["c"] | trained, "d": mine}
+
+
+def test_who_leads_follows_the_prompt_for_all():
+    """Its own was the same, and would hide what a person writes into the one that is seen."""
+    with gr.Blocks():
+        own = own_settings.build()
+    kept = {"b": TRAINED | {"seed": 5}, "c": TRAINED}
+    updates = own_settings.put_on(own, kept, [], {"b": "oak"}, ["You are Shen."], "en")
+    assert updates[own.kept] == {"b": EMPTY | {"seed": 5}}
+    updates = own_settings.put_on(own, {}, [], {"a": "", "b": ""}, ["", "You are Shen."], "en")
+    assert updates[own.kept] == {"b": TRAINED}  # also where the one for all is empty
 
 
 def test_retry_draws_by_the_next_seed_also_of_a_voice_with_its_own():
