@@ -15,6 +15,7 @@ from ui import (
     cards,
     cast,
     character_box,
+    chat_loading,
     chat_panel,
     conversation,
     keep_answers,
@@ -24,7 +25,7 @@ from ui import (
 from ui.chat_parts import Parts
 from ui.conversation import LETTERS
 from ui.own_settings import number
-from ui.text import both, say
+from ui.text import say
 
 SECONDS_A_LOOK = 0.08  # each makes the browser work, and nobody reads faster
 
@@ -232,7 +233,7 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
     histories = {voice: history(talk, voice) for voice in voices}
     yield {parts.pending: "", **speaking(parts)}
     try:
-        for status, line in load(voices, lang):
+        for status, line in chat_loading.load(voices, lang):
             turn["model"] = status.get("model")
             yield {parts.status: line}
         drawn_at = 0.0
@@ -246,7 +247,7 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
         yield (
             ready(parts)
             | drawn(parts, before, marks, settings["blind"], lang)
-            | standing(parts, client.status(), lang)
+            | chat_loading.standing(parts, client.status(), lang)
             | {
                 parts.talk: before,
                 parts.question: question,
@@ -259,7 +260,7 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
     yield (
         ready(parts)
         | drawn(parts, talk, marks, settings["blind"], lang)
-        | standing(parts, client.status(), lang)
+        | chat_loading.standing(parts, client.status(), lang)
         | {parts.talk: talk}
     )
 
@@ -282,21 +283,3 @@ def begin(parts: Parts, question: str, talk: dict, marks: bool, is_blind: bool, 
 def speaking(parts: Parts) -> dict:
     """Stop stands where Send stood; while it does, chat.css hides what would change the talk."""
     return {parts.send: gr.Button(visible=False), parts.stop: gr.Button(visible=True)}
-
-
-def load(voices: list[str], lang: str) -> Iterator[tuple[dict, str]]:
-    """(what is loaded, its line): while it loads {} with what is being done, then the rest. Raises
-    UserError."""
-    model, load_in_4bit, load_in_8bit = cast.base_of(voices)
-    status: dict = {}
-    for status in client.loading(model, conversation.tuned(voices), load_in_4bit, load_in_8bit):
-        if "doing" in status:
-            words = say("chat_doing", lang, what=both(status["doing"]).in_language(lang))
-            yield {}, answers.loading(words)
-    yield status, answers.loaded(status, lang)
-
-
-def standing(parts: Parts, status: dict | None, lang: str) -> dict:
-    """What is in memory, and the button that gives it back."""
-    unload = gr.Button(visible=bool(status))
-    return {parts.status: answers.loaded(status, lang), parts.unload: unload}

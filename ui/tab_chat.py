@@ -13,6 +13,7 @@ from ui import (
     character_box,
     chat_asking,
     chat_flow,
+    chat_loading,
     chat_panel,
     conversation,
     duet,
@@ -64,12 +65,12 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
             yield {parts.status: gr.skip()}
             return
         try:
-            for _, line in chat_flow.load(voices, lang):
+            for _, line in chat_loading.load(voices, lang):
                 yield {parts.status: line}
             said = {}
         except UserError as error:
             said = {parts.notice: cards.sentence(error.sentence.in_language(lang))}
-        yield chat_flow.standing(parts, client.status(), lang) | said
+        yield chat_loading.standing(parts, client.status(), lang) | said
 
     def unload(request: gr.Request):
         lang, said = language(request), {}
@@ -77,7 +78,7 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
             client.unload()
         except UserError as error:
             said = {parts.notice: cards.sentence(error.sentence.in_language(lang), "mild")}
-        return chat_flow.standing(parts, client.status(), lang) | said
+        return chat_loading.standing(parts, client.status(), lang) | said
 
     standing = [parts.status, parts.unload]
     picking = [chosen.voices, parts.voices, parts.status, parts.notice]
@@ -176,10 +177,10 @@ def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:
         if now[0] != seen[0]:
             updates[parts.voices] = gr.Dropdown(names)
         if now[1] != seen[1]:
-            updates |= chat_flow.standing(parts, status, lang)
+            updates |= chat_loading.standing(parts, status, lang)
         if called != seen[2] and any(seen):
             updates |= chat_flow.renamed(parts, talk, is_blind, lang)
-            updates |= chat_flow.standing(parts, status, lang)
+            updates |= chat_loading.standing(parts, status, lang)
         if gone:
             before, talk = talk["voices"], conversation.without_the_gone(talk, left)
             scene = (parts, talk, left, own, is_blind, manner, lang, before)

@@ -44,13 +44,13 @@ def keep(
 def _own(dataset: str) -> str:
     """One's own dataset of messages: itself, or a copy that was made of it before or just now."""
     library.require(dataset)
-    samples = {one.id for one in library.list_datasets() if one.is_sample}
+    listed = {one.id: one for one in library.list_datasets()}
+    if not listed[dataset].is_sample and library.holds(dataset, {"messages"}):
+        return dataset
     # With its ending: mine.csv is not mine.json, and has a copy of its own.
     stem = library.safe_name(f"{dataset.replace('.', '-')}-messages")[-80:]
     copy = _free(stem, {"messages"})
-    if dataset not in samples and library.holds(dataset, {"messages"}):
-        return dataset
-    if copy in {one.id for one in library.list_datasets()}:
+    if copy in listed:
         return copy
     understood = desk.understood(dataset)
     if any(one["format"] == "text" for one in understood["shapes"]):
