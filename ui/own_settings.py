@@ -9,6 +9,8 @@ from ui.events import QUICK, QUIET
 from ui.text import language, say, t
 
 WHOLE = ("top_k", "max_new_tokens", "seed")
+# What is written into a prompt counts.
+COUNTS = "(system, did) => did || Boolean(system)"
 # One after the other: each adds to what those before it have written.
 _IN_TURN = QUIET | {"concurrency_id": "own", "concurrency_limit": 1}
 
@@ -61,20 +63,25 @@ def build() -> Own:
 
 
 def _wire(own: Own) -> None:
-    def counts(system: str, did: bool) -> bool:
-        return did or bool(system)
-
+    has_system, system = own.fields["has_system"], own.fields["system"]
+    # In the browser and before the field is kept, which is a way to the server and back.
+    system.change(None, [system, has_system], has_system, js=COUNTS, **QUICK)
     # By what is in it: Gradio's `input` does not come for every way of typing.
     for name, field in own.fields.items():
         inputs = [own.whose, field, own.kept]
         field.change(_writer(name), inputs, [own.kept, own.box], **_IN_TURN)
-    has_system, system = own.fields["has_system"], own.fields["system"]
-    system.change(counts, [system, has_system], has_system, **QUICK)
 
     def show(voice: str, kept: dict):
-        return [kept.get(voice, {}).get(name, one) for name, one in _EMPTY.items()]
+        return [*shown(kept, voice).values()]
 
     own.whose.change(show, [own.whose, own.kept], list(own.fields.values()), **QUICK)
+
+
+def shown(kept: dict, voice: str) -> dict:
+    """{field: value} of a voice; a prompt that does not count is left out, or it would from then
+    on."""
+    its = {**_EMPTY, **kept.get(voice, {})}
+    return its if its["has_system"] else its | {"system": ""}
 
 
 def _writer(name: str):

@@ -57,6 +57,8 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
         yield from _choose(parts, chosen, picked, before, language(request))
 
     def put_on(request: gr.Request, talk, voices: list[str], own, is_blind: bool, *manner):
+        if talk["voices"] == voices:  # `choose` and `typed` at once: Gradio tells of it twice
+            return {parts.talk: gr.skip()}
         return chat_flow.set_voices(parts, talk, voices, own, is_blind, manner, language(request))
 
     def load(voices: list[str], request: gr.Request):

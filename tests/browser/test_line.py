@@ -9,8 +9,10 @@ pytestmark = pytest.mark.browser
 
 
 def start_another(person, place):
-    """Presses Start beside a run that trains; returns the new run's id."""
+    """Presses Start beside a run that trains, for one that takes minutes; returns its id."""
     person.see("another").click()
+    person.fill("option_num_train_epochs", 400)
+    expect(person.see("summary")).to_contain_text("6,800")  # steps
     expect(person.see("start")).to_be_enabled()
     person.see("start").click()
     expect(person.see("run_card", ".big")).to_have_text(place)

@@ -23,6 +23,15 @@ def test_what_is_empty_is_as_for_all():
     assert own_settings.label({}, "zh") == "单个声音的设置"
 
 
+def test_a_prompt_that_does_not_count_is_not_shown_again():
+    """In a field it would count: what is written there does."""
+    unticked = EMPTY | {"system": "Be brief.", "seed": 5}
+    kept = {"a": TRAINED, "b": unticked}
+    assert own_settings.shown(kept, "a") == TRAINED
+    assert own_settings.shown(kept, "b") == EMPTY | {"seed": 5}
+    assert own_settings.shown(kept, "base") == EMPTY
+
+
 def test_a_new_voice_begins_with_its_own_trained_prompt_and_a_staying_one_keeps_all():
     """Of the voices before, `a` stays and has its seed; `gone` goes with all that it had."""
     with gr.Blocks():
