@@ -18,7 +18,7 @@ from engine.models.sources.known import KNOWN
 from engine.places import SPROUT
 from ui import cards
 from ui.cards import gib
-from ui.events import QUIET
+from ui.events import LATEST, QUIET
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("base_line.css").read_text(encoding="utf-8")
@@ -87,7 +87,7 @@ def _wire(model: gr.Dropdown, line: _Line, revised: gr.State) -> None:
 
     many = {"concurrency_limit": None, **QUIET}
     changes = [Context.root_block.load, revised.change]
-    gr.on([*changes, model.change], show, model, line.parts, trigger_mode="always_last", **many)
+    gr.on([*changes, model.change], show, model, line.parts, **many, **LATEST)
     gr.on(changes, offer, model, model, **many)
     line.timer.tick(follow, model, [*line.parts, model], **many)
     line.download.click(begin, model, line.parts, **many)

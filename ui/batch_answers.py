@@ -11,7 +11,7 @@ from ui import batch_flow, cards, data_choice
 from ui.batch_flow import Parts
 from ui.chat_panel import Panel
 from ui.chosen import Chosen
-from ui.events import MODEL, QUICK
+from ui.events import LATEST, MODEL, QUICK
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("judging.css").read_text(encoding="utf-8")
@@ -116,8 +116,8 @@ def _wire_choices(parts: Parts, chosen: Chosen, box: gr.Accordion) -> None:
 
     inputs = [parts.source, chosen.dataset, parts.dataset]
     outputs = [parts.prompts, parts.drawn, parts.dataset]
-    gr.on([box.expand, parts.source.input], listed, inputs, outputs, **QUICK)
-    parts.preset.input(preset, parts.preset, parts.instruction, **QUICK)
+    gr.on([box.expand, parts.source.input], listed, inputs, outputs, **QUICK, **LATEST)
+    parts.preset.input(preset, parts.preset, parts.instruction, **QUICK, **LATEST)
 
 
 def _wire_run(parts: Parts, chosen: Chosen, panel: Panel) -> None:

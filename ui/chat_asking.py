@@ -9,8 +9,10 @@ from ui import cards, chat_flow, conversation, own_settings
 from ui.chat_panel import Panel
 from ui.chat_parts import Parts
 from ui.chosen import Chosen
-from ui.events import MODEL, QUICK, TELLING
+from ui.events import LATEST, MODEL, QUICK, TELLING
 from ui.text import language, say
+
+TAKE = "(question) => [question, '']"
 
 
 def wire(parts: Parts, chosen: Chosen) -> list:
@@ -36,23 +38,37 @@ def worn(panel: Panel) -> list:
 
 
 def _wire_questions(parts: Parts) -> list:
-    def send(question: str, request: gr.Request):
+    def send(question: str, pending: str, request: gr.Request):
         if question.strip():
-            return question.strip(), "", cards.nothing()
+            return question.strip(), cards.nothing()
+        if pending:  # Enter twice
+            return gr.skip(), gr.skip()
         said = say("chat_empty_question", language(request))
-        return gr.skip(), question, cards.sentence(said, "mild")  # another may wait to be asked
+        return gr.skip(), cards.sentence(said, "mild")
 
     def clicked(event: gr.EventData):
         return event.question
 
-    sent = gr.on(
+    def give_back(question: str, words: str):
+        return gr.skip() if words else question, ""
+
+    # The input is emptied in the browser: what is typed into it from then on is the next question.
+    taken = gr.on(
         [parts.send.click, parts.question.submit],
-        send,
+        None,
         parts.question,
-        [parts.pending, parts.question, parts.notice],
+        [parts.sent, parts.question],
+        js=TAKE,
         **QUICK,
     )
+    sent = taken.then(
+        send, [parts.sent, parts.pending], [parts.pending, parts.notice], **QUICK, **LATEST
+    )
     chip = parts.chips.click(clicked, None, parts.pending, **QUICK)
+    # Unqueued, so that its own emptying is no change.
+    parts.unasked.change(
+        give_back, [parts.unasked, parts.question], [parts.question, parts.unasked], **QUICK
+    )
     return [_then_ask(sent, parts), _then_ask(chip, parts)]
 
 
@@ -97,6 +113,8 @@ def _wire_once_more(parts: Parts) -> list:
         kept = own_settings.with_next_seeds(kept)
         shown = kept.get(whose, {}).get("seed")
         asked = {parts.talk: talk, parts.pending: question, seed: seed_after(now or 0)}
+        # At once, or Retry could be pressed again before the question stands there.
+        asked |= chat_flow.speaking(parts)
         return asked | {own.kept: kept, own.fields["seed"]: shown}
 
     def edited(event: gr.EditData, talk: dict, marks: bool, is_blind: bool, request: gr.Request):
@@ -110,6 +128,7 @@ def _wire_once_more(parts: Parts) -> list:
 
     again = [parts.talk, seed, own.kept, own.whose]
     outputs = [parts.talk, parts.pending, seed, own.kept, own.fields["seed"]]
+    outputs += [parts.send, parts.stop]
     chats = parts.chats.values()
     wanted = [
         parts.retry.click(retry, again, outputs, **QUICK),
@@ -135,8 +154,8 @@ def _then_ask(event, parts: Parts):
         return chat_flow.begin(parts, question, talk, marks, is_blind, language(request))
 
     def ask(request: gr.Request, question, talk, system, marks, is_blind, own, *values):
-        if not question:  # a generator that yields nothing would empty its outputs
-            yield {parts.talk: gr.skip()}
+        if not question:  # nothing is asked, nor is anything any more
+            yield chat_flow.ready(parts)
             return
         settings = {
             "system": system,
@@ -149,13 +168,13 @@ def _then_ask(event, parts: Parts):
 
     buttons = [parts.send, parts.stop]
     begun = [parts.pending, parts.notice, *buttons, *parts.columns]
-    outputs = [parts.talk, parts.question, parts.status, parts.unload, *begun]
+    outputs = [parts.talk, parts.unasked, parts.status, parts.unload, *begun]
     how = [panel.marks, parts.blind.on]
     drawn_from = [panel.own.kept, *panel.sampling.values()]
     inputs = [parts.pending, parts.talk, panel.system, *how, *drawn_from]
-    started = event.then(begin, [parts.pending, parts.talk, *how], begun, **QUICK)
+    started = event.then(begin, [parts.pending, parts.talk, *how], begun, **QUICK, **LATEST)
     # What is asked while voices speak, or load, comes after it.
-    asked = started.then(ask, inputs, outputs, trigger_mode="always_last", **MODEL)
+    asked = started.then(ask, inputs, outputs, **MODEL, **LATEST)
     asked.failure(lambda: chat_flow.ready(parts), None, buttons, **QUICK)
     return asked
 
@@ -193,7 +212,7 @@ def _wire_second_thoughts(parts: Parts, asks: list) -> None:
         [*outputs, parts.send, parts.stop],
         cancels=asks,
         **TELLING,
-    ).then(*redrawing(parts), **QUICK)
+    ).then(*redrawing(parts), **QUICK, **LATEST)
 
 
 def redrawing(parts: Parts) -> tuple:

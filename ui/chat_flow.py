@@ -250,7 +250,7 @@ def ask(parts: Parts, question: str, talk: dict, settings: dict, lang: str) -> I
             | chat_loading.standing(parts, client.status(), lang)
             | {
                 parts.talk: before,
-                parts.question: question,
+                parts.unasked: question,
                 parts.notice: cards.sentence(error.sentence.in_language(lang)),
             }
         )

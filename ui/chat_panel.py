@@ -130,7 +130,6 @@ def wire(panel: Panel, toggle: gr.Button, summary: gr.HTML, asked: gr.State) -> 
         told,
         summary,
         js=IN_RANGE,
-        trigger_mode="always_last",
         **QUICK,
     )
 

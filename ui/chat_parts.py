@@ -19,7 +19,9 @@ class Parts:
     """What handlers read and write; columns are numbered from 0."""
 
     talk: gr.State  # what was said, see ui.conversation
+    sent: gr.Textbox  # what was in the input at Send
     pending: gr.State  # the question to ask next, "" for none
+    unasked: gr.State  # one that could not be asked, on its way back into the input
     seen: gr.State  # which voices are offered, what status is shown, which names the columns have
     voices: gr.Dropdown
     status: gr.HTML
@@ -53,7 +55,9 @@ class Parts:
 def lay_out() -> Parts:
     made: dict = {
         "talk": gr.State(conversation.new_talk([BASE])),
+        "sent": gr.Textbox(visible=False),
         "pending": gr.State(""),
+        "unasked": gr.State(""),
         "seen": gr.State(["", "", ""]),
     }
     made |= _bar()

@@ -8,7 +8,7 @@ from engine.errors import UserError
 from engine.training import runs
 from engine.training.runs import Run
 from ui import comparison
-from ui.events import QUICK
+from ui.events import LATEST, QUICK
 from ui.text import language, t
 
 # What the boxes themselves say, whenever it is asked: no tick is lost while another one is drawn.
@@ -68,8 +68,8 @@ def wire(parts: Comparing, table: gr.HTML, looks: list) -> None:
         inputs,
         [parts.box, parts.shown],
         js=TICKED,
-        trigger_mode="always_last",
         **QUICK,
+        **LATEST,
     )
     gr.on(looks, follow, inputs, parts.shown, js=TICKED, **QUICK)
     parts.clear.click(None, None, None, js=CLEAR, **QUICK)

@@ -11,7 +11,7 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from ui import cards
 from ui.chosen import Chosen
-from ui.events import QUICK, QUIET
+from ui.events import LATEST, QUICK, QUIET
 from ui.text import both, language, say, t
 
 
@@ -40,7 +40,9 @@ def build(chosen: Chosen) -> Choice:
     _build_hub(new)
     _build_identity(new)
     forget(chosen, brought, said)
-    picker.input(lambda value: (value, cards.nothing()), picker, [chosen.dataset, said], **QUIET)
+    picker.input(
+        lambda value: (value, cards.nothing()), picker, [chosen.dataset, said], **QUIET, **LATEST
+    )
     remove.click(_remove, chosen.dataset, [chosen.dataset, said], **QUIET)
     return choice
 

@@ -7,7 +7,7 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from ui import cards, data_choice, form
 from ui.chosen import Chosen
-from ui.events import QUICK, QUIET
+from ui.events import LATEST, QUICK, QUIET
 from ui.text import both, language, say, t
 
 FORMATS = ("messages", "alpaca", "sharegpt", "prompt-completion", "context-target", "text")
@@ -96,13 +96,16 @@ def _build_convert(chosen: Chosen, read_as: list) -> None:
         [chosen.dataset, to, *read_as],
         [download, said],
         **QUIET,
+        **LATEST,
         **_IN_TURN,
     )
+    # In turn with the others: what is being written is of the dataset before.
     chosen.dataset.change(
         lambda: (gr.DownloadButton(visible=False), cards.nothing()),
         None,
         [download, said],
-        **QUICK,
+        **QUIET,
+        **_IN_TURN,
     )
 
 

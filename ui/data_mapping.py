@@ -8,7 +8,7 @@ import gradio as gr
 from engine.dataset.meaning.columns import mapping_text, parse_mapping
 from engine.errors import UserError
 from ui import form
-from ui.events import QUICK
+from ui.events import LATEST, QUICK
 from ui.text import t
 
 ROLES = ("user", "input", "assistant", "system", "messages", "text")
@@ -58,9 +58,11 @@ def wire(pickers: Pickers, fields: form.Fields) -> None:
         return text_of(columns)
 
     for one in pickers.roles.values():
-        one.input(picked, list(pickers.roles.values()), fields["mapping"], **QUICK)
+        one.input(picked, list(pickers.roles.values()), fields["mapping"], **QUICK, **LATEST)
     pickers.again.click(lambda: "", None, fields["mapping"], **QUICK)
-    pickers.speaker.input(lambda name: name or "", pickers.speaker, fields["speaker"], **QUICK)
+    pickers.speaker.input(
+        lambda name: name or "", pickers.speaker, fields["speaker"], **QUICK, **LATEST
+    )
 
 
 def text_of(picked: Sequence[str | list[str] | None]) -> str:

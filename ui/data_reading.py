@@ -11,7 +11,7 @@ from engine.errors import UserError
 from ui import cards, data_doctor, data_mapping, data_pictures, data_views, form
 from ui.cards import number
 from ui.chosen import Chosen
-from ui.events import QUIET
+from ui.events import LATEST, QUIET
 from ui.text import both, language, say
 
 SHOWN_BY = ("max_length", "loss_on", "chat_template", "system_prompt", "mapping", "speaker")
@@ -122,8 +122,8 @@ def row_reader(views: Views, chosen: Chosen, fields: form.Fields) -> dict:
         "outputs": views.of_a_row(),
         "js": _ROW_IN_RANGE,
         "concurrency_limit": None,
-        "trigger_mode": "always_last",
         **QUIET,
+        **LATEST,
     }
 
 

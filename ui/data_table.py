@@ -6,7 +6,7 @@ from engine.desk import client as desk
 from engine.errors import UserError
 from ui import cards
 from ui.chosen import Chosen
-from ui.events import QUIET
+from ui.events import LATEST, QUIET
 from ui.text import language, say, t
 
 PAGE = 50
@@ -37,7 +37,7 @@ def build(chosen: Chosen) -> None:
         buttons=["fullscreen"],
     )
     said = gr.HTML(cards.nothing(), elem_id="table_said", elem_classes="bare soft")
-    shared = {"concurrency_limit": None, "trigger_mode": "always_last", **QUIET}
+    shared = {"concurrency_limit": None, **QUIET, **LATEST}
     chosen.dataset.change(
         _opened, chosen.dataset, [search, start, rows, said], concurrency_limit=None, **QUIET
     )

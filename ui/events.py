@@ -7,5 +7,8 @@ QUICK = QUIET | {"queue": False}
 # A gr.State tells its listeners of a change only when the event that wrote it was queued; visitors
 # do not wait for each other.
 TELLING = QUIET | {"concurrency_limit": None}
+# Besides: what is chosen while the choice before is on its way comes after it. Gradio itself would
+# drop it, but for `change`.
+LATEST = {"trigger_mode": "always_last"}
 # Whatever touches the model waits for whatever does: one group, one at a time.
 MODEL = QUIET | {"concurrency_id": "chat", "concurrency_limit": 1}

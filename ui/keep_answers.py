@@ -11,7 +11,7 @@ from engine.errors import UserError
 from engine.places import temporary_file
 from ui import cards, cast, conversation
 from ui.chosen import Chosen
-from ui.events import QUICK, TELLING
+from ui.events import LATEST, QUICK, TELLING
 from ui.text import language, say, t
 
 
@@ -96,13 +96,14 @@ def wire(keep: Keep, talk: gr.State, chosen: Chosen) -> None:
         names, listed = _names(talk, lang), _datasets(lang)
         chosen_one = whose if whose in names else next(reversed(names), None)
         known = into if into in [value for _, value in listed] else ""
+        # What can stay is not written back: another may have been chosen meanwhile.
+        voice = {} if whose in names else {"value": chosen_one}
+        dataset = {} if into == known else {"value": known}
         # What was not begun stays: it may be begun by a click while this is on its way.
         closed = _closed(keep) if about and about != _row(talk, chosen_one) else {}
         return closed | {
-            keep.whose: gr.Radio(
-                [(name, voice) for voice, name in names.items()], value=chosen_one
-            ),
-            keep.into: gr.Dropdown(listed, value=known),
+            keep.whose: gr.Radio([(name, one) for one, name in names.items()], **voice),
+            keep.into: gr.Dropdown(listed, **dataset),
             keep.name: gr.Textbox(visible=not known),
             keep.file: gr.DownloadButton(visible=False),
         }
@@ -127,9 +128,12 @@ def wire(keep: Keep, talk: gr.State, chosen: Chosen) -> None:
         [talk, keep.whose, keep.into, keep.about],
         [keep.whose, *where, keep.file, *better],
         **QUICK,
+        **LATEST,
     )
     talk.change(cards.nothing, None, keep.said, **QUICK)  # it was about another answer
-    keep.into.input(lambda into: gr.Textbox(visible=not into), keep.into, keep.name, **QUICK)
+    keep.into.input(
+        lambda into: gr.Textbox(visible=not into), keep.into, keep.name, **QUICK, **LATEST
+    )
     keep.better.click(begin_better, [talk, keep.whose], [*better, keep.said], **QUICK)
     keep.good.click(_good(keep), [talk, keep.whose, *where], done, **TELLING)
     keep.save.click(_better(keep), [keep.about, keep.words, *where], done, **TELLING)
@@ -217,7 +221,7 @@ def _wire_leaving(keep: Keep, talk: gr.State, chosen: Chosen) -> None:
         return gr.DownloadButton(label, value=str(path), visible=True), gr.skip()
 
     keep.export.click(export, [talk, keep.form], [keep.file, keep.said], **TELLING)
-    keep.form.input(lambda: gr.DownloadButton(visible=False), None, keep.file, **QUICK)
+    keep.form.input(lambda: gr.DownloadButton(visible=False), None, keep.file, **QUICK, **LATEST)
     # By way of nothing: what is shown there may have grown since.
     keep.see.click(lambda: "", None, chosen.dataset, **TELLING).then(
         lambda kept: (kept, gr.Tabs(selected="data")),

@@ -69,7 +69,10 @@ def _wire(own: Own) -> None:
     # By what is in it: Gradio's `input` does not come for every way of typing.
     for name, field in own.fields.items():
         inputs = [own.whose, field, own.kept]
-        field.change(_writer(name), inputs, [own.kept, own.box], **_IN_TURN)
+        # Every one: an event that waits would come with the voice that is chosen then.
+        field.change(
+            _writer(name), inputs, [own.kept, own.box], trigger_mode="multiple", **_IN_TURN
+        )
 
     def show(voice: str, kept: dict):
         return [*shown(kept, voice).values()]

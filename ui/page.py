@@ -46,7 +46,7 @@ from ui import (
     visitor,
 )
 from ui.chosen import Chosen
-from ui.events import QUICK, QUIET, TELLING
+from ui.events import LATEST, QUICK, QUIET, TELLING
 from ui.text import language, say, switch, t
 
 # The name of an option in its tooltip; it is the name in files, flags and the API.
@@ -240,5 +240,6 @@ def _wire_language(page: gr.Blocks, data, fields: form.Fields, revised: gr.State
         [revised, data.picker, fields["eval_dataset"]],
         js=LANGUAGE_SHOWN,
         **QUIET,
+        **LATEST,
     )
     page.load(None, js=FOLLOW_LANGUAGE)

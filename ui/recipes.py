@@ -18,7 +18,7 @@ from engine.desk import client as desk
 from engine.recipes import TODAY, Recipe
 from ui import cards, form, recipe_card
 from ui.chosen import Chosen
-from ui.events import QUIET
+from ui.events import LATEST, QUIET
 from ui.text import language, say, t
 
 CSS = Path(__file__).with_name("recipes.css").read_text(encoding="utf-8")
@@ -106,14 +106,14 @@ def wire(
     many = {"concurrency_limit": None, **QUIET}
     picker.recipe.change(
         choose, picker.recipe, [picker.version, picker.fill, picker.said], **QUIET
-    ).then(show, asked, picker.card, **many)
+    ).then(show, asked, picker.card, **many, **LATEST)
     gr.on(
         [picker.version.input, chosen.dataset.change, revised.change],
         show,
         asked,
         picker.card,
-        trigger_mode="always_last",
         **many,
+        **LATEST,
     )
     gr.on([Context.root_block.load, revised.change], offer, None, picker.recipe, **many)
     more = {"recipe": picker.recipe, "version": picker.version, "revised": revised}

@@ -149,11 +149,11 @@ def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
     """Updates for what has changed since `seen`; {} when nothing has."""
     now = {name: _size(run, name) for name in _FILES}
     # A process may outlive its last word by a moment, hence `alive` beside the state.
-    now |= {"run": run.id, "name": run.name, "written": run.updated_at}
+    now |= {"run": run.id, "name": run.name, "written": run.updated_at, "language": lang}
     now["buttons"] = (run.state, run.alive, run.has_adapter, *runs_line.standing(run))
     if now == seen and not run.alive:
         return {}
-    fresh = seen.get("run") != run.id
+    fresh = (seen.get("run"), seen.get("language")) != (run.id, lang)
     metrics = run.metrics()
     updates = {side.seen: now, side.card: run_views.progress(run, metrics, lang)}
     grown = fresh or now["metrics.jsonl"] != seen.get("metrics.jsonl")
@@ -163,7 +163,7 @@ def draw(side: RunSide, run: Run, seen: dict, lang: str) -> dict:
         updates[side.memory] = run_views.memory(metrics, run.alive, lang)
     if fresh or now["samples.jsonl"] != seen.get("samples.jsonl"):
         updates[side.answers] = timeline.html(run, lang)
-    if any(now[name] != seen.get(name) for name in ("run", "learned.json", "buttons")):
+    if fresh or any(now[name] != seen.get(name) for name in ("learned.json", "buttons")):
         updates[side.learned] = learned_card.html(run, lang)
     if fresh or now["train.log"] != seen.get("train.log"):
         updates[side.log] = run_views.log(run, lang)

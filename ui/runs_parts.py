@@ -16,6 +16,7 @@ class Parts:
 
     seen: gr.State  # the stamp of what is shown
     selected: gr.State  # id of the selected run
+    asked: gr.State  # id of the run that an open question is about
     table: gr.HTML
     comparing: comparing.Comparing
     detail: gr.Column
@@ -45,7 +46,7 @@ class Parts:
 
 
 def lay_out() -> Parts:
-    made: dict = {"seen": gr.State(""), "selected": gr.State("")}
+    made: dict = {name: gr.State("") for name in ("seen", "selected", "asked")}
     made["table"] = gr.HTML(
         elem_id="runs_table", elem_classes="bare", js_on_load=runs_table.SELECT_BY_CLICK
     )

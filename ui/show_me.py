@@ -105,10 +105,11 @@ def wire(
         **QUIET,
     )
 
-    def go_on(at, facts, run_id, row, count, want, request: gr.Request):
+    def go_on(at, dataset, facts, run_id, row, count, want, request: gr.Request):
         if not at or not at.get("step"):
             return gr.skip()
         state = {"facts": facts, "run": run_id, "row": row, "revised": count, "wanted": want}
+        state["dataset"] = dataset
         after, updates = step(at, state, time.time())
         known = {
             "row": data.row,
@@ -125,15 +126,17 @@ def wire(
         shown[made.close] = gr.Button(visible=ended)
         if after["step"] != at["step"]:  # a run is waited for with few ticks: they cost its time
             seconds = SECONDS_A_LOOK if after["step"] == "train" else 1
-            shown[show.timer] = gr.Timer(seconds, active=not ended)
+            shown[show.timer] = gr.Timer(seconds, active=bool(after["step"]) and not ended)
+        if not after["step"]:
+            shown[show.again] = gr.Button(visible=True)
         return shown if after == at else shown | {show.at: after}
 
-    inputs = [show.at, data.facts, chosen.run, data.row, revised, wanted]
+    inputs = [show.at, chosen.dataset, data.facts, chosen.run, data.row, revised, wanted]
     moved = [data.row, revised, wanted, chosen.tabs, chosen.run, chosen.voices, chosen.question]
     show.timer.tick(
         go_on,
         inputs,
-        [*moved, show.at, show.timer, made.guide, made.close],
+        [*moved, show.at, show.timer, show.again, made.guide, made.close],
         concurrency_limit=None,
         **QUIET,
     )
@@ -188,6 +191,8 @@ def _begin(made: Frame, chosen: Chosen, data: DataTab, fields, revised, count: i
 def step(at: dict, page: dict, now: float) -> tuple[dict, dict]:
     """Where the guide is after this tick, and what it changes on the page, by name."""
     passed, stage = now - at["since"], at["step"]
+    if stage in ("read", "mask") and page["dataset"] != at["dataset"]:
+        return NOWHERE, {}  # the person has chosen another, and goes on alone
     if stage == "read":
         facts = page["facts"]
         if facts and facts["dataset"] == at["dataset"]:

@@ -22,7 +22,7 @@ from ui import (
 )
 from ui.chat_parts import Parts, lay_out
 from ui.chosen import Chosen
-from ui.events import MODEL, QUICK, TELLING
+from ui.events import LATEST, MODEL, QUICK, TELLING
 from ui.text import language, say
 
 
@@ -56,10 +56,14 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
         picked = [*(one for one in picked if one != event.value), event.value]
         yield from _choose(parts, chosen, picked, before, language(request))
 
-    def put_on(request: gr.Request, talk, voices: list[str], own, is_blind: bool, *manner):
+    def put_on(request: gr.Request, picked, talk, voices: list[str], own, is_blind: bool, *manner):
         if talk["voices"] == voices:  # `choose` and `typed` at once: Gradio tells of it twice
             return {parts.talk: gr.skip()}
-        return chat_flow.set_voices(parts, talk, voices, own, is_blind, manner, language(request))
+        lang = language(request)
+        updates = chat_flow.set_voices(parts, talk, voices, own, is_blind, manner, lang)
+        if picked != talk["voices"]:  # chosen there, where one more may have been picked meanwhile
+            updates[parts.voices] = gr.Dropdown(cast.choices(lang))
+        return updates
 
     def load(voices: list[str], request: gr.Request):
         lang = language(request)
@@ -85,14 +89,15 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
     standing = [parts.status, parts.unload]
     picking = [chosen.voices, parts.voices, parts.status, parts.notice]
     picked = [parts.voices, chosen.voices]
-    parts.voices.input(choose, picked, picking, trigger_mode="always_last", **TELLING)
-    parts.voices.select(typed, picked, picking, trigger_mode="always_last", **TELLING)
+    parts.voices.input(choose, picked, picking, **TELLING, **LATEST)
+    parts.voices.select(typed, picked, picking, **TELLING, **LATEST)
     panel = parts.panel
-    inputs = [parts.talk, chosen.voices, panel.own.kept, parts.blind.on, *panel.manner]
+    inputs = [parts.voices, parts.talk, chosen.voices, panel.own.kept, parts.blind.on]
+    inputs += panel.manner
     scene = chat_asking.scene(parts)
     worn = chosen.voices.change(put_on, inputs, scene, cancels=asks, **TELLING)
-    worn.then(*chat_asking.redrawing(parts), **QUICK).then(
-        load, chosen.voices, [*standing, parts.notice], **MODEL
+    worn.then(*chat_asking.redrawing(parts), **QUICK, **LATEST).then(
+        load, chosen.voices, [*standing, parts.notice], **MODEL, **LATEST
     )
     # The running answer ends first, and what it said stays.
     parts.unload.click(client.stop, None, None, **QUICK).then(
@@ -148,15 +153,15 @@ def _wire_panel(parts: Parts, asks: list) -> None:
     talk = [parts.talk, parts.blind.on, *panel.manner]
     buttons = [parts.send, parts.stop]
     outputs = [parts.talk, *buttons, *chat_asking.worn(panel), parts.chips, *parts.columns]
-    begins = {"cancels": asks, **TELLING}
+    begins = {"cancels": asks, **TELLING, **LATEST}
     for began in (
         box.picker.input(change_character, [box.picker, *talk], outputs, **begins),
         box.greeting.input(change_greeting, [box.greeting, box.picker, *talk], outputs, **begins),
     ):
-        began.then(*chat_asking.redrawing(parts), **QUICK)
+        began.then(*chat_asking.redrawing(parts), **QUICK, **LATEST)
     for event in character_box.wire(box, panel.sampling):
         event.then(change_character, [box.wanted, *talk], outputs, **TELLING)
-    panel.marks.input(redraw, [parts.talk, panel.marks], parts.columns, **QUICK)
+    panel.marks.input(redraw, [parts.talk, panel.marks], parts.columns, **QUICK, **LATEST)
 
 
 def _wire_following(parts: Parts, chosen: Chosen, looks: list) -> None:

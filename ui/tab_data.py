@@ -17,7 +17,7 @@ from ui import (
     form,
 )
 from ui.chosen import Chosen
-from ui.events import QUICK
+from ui.events import LATEST, QUICK
 from ui.text import language, say, t
 
 
@@ -105,7 +105,7 @@ def _wire_reading(chosen: Chosen, choice, fields, learn, views, revised) -> None
     written = [fields[name].change for name in ("mapping", "speaker")]  # by the pickers
     gr.on([revised.change, *typed, *written], **read)
     views.row.input(**data_reading.row_reader(views, chosen, fields))
-    learn.input(lambda v: v, learn, fields["loss_on"], **QUICK).then(**read)
+    learn.input(lambda v: v, learn, fields["loss_on"], **QUICK, **LATEST).then(**read)
     fields["loss_on"].change(lambda v: v, fields["loss_on"], learn, **QUICK)
 
 

@@ -12,7 +12,7 @@ from engine.export.source import of_run
 from engine.training import runs
 from ui import cards, export_rows, report_view
 from ui.chosen import Chosen
-from ui.events import QUICK, TELLING
+from ui.events import LATEST, QUICK, TELLING
 from ui.export_parts import Parts, lay_out
 from ui.text import language, say
 
@@ -34,13 +34,13 @@ def _wire_choice(parts: Parts, chosen: Chosen, looks: list) -> None:
     """The run that the page speaks of comes first; then whatever is chosen here."""
 
     def listen(voices: list[str], shown: str | None, request: gr.Request):
-        return _choices(parts, (*voices, shown), "", language(request))
+        return _choices(parts, (*voices, shown), shown, "", language(request))
 
     def watch(wanted: str, shown: str | None, request: gr.Request):
-        return _choices(parts, (wanted, shown), "", language(request))
+        return _choices(parts, (wanted, shown), shown, "", language(request))
 
     def look(voices: list[str], watched: str, shown: str | None, listed: str, request: gr.Request):
-        return _choices(parts, (shown, *voices, watched), listed, language(request))
+        return _choices(parts, (shown, *voices, watched), shown, listed, language(request))
 
     outputs = [parts.run, parts.rows, parts.facts, parts.listed]
     chosen.voices.change(listen, [chosen.voices, parts.run], outputs, **QUICK)
@@ -49,9 +49,10 @@ def _wire_choice(parts: Parts, chosen: Chosen, looks: list) -> None:
     gr.on(looks, look, inputs, outputs, **QUICK)
 
 
-def _choices(parts: Parts, wanted: tuple, listed: str, lang: str) -> dict:
+def _choices(parts: Parts, wanted: tuple, shown: str | None, listed: str, lang: str) -> dict:
     """The runs that have an adapter; the first of the `wanted` that is one, else the newest.
-    Nothing when they are just those of `listed`."""
+    Nothing when they are just those of `listed`; the one `shown` is left alone, for another may
+    have been chosen meanwhile."""
     found = [run for run in runs.list_runs() if run.has_adapter]
     ids = [run.id for run in found]
     value = next((one for one in (*wanted, *ids) if one in ids), None)
@@ -62,7 +63,10 @@ def _choices(parts: Parts, wanted: tuple, listed: str, lang: str) -> dict:
     if value:
         facts = export_rows.facts(of_run(value), runs.get(value), lang)
     return {
-        parts.run: gr.Dropdown([(f"{run.name} ({run.id})", run.id) for run in found], value=value),
+        parts.run: gr.Dropdown(
+            [(f"{run.name} ({run.id})", run.id) for run in found],
+            **({} if value == shown else {"value": value}),
+        ),
         parts.rows: gr.Column(visible=bool(found)),
         parts.facts: facts,
         parts.listed: now,
@@ -100,7 +104,9 @@ def _wire_drawing(parts: Parts, looks: list) -> None:
         [*drawn, parts.plan, parts.facts, parts.notice],
         **QUICK,
     )
-    turned.then(look_at_needs, [parts.run, parts.quantization], [*drawn, parts.plan], **TELLING)
+    turned.then(
+        look_at_needs, [parts.run, parts.quantization], [*drawn, parts.plan], **TELLING, **LATEST
+    )
     inputs = [parts.run, parts.plan, parts.quantization, parts.seen]
     gr.on([parts.quantization.change, parts.watching.tick, *looks], draw, inputs, drawn, **QUICK)
 

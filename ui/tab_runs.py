@@ -10,7 +10,7 @@ from engine.export import zipped
 from engine.training import run_changes, runs
 from ui import cards, comparing, report_view, runs_line
 from ui.chosen import Chosen
-from ui.events import QUICK, TELLING
+from ui.events import LATEST, QUICK, QUIET, TELLING
 from ui.runs_parts import Parts, drawn, lay_out, questions_closed, shown
 from ui.text import language, say
 
@@ -42,6 +42,8 @@ def _wire_table(parts: Parts, chosen: Chosen, looks: list) -> None:
         updates = shown(parts, seen, selected, language(request))
         if updates.get(parts.selected) == selected:  # another may have been clicked meanwhile
             updates[parts.selected] = gr.skip()
+        elif parts.selected in updates:  # it is gone, and what was asked of it with it
+            updates |= questions_closed(parts)
         return updates
 
     def pick(event: gr.EventData, seen: str, selected: str, request: gr.Request):
@@ -51,11 +53,15 @@ def _wire_table(parts: Parts, chosen: Chosen, looks: list) -> None:
         return updates | questions_closed(parts) | {parts.notice: cards.nothing()}
 
     inputs = [parts.seen, parts.selected]
-    gr.on(looks, refresh, inputs, drawn(parts), **QUICK)
-    asks = [parts.ask_rename, parts.ask_delete, parts.notice]
-    clicked = parts.table.click(pick, inputs, [*drawn(parts), *asks, chosen.tabs], **QUICK)
+    asks = [parts.ask_rename, parts.ask_delete]
+    looked = [*drawn(parts), *asks]
+    gr.on(looks, refresh, inputs, looked, **QUICK)
+    # Every click, in their order: an event that waits would come with the row of the one before.
+    clicked = parts.table.click(
+        pick, inputs, [*looked, parts.notice, chosen.tabs], trigger_mode="multiple", **QUIET
+    )
     # A look that began before the click may have drawn the run that was selected then.
-    clicked.then(refresh, inputs, drawn(parts), **QUICK)
+    clicked.then(refresh, inputs, looked, **QUICK, **LATEST)
 
 
 def _wire_ways_on(parts: Parts, chosen: Chosen) -> None:
@@ -99,7 +105,8 @@ def _wire_name(parts: Parts) -> None:
         except UserError as error:  # deleted on another page
             return {parts.notice: cards.sentence(error.sentence.in_language(language(request)))}
         opened = {parts.ask_rename: gr.Row(visible=True), parts.ask_delete: gr.Row(visible=False)}
-        return opened | {parts.notice: cards.nothing(), parts.new_name: gr.Textbox(value=name)}
+        opened |= {parts.asked: run_id, parts.new_name: gr.Textbox(value=name)}
+        return opened | {parts.notice: cards.nothing()}
 
     def save(run_id: str, name: str, request: gr.Request):
         lang = language(request)
@@ -111,11 +118,11 @@ def _wire_name(parts: Parts) -> None:
         return shown(parts, "", run_id, lang) | questions_closed(parts) | {parts.notice: said}
 
     asks = [parts.ask_rename, parts.ask_delete, parts.notice]
-    parts.rename.click(ask, parts.selected, [*asks, parts.new_name], **QUICK)
+    parts.rename.click(ask, parts.selected, [*asks, parts.asked, parts.new_name], **QUICK)
     gr.on(
         [parts.save_name.click, parts.new_name.submit],
         save,
-        [parts.selected, parts.new_name],
+        [parts.asked, parts.new_name],
         [*drawn(parts), *asks],
         **QUICK,
     )
@@ -133,7 +140,8 @@ def _wire_delete(parts: Parts) -> None:
             return {parts.notice: cards.sentence(error.sentence.in_language(lang))}
         question = cards.paragraph(say("runs_delete_question", lang, name=name, id=run_id))
         opened = {parts.ask_rename: gr.Row(visible=False), parts.ask_delete: gr.Row(visible=True)}
-        return opened | {parts.notice: cards.nothing(), parts.delete_question: question}
+        opened |= {parts.asked: run_id, parts.delete_question: question}
+        return opened | {parts.notice: cards.nothing()}
 
     def delete(run_id: str, request: gr.Request):
         lang = language(request)
@@ -147,8 +155,8 @@ def _wire_delete(parts: Parts) -> None:
         return shown(parts, "", "", lang) | questions_closed(parts) | {parts.notice: said}
 
     asks = [parts.ask_rename, parts.ask_delete, parts.notice]
-    parts.delete.click(ask, parts.selected, [*asks, parts.delete_question], **QUICK)
-    parts.delete_yes.click(delete, parts.selected, [*drawn(parts), *asks], **QUICK)
+    parts.delete.click(ask, parts.selected, [*asks, parts.asked, parts.delete_question], **QUICK)
+    parts.delete_yes.click(delete, parts.asked, [*drawn(parts), *asks], **QUICK)
     parts.delete_no.click(lambda: questions_closed(parts), None, asks, **QUICK)
 
 

@@ -11,7 +11,7 @@ from engine.errors import UserError
 from engine.training import runs
 from ui import base_line, cards, form, form_text, memory_box, recipes, run_side, summary, watched
 from ui.chosen import Chosen
-from ui.events import QUICK, QUIET
+from ui.events import LATEST, QUICK, QUIET
 from ui.text import language, t
 
 # What comes with a dataset that is chosen, where nothing else is filled in with it.
@@ -134,9 +134,9 @@ def _wire_summary(chosen: Chosen, parts: _Parts, outlook: gr.State, revised: gr.
         foresee,
         inputs_kwargs=inputs,
         outputs=[*outputs, *parts.fields.values()],
-        trigger_mode="always_last",
         concurrency_limit=None,
         **QUIET,
+        **LATEST,
     )
 
 
@@ -161,15 +161,17 @@ def _wire_start(chosen: Chosen, parts: _Parts, wanted: gr.State) -> None:
             chosen.run: run_id,
             parts.said: cards.nothing(),
             parts.start: gr.Button(interactive=True),
+            parts.ready: gr.Column(visible=False),  # at once: Start may be pressed again
         }
 
     def begin(request: gr.Request):
         return summary.starting(language(request)), gr.Button(interactive=False)
 
+    marked = parts.fields.values()
     gr.on([parts.start.click, wanted.change], begin, None, [parts.said, parts.start], **QUIET).then(
         start,
         inputs_kwargs=_inputs(chosen, parts, wrong=parts.wrong),
-        outputs=[chosen.run, parts.said, parts.start, parts.wrong, *parts.fields.values()],
+        outputs=[chosen.run, parts.said, parts.start, parts.ready, parts.wrong, *marked],
         **QUIET,
     )
 
@@ -203,6 +205,7 @@ def _wire_filling(chosen: Chosen, parts: _Parts, picker: recipes.Picker, revised
         inputs_kwargs=_inputs(chosen, parts, base=parts.base),
         outputs=[*parts.fields.values(), parts.base],
         **QUICK,
+        **LATEST,
     )
     form_outputs = [*parts.fields.values(), chosen.dataset, chosen.filled, revised, parts.base]
     chosen.clone.change(clone, [chosen.clone, revised], [*form_outputs, chosen.run], **QUIET)

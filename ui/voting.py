@@ -10,7 +10,7 @@ from engine.evaluation import votes
 from engine.places import temporary_file, votes_dir
 from ui import blind, cards, chat_flow, conversation
 from ui.chat_parts import Parts
-from ui.events import QUICK, TELLING
+from ui.events import LATEST, QUICK, TELLING
 from ui.text import language
 
 
@@ -32,7 +32,7 @@ def wire(parts: Parts, looks: list) -> None:
         return {parts.talk: talk} | chat_flow.drawn(parts, talk, marks, is_on, lang)
 
     inputs, outputs = [made.on, parts.talk, panel.marks], [parts.talk, *parts.columns]
-    made.on.input(switch, inputs, outputs, **TELLING)
+    made.on.input(switch, inputs, outputs, **TELLING, **LATEST)
 
     def opened(request: gr.Request):
         return _counted(parts, language(request))

@@ -15,6 +15,8 @@ from engine.training.runs import status_of
 CHROMIUMS = [Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")]
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE_MS = 90_000
+TWO_FRAMES = """() => new Promise(
+  done => requestAnimationFrame(() => requestAnimationFrame(done)))"""
 # What a column has answered: its bubbles after the first question; a greeting stands before it.
 ANSWERED = """column => {
   const said = [...document.querySelectorAll(
@@ -63,7 +65,7 @@ def going_run(server, client, wait_until):
     def has_begun():
         return client.predict(run_id, api_name="/run_status")["step"] >= 2
 
-    wait_until(has_begun, 90, f"{run_id} makes its first steps")
+    wait_until(has_begun, 240, f"{run_id} makes its first steps")
     psutil.Process(status_of(server.runs / run_id)["pid"]).nice(10)
     return run_id
 
@@ -99,6 +101,12 @@ class Visitor:
         field = self.see(elem_id, ":is(input, textarea)").first
         field.fill(str(value))
         field.blur()
+
+    def unfold(self, elem_id):
+        """Opens a fold. Gradio writes what stands in it once more in the frames that follow: nobody
+        types that soon."""
+        self.see(elem_id, "button.label-wrap").first.click()
+        self.page.evaluate(TWO_FRAMES)
 
     def upload(self, path):
         self.see("upload", "input[type=file]").set_input_files(path)

@@ -20,7 +20,7 @@ def test_a_table_of_two_voices_and_its_file(person, finished_run, tmp_path):
     base has a length of its own, in the talk and here."""
     person.speak_with(finished_run)
     person.see("chat_toggle").click()
-    person.see("chat_own", "button.label-wrap").click()
+    person.unfold("chat_own")
     person.fill("chat_own_max_new_tokens", 3)
     expect(person.see("chat_own", "button.label-wrap")).to_contain_text("of one voice · 1")
     open_area(person)

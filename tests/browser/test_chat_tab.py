@@ -21,15 +21,17 @@ WATCH = """columns => {
     }).observe(box, {subtree: true, childList: true, characterData: true});
   }
 }"""
-# Presses Stop as soon as a line says that something is being written: answers are short.
-STOP_SOON = """() => {
-  const stop = new MutationObserver(() => {
+# Presses a button as soon as a line says that something is being written: answers are short.
+PRESS_SOON = """button => {
+  window.pressed = '';
+  const watch = new MutationObserver(() => {
     const lines = document.querySelectorAll('#chat_1_line, #chat_2_line');
     if (![...lines].some(one => /writing · \\d/.test(one.innerText))) return;
-    stop.disconnect();
-    document.querySelector('#chat_stop').click();
+    watch.disconnect();
+    window.pressed = button;
+    document.querySelector(`#${button}`).click();
   });
-  stop.observe(document.querySelector('#tab_chat'), {subtree: true, childList: true});
+  watch.observe(document.querySelector('#tab_chat'), {subtree: true, childList: true});
 }"""
 
 
@@ -58,7 +60,7 @@ def test_both_voices_stream_and_differ(person, finished_run):
     assert tuned
     assert base != tuned
     grown = person.page.evaluate("[1, 2].map(one => window.lengths[one].size)")
-    assert min(grown) >= 3, grown
+    assert min(grown) >= 2, grown  # at its end, and once before it
     for column in (1, 2):
         expect(person.see(f"chat_{column}_line")).to_contain_text(re.compile(r"\d tokens/s · \d+"))
     expect(person.see("chat_2_line")).to_contain_text("differs from base")
@@ -265,17 +267,19 @@ def test_stop_and_clear_end_the_answers(person, finished_run):
     for name, value in (hot | {"max_new_tokens": 4096}).items():
         person.fill(f"chat_{name}", value)
     expect(person.see("chat_summary")).to_contain_text("temperature 2")
-    person.page.evaluate(STOP_SOON)
+    person.page.evaluate(PRESS_SOON, "chat_stop")
     person.ask("Tell me everything.")
     lines = person.page.locator("#chat_1_line, #chat_2_line")
     person.wait_for_answers(1)
     expect(lines.filter(has_text="stopped by you")).not_to_have_count(0)
     expect(person.see("chat_send")).to_be_visible()
-    person.ask("Go on, everything.")  # after what was said till the stop: one may end at once
-    expect(lines.filter(has_text="writing")).not_to_have_count(0)
-    person.see("chat_clear").click()
-    expect(person.see("chat_send")).to_be_visible()
     questions = person.see("chat_2", "[data-testid=user]")
+    person.see("chat_clear").click()
+    expect(questions).to_have_count(0)
+    person.page.evaluate(PRESS_SOON, "chat_clear")
+    person.ask("Tell me everything.")
+    person.page.wait_for_function("window.pressed === 'chat_clear'")
+    expect(person.see("chat_send")).to_be_visible()
     expect(questions).to_have_count(0)
     person.fill("chat_max_new_tokens", 3)
     person.ask("Briefly?")
@@ -318,6 +322,25 @@ def test_what_is_asked_while_the_model_loads_is_asked_next(visit):
     )
 
 
+def test_what_is_typed_after_enter_is_the_next_question(visit):
+    """The server has not heard of the first one yet: its replies do not empty the input."""
+    person = visit()
+    person.go_to("chat")
+    expect(person.see("chat_status")).to_contain_text("loaded")
+    field, held = person.see("chat_question", "textarea"), []
+    field.fill("Hello!")
+    person.page.route("**/run/**", lambda one: held.append(one))
+    field.press("Enter")
+    expect(field).to_have_value("")
+    field.fill("And who")
+    person.page.unroute("**/run/**")
+    for one in held:
+        one.continue_()
+    person.wait_for_answers(1, columns=1)
+    expect(person.see("chat_1", "[data-testid=user]")).to_have_text(re.compile("Hello!"))
+    expect(field).to_have_value("And who")
+
+
 def test_four_voices_stream_each_with_settings_of_its_own(visit, server, finished_run):
     """Base, a run and two checkpoints that it kept: four answers that grow side by side in one
     pass; one voice has a system prompt of its own, another a length."""
@@ -329,7 +352,7 @@ def test_four_voices_stream_each_with_settings_of_its_own(visit, server, finishe
     for step in kept:
         person.add_voice(f"{name} · step {step}")
     settings(person)
-    person.see("chat_own", "button.label-wrap").click()
+    person.unfold("chat_own")
     person.fill("chat_own_system", "You are a very old oak.")
     expect(person.see("chat_own_has_system", "input")).to_be_checked()
     person.see("chat_own_whose", "label").last.click()
@@ -340,7 +363,7 @@ def test_four_voices_stream_each_with_settings_of_its_own(visit, server, finishe
     person.ask("Could you tell me a little story?")
     person.wait_for_answers(1, columns=4)
     grown = person.page.evaluate("[1, 2, 3].map(one => window.lengths[one].size)")
-    assert min(grown) >= 3, grown
+    assert min(grown) >= 2, grown  # at its end, and once before it
     expect(person.see("chat_4_line")).to_contain_text("3 tokens · cut at 3 tokens")
     expect(person.see("chat_way")).to_have_text("All voices spoke in one pass.")
     expect(person.see("chat_status")).to_contain_text("The base is itself: checked")

@@ -28,8 +28,7 @@ def test_runs_wait_in_line_without_a_page(visit, server, free_device, going_run,
     second = start_another(person, "2nd in line")
     expect(person.see("run_card", ".sentence")).to_contain_text("It begins by itself when")
     expect(person.see("stop")).to_be_hidden()
-    person.go_to("runs")
-    person.page.locator(f'#runs_table button[data-run="{second}"]').click()
+    person.select_run(second)
     expect(person.see("runs_head")).to_contain_text("2nd in line")
     expect(person.see("runs_back")).to_be_disabled()
     person.see("runs_forward").click()
@@ -40,7 +39,7 @@ def test_runs_wait_in_line_without_a_page(visit, server, free_device, going_run,
     expect(row).to_contain_text("2nd in line")
     server.kill()
     (server.runs / going_run / "stop").touch()
-    wait_until(lambda: status_of(server.runs / second)["state"] == "running", 60, "its turn")
+    wait_until(lambda: status_of(server.runs / second)["state"] == "running", 240, "its turn")
     assert status_of(server.runs / first)["state"] == "queued"
     server.start()
     person.open(f"?run={first}")

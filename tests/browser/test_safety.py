@@ -28,8 +28,7 @@ def test_user_text_is_never_html(visit, copied_run, tmp_path, write_rows):
     expect(person.see("verdict")).to_have_text("Ready")
     assert not person.page.evaluate(FOUND)
 
-    person.go_to("runs")
-    person.page.locator(f'#runs_table button[data-run="{copied_run.name}"]').click()
+    person.select_run(copied_run.name)
     expect(person.see("runs_head")).to_contain_text(copied_run.name)
     person.see("runs_rename").click()
     person.fill("runs_new_name", "<img src=x onerror=window.pwned=1><b id=evil>hey")

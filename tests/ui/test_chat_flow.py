@@ -96,7 +96,7 @@ def test_a_voice_that_is_gone_is_a_sentence(parts, manner, tmp_path, make_adapte
     shutil.rmtree(folder)
     settings = {"system": "", "marks": True, "blind": False, "sampling": {}, "own": ({}, {})}
     *_, last = chat_flow.ask(parts, "Are you there?", talk, settings, "en")
-    assert (last[parts.question], last[parts.talk]) == ("Are you there?", talk)
+    assert (last[parts.unasked], last[parts.talk]) == ("Are you there?", talk)
     assert "There is no folder" in last[parts.notice]
     assert last[parts.chats[1]].label == str(folder)
     chat_flow.begin(parts, "Are you there?", talk, True, False, "en")
