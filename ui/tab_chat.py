@@ -57,13 +57,7 @@ def _wire_voices(parts: Parts, chosen: Chosen, asks: list) -> None:
         yield from _choose(parts, chosen, picked, before, language(request))
 
     def put_on(request: gr.Request, picked, talk, voices: list[str], own, is_blind: bool, *manner):
-        if talk["voices"] == voices:  # `choose` and `typed` at once: Gradio tells of it twice
-            return {parts.talk: gr.skip()}
-        lang = language(request)
-        updates = chat_flow.set_voices(parts, talk, voices, own, is_blind, manner, lang)
-        if picked != talk["voices"]:  # chosen there, where one more may have been picked meanwhile
-            updates[parts.voices] = gr.Dropdown(cast.choices(lang))
-        return updates
+        return _put_on(parts, picked, talk, voices, own, is_blind, manner, language(request))
 
     def load(voices: list[str], request: gr.Request):
         lang = language(request)
@@ -126,6 +120,16 @@ def _choose(parts: Parts, chosen: Chosen, picked: list[str], before: list[str], 
         parts.voices: shown,
         parts.notice: cards.nothing(),
     }
+
+
+def _put_on(parts: Parts, picked, talk, voices, own, is_blind, manner, lang: str) -> dict:
+    """The voices with all that depends on them; `picked` is what the picker says by now."""
+    if talk["voices"] == voices:  # `choose` and `typed` at once: Gradio tells of it twice
+        return {parts.talk: gr.skip()}
+    updates = chat_flow.set_voices(parts, talk, voices, own, is_blind, manner, lang)
+    if picked != talk["voices"]:  # chosen there, where one more may have been picked meanwhile
+        updates[parts.voices] = gr.Dropdown(cast.choices(lang))
+    return updates
 
 
 def _wire_panel(parts: Parts, asks: list) -> None:
